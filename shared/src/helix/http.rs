@@ -1,0 +1,201 @@
+//! The one `get` under all endpoints: token, budget, status, repetition, body. Knows no endpoint.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use reqwest::{Response, StatusCode, header::HeaderValue, redirect};
+use secrecy::ExposeSecret;
+use tracing::debug;
+use url::Url;
+
+use super::{
+    App, BudgetView, Error,
+    address::{child, sibling},
+    budget::{Budget, Reading},
+    reply,
+    token::{Token, Tokens},
+};
+use crate::{clock::Clock, config::ConfigError, vault::TokenVault};
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time for a whole call.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time a call is held back for its point; what takes longer is the caller's to wait for.
+const LONGEST_HOLD: Duration = Duration::from_secs(2);
+/// How we introduce ourselves.
+const USER_AGENT: &str = concat!("twitch-pull/", env!("CARGO_PKG_VERSION"));
+
+/// Connections, token and budget.
+pub(super) struct Http {
+    pub(super) client: reqwest::Client,
+    pub(super) validate_url: Url,
+    api_url: Url,
+    client_id: HeaderValue,
+    tokens: Tokens,
+    budget: Mutex<Budget>,
+    calls: AtomicU64,
+    clock: Clock,
+}
+
+impl Http {
+    pub(super) fn new(app: App, vault: Arc<dyn TokenVault>, clock: Clock) -> Result<Self, ConfigError> {
+        let client = client()?;
+        let client_id = sensitive(app.client_id.expose_secret()).ok_or_else(|| ConfigError::Unusable {
+            name: "TWITCH_CLIENT_ID",
+            why: "it holds a character that no client id has".into(),
+        })?;
+        Ok(Self {
+            client: client.clone(),
+            validate_url: sibling(&app.token_url, "validate"),
+            api_url: app.api_url.clone(),
+            client_id,
+            budget: Mutex::new(Budget::new(clock.now())),
+            calls: AtomicU64::new(0),
+            tokens: Tokens::new(client, app, vault, clock.clone()),
+            clock,
+        })
+    }
+
+    pub(super) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn budget(&self) -> BudgetView {
+        self.bucket().view(self.clock.now())
+    }
+
+    /// The body of a successful answer.
+    pub(super) async fn get(&self, endpoint: &'static str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
+        self.insist(|token| self.get_once(endpoint, query, token)).await
+    }
+
+    /// Makes a call with a token; a second time with a new token when Twitch refuses the first, and a second time at
+    /// once when the trouble is of the fleeting kind.
+    pub(super) async fn insist<T, F>(&self, call: impl Fn(Arc<Token>) -> F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        let (mut renewed, mut repeated) = (false, false);
+        loop {
+            let token = self.tokens.current().await?;
+            match call(Arc::clone(&token)).await {
+                Err(Error::Unauthorized { .. }) if !renewed => {
+                    renewed = true;
+                    self.tokens.discard(&token).await;
+                }
+                Err(error) if error.is_fleeting() && !repeated => repeated = true,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn get_once(
+        &self,
+        endpoint: &'static str,
+        query: &[(&str, &str)],
+        token: Arc<Token>,
+    ) -> Result<Vec<u8>, Error> {
+        self.admit().await?;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let started = self.clock.now();
+        let sent = self
+            .client
+            .get(child(&self.api_url, endpoint))
+            .header("client-id", self.client_id.clone())
+            .header("authorization", token.header("Bearer"))
+            .query(query)
+            .send()
+            .await;
+        let millis = (self.clock.now() - started).num_milliseconds();
+        match sent {
+            Ok(response) => self.judge(endpoint, response, &token, millis).await,
+            Err(error) => {
+                debug!(helix.endpoint = endpoint, helix.millis = millis, "no answer from /{endpoint}");
+                Err(Error::unreachable(endpoint, error))
+            }
+        }
+    }
+
+    /// Learns from an answer's headers, and takes its body or its error.
+    async fn judge(
+        &self,
+        endpoint: &'static str,
+        response: Response,
+        token: &Token,
+        millis: i64,
+    ) -> Result<Vec<u8>, Error> {
+        let (now, status, reading) = (self.clock.now(), response.status(), Reading::of(response.headers()));
+        self.bucket().learn(&reading, now);
+        debug!(
+            helix.endpoint = endpoint,
+            helix.status = status.as_u16(),
+            helix.millis = millis,
+            helix.remaining = self.budget().remaining,
+            "/{endpoint} answered {} in {millis} ms",
+            status.as_u16(),
+        );
+        if status.is_success() {
+            reply::body(endpoint, response).await
+        } else if status == StatusCode::TOO_MANY_REQUESTS {
+            Err(Error::RateLimited { retry_after: self.bucket().refused(&reading, now) })
+        } else {
+            Err(reply::error(endpoint, response, token.secret()).await)
+        }
+    }
+
+    /// Waits for a point if that is soon, and takes it.
+    async fn admit(&self) -> Result<(), Error> {
+        let mut held = Duration::ZERO;
+        loop {
+            let Err(wait) = self.bucket().admit(self.clock.now()) else { return Ok(()) };
+            held += wait;
+            if held > LONGEST_HOLD {
+                return Err(Error::RateLimited { retry_after: wait });
+            }
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    fn bucket(&self) -> MutexGuard<'_, Budget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").field("host", &self.api_url.host_str()).finish_non_exhaustive()
+    }
+}
+
+/// The one HTTP client. It follows no redirect: a token goes where it was meant to go.
+fn client() -> Result<reqwest::Client, ConfigError> {
+    // Fails only when a provider is installed already, and any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .gzip(true)
+        .build()
+        .map_err(|error| ConfigError::Unusable {
+            name: "TWITCH_API_URL",
+            why: format!(
+                "there can be no secure connection: {}; are the system's CA certificates installed?",
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
+            ),
+        })
+}
+
+/// A header that shows itself to nobody but the receiver.
+pub(super) fn sensitive(value: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::from_str(value).ok()?;
+    header.set_sensitive(true);
+    Some(header)
+}

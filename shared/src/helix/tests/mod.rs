@@ -1,0 +1,115 @@
+//! The client over HTTP, against a server that answers what it is told to.
+
+mod calls;
+mod server;
+mod token;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
+
+use chrono::DateTime;
+use futures::{FutureExt, future::BoxFuture};
+
+use self::server::{Answer, Server};
+use super::{App, Client, Error};
+use crate::{
+    clock::Clock,
+    failure::{Class, Failure},
+    vault::{Sealed, TokenVault},
+};
+
+const CLIENT_ID: &str = "the-client-id";
+const CLIENT_SECRET: &str = "the-s3cret-of-ours";
+
+/// A vault for the processes of one test.
+#[derive(Default)]
+struct MemoryVault {
+    kept: tokio::sync::Mutex<HashMap<String, Sealed>>,
+    loads: AtomicI64,
+    /// What it answers instead, when its database is away.
+    away: Option<Failure>,
+}
+
+impl TokenVault for MemoryVault {
+    fn load<'a>(&'a self, client_id: &'a str) -> BoxFuture<'a, Result<Option<Sealed>, Failure>> {
+        async move {
+            self.loads.fetch_add(1, Ordering::Relaxed);
+            match &self.away {
+                Some(failure) => Err(failure.clone()),
+                None => Ok(self.kept.lock().await.get(client_id).cloned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn renew<'a>(
+        &'a self,
+        client_id: &'a str,
+        seen: i64,
+        obtain: BoxFuture<'a, Result<Vec<u8>, Failure>>,
+    ) -> BoxFuture<'a, Result<Sealed, Failure>> {
+        async move {
+            let mut kept = self.kept.lock().await;
+            if let Some(newer) = kept.get(client_id).filter(|sealed| sealed.generation > seen) {
+                return Ok(newer.clone());
+            }
+            let generation = kept.get(client_id).map_or(0, |sealed| sealed.generation) + 1;
+            let sealed = Sealed { generation, bytes: obtain.await? };
+            kept.insert(client_id.to_owned(), sealed.clone());
+            Ok(sealed)
+        }
+        .boxed()
+    }
+}
+
+/// One process with its client; others can be started beside it.
+struct World {
+    server: Server,
+    vault: Arc<MemoryVault>,
+    clock: Clock,
+    client: Client,
+}
+
+impl World {
+    /// A world where Twitch gives these answers to calls of a path, in turn, and the last of them again and again.
+    async fn with(answers: impl IntoIterator<Item = (&'static str, Vec<Answer>)>) -> Self {
+        Self::start(answers, MemoryVault::default()).await
+    }
+
+    async fn start(
+        answers: impl IntoIterator<Item = (&'static str, Vec<Answer>)>,
+        vault: MemoryVault,
+    ) -> Self {
+        let server = Server::start(answers).await;
+        let clock = Clock::manual(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
+        let vault = Arc::new(vault);
+        let client = client(&server, &vault, &clock, CLIENT_SECRET);
+        Self { server, vault, clock, client }
+    }
+
+    /// Another process of the same client id.
+    fn another(&self, secret: &str) -> Client {
+        client(&self.server, &self.vault, &self.clock, secret)
+    }
+}
+
+fn client(server: &Server, vault: &Arc<MemoryVault>, clock: &Clock, secret: &str) -> Client {
+    let app = App {
+        client_id: CLIENT_ID.into(),
+        client_secret: secret.into(),
+        api_url: server.url("/prefix/helix/"),
+        token_url: server.url("/prefix/oauth2/token"),
+    };
+    Client::of(app, Arc::clone(vault) as _, clock.clone()).unwrap()
+}
+
+/// The failure's class and code.
+fn verdict<T>(outcome: Result<T, Error>) -> (Class, &'static str) {
+    let failure = Failure::from(outcome.err().expect("a failure"));
+    (failure.class, failure.code)
+}

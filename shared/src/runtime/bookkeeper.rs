@@ -1,0 +1,103 @@
+//! Keeps the ledger: every dead letter is copied to one queue, and written down from there.
+//!
+//! Written down first, acknowledged then; writing one down twice changes nothing.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use futures::{FutureExt, StreamExt};
+use lapin::{
+    message::Delivery,
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::time::sleep;
+
+use super::{Outbox, Stop, envelope::header, letter, publish::Publisher};
+use crate::{
+    failure::{Class, Failure},
+    ledger::{Entry, Ledger},
+    topology::{CURED, LEDGER},
+};
+
+/// Copies in hand at once: one statement writes down as many.
+const PREFETCH: u16 = 200;
+/// How soon to try again after trouble.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+
+/// Keeps the ledger until told to stop.
+pub async fn keep_ledger(ledger: &dyn Ledger, outbox: &Outbox, stop: &Stop) {
+    while !stop.is_requested() {
+        let kept = async {
+            match outbox.publisher().await {
+                Ok(publisher) => keep(ledger, &publisher).await,
+                Err(error) => Err(error.into()),
+            }
+        };
+        tokio::select! {
+            () = stop.requested() => return,
+            Err(failure) = kept => {
+                tracing::warn!(code = failure.code, "the ledger of dead letters waits: {failure}");
+            }
+        }
+        tokio::select! {
+            () = stop.requested() => {}
+            () = sleep(TRY_AGAIN) => {}
+        }
+    }
+}
+
+/// Ends only with trouble.
+async fn keep(ledger: &dyn Ledger, publisher: &Publisher) -> Result<(), Failure> {
+    let channel = publisher.connection().create_channel().await?;
+    channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
+    let options = BasicConsumeOptions::default();
+    let mut consumer =
+        channel.basic_consume(LEDGER.into(), "".into(), options, FieldTable::default()).await?;
+    while let Some(delivery) = consumer.next().await {
+        let mut deliveries = vec![delivery?];
+        while let Some(Some(delivery)) = consumer.next().now_or_never() {
+            deliveries.push(delivery?);
+        }
+        let now = publisher.clock().now();
+        let entries: Vec<Entry> =
+            deliveries.iter().filter_map(|delivery| entry(delivery, publisher)).collect();
+        record(ledger, &entries, now).await?;
+        for delivery in &deliveries {
+            delivery.acker.ack(BasicAckOptions::default()).await?;
+        }
+    }
+    Err(super::consume::broken("the broker cancelled the ledger's consumer"))
+}
+
+/// Writes entries down. One that can never be written must not keep the others waiting: it is told in the log, and its
+/// letter still lies in its queue.
+async fn record(ledger: &dyn Ledger, entries: &[Entry], now: DateTime<Utc>) -> Result<(), Failure> {
+    match ledger.record(entries, now).await {
+        Err(failure) if failure.class == Class::Permanent => {}
+        other => return other,
+    }
+    for entry in entries {
+        match ledger.record(std::slice::from_ref(entry), now).await {
+            Err(failure) if failure.class == Class::Permanent => {
+                tracing::error!(code = failure.code, ?entry, "the ledger cannot hold this: {failure}");
+            }
+            other => other?,
+        }
+    }
+    Ok(())
+}
+
+fn entry(delivery: &Delivery, publisher: &Publisher) -> Option<Entry> {
+    let now = publisher.clock().now();
+    if delivery.routing_key.as_str() == CURED {
+        let headers = delivery.properties.headers().clone().unwrap_or_default();
+        let build = letter::text(&headers, header::BUILD).unwrap_or_default();
+        return letter::replayed(&delivery.properties).map(|replayed| Entry::Cured {
+            replayed,
+            build,
+            at: now,
+        });
+    }
+    Some(Entry::Died(Box::new(letter::read(delivery, delivery.routing_key.as_str(), now))))
+}

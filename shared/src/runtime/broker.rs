@@ -1,0 +1,221 @@
+//! Connections, and the topology declared on them.
+//!
+//! lapin's own recovery stays off: it can hang for ever in two ways. Whoever uses a session drops it at the first
+//! error and opens another.
+
+use std::time::Duration;
+
+use lapin::{
+    Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind,
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    types::{AMQPValue, FieldTable, LongString},
+    uri::AMQPUri,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use tokio::time::timeout;
+
+use super::{envelope::short, publish::Publisher};
+use crate::{
+    clock::Clock,
+    failure::{Class, Failure},
+    topology::{Argument, EXCHANGES, Queue, RetryDelays, queues},
+};
+
+/// How long connecting may take. A peer that accepts and stays silent would hold us for ever.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long declaring everything may take: quorum queues that are new cost a busy broker a while.
+const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Seconds between heartbeats: a silent peer is noticed after twice that.
+const HEARTBEAT: u16 = 10;
+
+/// What can go wrong with the broker.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The URL cannot be parsed. It is a secret, so it is not shown.
+    #[error("AMQP_URL is not an AMQP URL: {0}")]
+    Url(String),
+    /// No connection within the time.
+    #[error("RabbitMQ did not answer in time")]
+    Timeout,
+    /// The connection could not be made, or broke.
+    #[error("RabbitMQ cannot be reached, or closed the connection")]
+    Connection(#[from] lapin::Error),
+    /// A queue or exchange is there with other arguments, which cannot be changed in place.
+    #[error(
+        "{name} cannot be declared: {reason}. Drain it, delete it, and start again; or run the build that made it"
+    )]
+    Declare {
+        /// The queue or exchange.
+        name: String,
+        /// What RabbitMQ says: which argument, and both values.
+        reason: String,
+    },
+}
+
+impl From<BrokerError> for Failure {
+    fn from(error: BrokerError) -> Self {
+        let (class, code) = match error {
+            BrokerError::Url(_) => (Class::Permanent, "broker.setup"),
+            BrokerError::Declare { .. } => (Class::Permanent, "broker.declare"),
+            BrokerError::Timeout | BrokerError::Connection(_) => (Class::Outage, "broker.unreachable"),
+        };
+        Self::of(class, code, &error)
+    }
+}
+
+/// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
+/// goes on to deliver and to take acknowledgements.
+pub(super) struct Session {
+    pub(super) consume: Connection,
+    pub(super) publisher: Publisher,
+}
+
+impl Session {
+    /// Connects and declares everything, within a bounded time.
+    pub(super) async fn open(
+        url: &SecretString,
+        delays: &RetryDelays,
+        program: &str,
+        clock: Clock,
+    ) -> Result<Self, BrokerError> {
+        let uri = uri(url)?;
+        let connect = async {
+            let consume = connect(uri.clone(), program, "consume").await?;
+            Ok::<_, BrokerError>((consume, connect(uri, program, "publish").await?))
+        };
+        let (consume, publish) =
+            timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
+        let prepare = async {
+            declare(&publish, delays).await?;
+            Ok(Self { consume, publisher: Publisher::open(publish, program, clock).await? })
+        };
+        timeout(DECLARE_TIMEOUT, prepare).await.map_err(|_| BrokerError::Timeout)?
+    }
+
+    /// Closes both connections in the orderly way; what is not acknowledged goes back to its queue.
+    pub(super) async fn close(self) {
+        for connection in [&self.consume, self.publisher.connection()] {
+            // A connection that is gone already needs no closing.
+            let _ = timeout(Duration::from_secs(2), connection.close(200, "stopping".into())).await;
+        }
+    }
+}
+
+fn uri(url: &SecretString) -> Result<AMQPUri, BrokerError> {
+    let mut uri: AMQPUri = url.expose_secret().parse().map_err(BrokerError::Url)?;
+    uri.query.heartbeat.get_or_insert(HEARTBEAT);
+    Ok(uri)
+}
+
+async fn connect(uri: AMQPUri, program: &str, role: &str) -> Result<Connection, BrokerError> {
+    let name = LongString::from(format!("{program} {role}"));
+    let properties = ConnectionProperties::default().with_connection_name(name);
+    Ok(Connection::connect_uri(uri, properties).await?)
+}
+
+/// Declares every exchange, queue and binding; what is there as it should be stays as it is.
+async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+    let channel = connection.create_channel().await?;
+    for (name, topic) in EXCHANGES {
+        let kind = if topic { ExchangeKind::Topic } else { ExchangeKind::Direct };
+        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+        let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
+        declared.map_err(|error| refused(name, error))?;
+    }
+    for queue in queues(delays) {
+        declare_queue(&channel, &queue).await.map_err(|error| refused(&queue.name, error))?;
+    }
+    channel.close(200, "declared".into()).await?;
+    Ok(())
+}
+
+async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+    let name = short(&queue.name);
+    channel.queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments(queue)).await?;
+    for (exchange, key) in &queue.bindings {
+        let (name, options) = (name.clone(), QueueBindOptions::default());
+        channel.queue_bind(name, (*exchange).into(), (*key).into(), options, FieldTable::default()).await?;
+    }
+    Ok(())
+}
+
+fn arguments(queue: &Queue) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, argument) in &queue.arguments {
+        let value = match argument {
+            Argument::Text(text) => AMQPValue::LongString(LongString::from(text.as_str())),
+            Argument::Number(number) => AMQPValue::LongLongInt(*number),
+        };
+        table.insert((*name).into(), value);
+    }
+    table
+}
+
+/// A refusal of this one declaration names the argument and both values; anything else is the connection's trouble. So is
+/// an error that closes the whole connection, which is how a broker that shuts down, or is only just up, excuses itself.
+fn refused(name: &str, error: lapin::Error) -> BrokerError {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) if error.is_amqp_soft_error() => {
+            BrokerError::Declare { name: name.to_owned(), reason: refusal.get_message().to_string() }
+        }
+        _ => error.into(),
+    }
+}
+
+/// A queue and what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct QueueDepth {
+    /// The queue.
+    pub name: String,
+    /// Messages that wait; those in a worker's hand are not among them. None when the queue is not there.
+    pub ready: Option<u32>,
+    /// Workers that read it.
+    pub consumers: Option<u32>,
+}
+
+/// How deep every queue is. A queue that is missing is reported as such and costs one channel.
+pub(super) async fn depths(
+    connection: &Connection,
+    delays: &RetryDelays,
+) -> Result<Vec<QueueDepth>, BrokerError> {
+    let mut channel = connection.create_channel().await?;
+    let mut depths = Vec::new();
+    for Queue { name, .. } in queues(delays) {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        match channel.queue_declare(short(&name), passive, FieldTable::default()).await {
+            Ok(queue) => depths.push(QueueDepth {
+                name,
+                ready: Some(queue.message_count()),
+                consumers: Some(queue.consumer_count()),
+            }),
+            Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => {
+                depths.push(QueueDepth { name, ready: None, consumers: None });
+                channel = connection.create_channel().await?;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    channel.close(200, "counted".into()).await?;
+    Ok(depths)
+}
+
+#[cfg(test)]
+mod tests {
+    use lapin::protocol::{AMQPError, AMQPHardError, AMQPSoftError};
+
+    use super::*;
+
+    fn class_of(error: AMQPError) -> Class {
+        Failure::from(refused("finalizer", ErrorKind::ProtocolError(error).into())).class
+    }
+
+    #[test]
+    fn only_a_refusal_of_the_declaration_itself_is_for_good() {
+        let refusal = AMQPError::new(AMQPSoftError::PRECONDITIONFAILED.into(), "inequivalent arg".into());
+        assert_eq!(class_of(refusal), Class::Permanent);
+        for trouble in [AMQPHardError::CONNECTIONFORCED, AMQPHardError::INTERNALERROR] {
+            assert_eq!(class_of(AMQPError::new(trouble.into(), "shutdown".into())), Class::Outage);
+        }
+    }
+}

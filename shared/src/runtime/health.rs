@@ -1,0 +1,124 @@
+//! `/livez` and `/readyz`: is the event loop alive, and could this worker work right now?
+
+use std::{
+    io::{Read, Write},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, routing::get};
+use tokio::{net::TcpListener, time::timeout};
+
+use super::{Stop, Worker};
+
+/// How long what a worker depends on may take to answer a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What the runtime knows of itself. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(super) struct Health {
+    state: Arc<Mutex<State>>,
+    stop: Stop,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    connected: bool,
+    paused: Option<String>,
+}
+
+impl Health {
+    pub(super) fn new(stop: Stop) -> Self {
+        Self { state: Arc::default(), stop }
+    }
+
+    pub(super) fn connected(&self, connected: bool) {
+        self.with(|state| state.connected = connected);
+    }
+
+    /// Paused for a reason, until work succeeds again.
+    pub(super) fn paused(&self, reason: Option<String>) {
+        self.with(|state| state.paused = reason);
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.with(|state| state.paused.is_some())
+    }
+
+    /// Why it could not work right now, if it could not.
+    fn trouble(&self) -> Option<String> {
+        if self.stop.is_requested() {
+            return Some("draining: told to stop".to_owned());
+        }
+        self.with(|state| {
+            if !state.connected {
+                return Some("not connected to RabbitMQ".to_owned());
+            }
+            state.paused.as_ref().map(|reason| format!("paused: {reason}"))
+        })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Answers probes until the process ends.
+pub(super) async fn serve<W: Worker>(
+    listen: SocketAddr,
+    worker: Arc<W>,
+    health: Health,
+) -> std::io::Result<SocketAddr> {
+    let ready = move || {
+        let (worker, health) = (Arc::clone(&worker), health.clone());
+        async move {
+            match readiness(&*worker, &health).await {
+                Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
+                Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
+            }
+        }
+    };
+    let routes = Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready));
+    let listener = TcpListener::bind(listen).await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).await {
+            tracing::error!(%error, "the probes are not answered any more");
+        }
+    });
+    Ok(address)
+}
+
+/// Whether the worker could work right now.
+pub(super) async fn readiness<W: Worker>(worker: &W, health: &Health) -> Result<(), String> {
+    if let Some(trouble) = health.trouble() {
+        return Err(trouble);
+    }
+    match timeout(PROBE_TIMEOUT, worker.ready()).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(failure)) => Err(failure.to_string()),
+        Err(_) => Err("what it depends on does not answer".to_owned()),
+    }
+}
+
+/// Asks the worker at `address` whether it is ready; an address of all interfaces is asked on loopback.
+pub(super) fn ask(address: SocketAddr) -> Result<(), String> {
+    let ip = match address.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv6() => Ipv6Addr::LOCALHOST.into(),
+        ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let address = SocketAddr::new(ip, address.port());
+    let trouble = |error: std::io::Error| format!("{address} does not answer: {error}");
+    let mut stream = TcpStream::connect_timeout(&address, PROBE_TIMEOUT).map_err(trouble)?;
+    stream.set_read_timeout(Some(2 * PROBE_TIMEOUT)).map_err(trouble)?;
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).map_err(trouble)?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer).map_err(trouble)?;
+    if answer.starts_with("HTTP/1.1 200") {
+        return Ok(());
+    }
+    Err(answer.rsplit("\r\n\r\n").next().unwrap_or_default().trim().to_owned())
+}

@@ -1,0 +1,140 @@
+//! Reading a dead letter off a delivery, whoever put it there: us with our headers, or the broker with its own.
+
+use chrono::{DateTime, Datelike, Utc};
+use lapin::{
+    BasicProperties,
+    message::Delivery,
+    types::{AMQPValue, FieldTable},
+};
+use serde::Deserialize;
+
+use super::{envelope::header, fingerprint, typed};
+use crate::ledger::{Letter, Replayed};
+
+/// What a body says of what it is about, whatever else it holds.
+#[derive(Default, Deserialize)]
+struct Subject {
+    pull_id: Option<i64>,
+    chunk: Option<i32>,
+}
+
+/// The letter in a delivery from the dead-letter queue of `stage`; `now` stands in where it does not say when it failed.
+pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Letter {
+    let headers = delivery.properties.headers().clone().unwrap_or_default();
+    let text = |name: &str| text(&headers, name);
+    let number = |name: &str| number(&headers, name);
+    let property = |value: &Option<lapin::types::ShortString>| {
+        value.as_ref().map(|value| typed::clean(value.as_str())).unwrap_or_default()
+    };
+    let time = |name: &str| text(name).and_then(|time| time.parse::<DateTime<Utc>>().ok()).filter(is_sane);
+    // A letter without our headers was put there by the broker itself, which says why in a word.
+    let (class, code, message) = match text(header::CODE) {
+        Some(code) => {
+            (text(header::CLASS).unwrap_or_default(), code, text(header::MESSAGE).unwrap_or_default())
+        }
+        None => match text("x-first-death-reason").as_deref() {
+            Some("delivery_limit") => (
+                "permanent".into(),
+                "broker.delivery_limit".into(),
+                "every worker that took it died with it, or was killed: a crash loop".into(),
+            ),
+            Some(reason) => (
+                "permanent".into(),
+                format!("broker.{reason}"),
+                format!("the broker dead-lettered it: {reason}"),
+            ),
+            None => (
+                "permanent".into(),
+                "unknown".into(),
+                "somebody put it there by hand, without a reason".into(),
+            ),
+        },
+    };
+    let causes = text(header::CAUSES).unwrap_or_default();
+    let subject: Subject = serde_json::from_slice(&delivery.data).unwrap_or_default();
+    let failed_at = time(header::LAST_FAILED_AT).or_else(|| death(&headers)).unwrap_or(now);
+    let fingerprint = text(header::FINGERPRINT)
+        .unwrap_or_else(|| fingerprint::fingerprint(stage, &class, &code, &message, &causes));
+    Letter {
+        letter: text(header::LETTER).unwrap_or_else(|| name(stage, &delivery.properties, &delivery.data)),
+        queue: format!("{stage}.dead"),
+        stage: stage.to_owned(),
+        class,
+        code,
+        message,
+        causes,
+        fingerprint,
+        attempts: number(header::ATTEMPTS).and_then(|n| i32::try_from(n).ok()).unwrap_or_default(),
+        first_failed_at: time(header::FIRST_FAILED_AT).unwrap_or(failed_at),
+        last_failed_at: failed_at,
+        build: text(header::BUILD).unwrap_or_default(),
+        host: text(header::HOST).unwrap_or_default(),
+        generation: generation(&delivery.properties),
+        replayed: replayed(&delivery.properties),
+        message_id: property(delivery.properties.message_id()),
+        kind: property(delivery.properties.kind()),
+        pull_id: subject.pull_id,
+        chunk: subject.chunk,
+        properties: typed::to_json(&delivery.properties),
+        body: delivery.data.clone(),
+    }
+}
+
+/// The name of a letter: the same for the same message of the same generation that dies again. A message without an id
+/// cannot be recognised, and is told by its body.
+pub(super) fn name(stage: &str, properties: &BasicProperties, body: &[u8]) -> String {
+    let id = properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
+    let replay = replayed(properties).map(|replayed| replayed.replay_id).unwrap_or_default();
+    let whole = format!("{stage}\n{id}\n{}\n{replay}\n", generation(properties));
+    fingerprint::hash(&[whole.as_bytes(), body].concat())
+}
+
+/// How many replays a message has behind it.
+pub(super) fn generation(properties: &BasicProperties) -> i32 {
+    let headers = properties.headers().clone().unwrap_or_default();
+    number(&headers, header::GENERATION).and_then(|n| i32::try_from(n).ok()).unwrap_or_default()
+}
+
+/// Which letter a message is the replay of, if it is one.
+pub(super) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
+    let headers = properties.headers().clone().unwrap_or_default();
+    Some(Replayed {
+        replay_id: number(&headers, header::REPLAY)?,
+        letter_id: number(&headers, header::REPLAYED_LETTER)?,
+    })
+}
+
+pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongString(text) => Some(typed::clean(&String::from_utf8_lossy(text.as_bytes()))),
+        AMQPValue::ShortString(text) => Some(typed::clean(text.as_str())),
+        _ => None,
+    }
+}
+
+pub(super) fn number(headers: &FieldTable, name: &str) -> Option<i64> {
+    match headers.inner().get(name)? {
+        AMQPValue::LongLongInt(number) => Some(*number),
+        AMQPValue::LongInt(number) => Some((*number).into()),
+        AMQPValue::LongUInt(number) => Some((*number).into()),
+        AMQPValue::ShortInt(number) => Some((*number).into()),
+        _ => None,
+    }
+}
+
+/// When the broker says the message died.
+fn death(headers: &FieldTable) -> Option<DateTime<Utc>> {
+    let AMQPValue::FieldArray(deaths) = headers.inner().get("x-death")? else { return None };
+    let AMQPValue::FieldTable(latest) = deaths.as_slice().first()? else { return None };
+    match latest.inner().get("time")? {
+        AMQPValue::Timestamp(seconds) => {
+            DateTime::from_timestamp(i64::try_from(*seconds).ok()?, 0).filter(is_sane)
+        }
+        _ => None,
+    }
+}
+
+/// A time that PostgreSQL can hold and that can be meant. Anybody may write a header.
+fn is_sane(time: &DateTime<Utc>) -> bool {
+    (1970..=9999).contains(&time.year())
+}

@@ -1,0 +1,41 @@
+//! What turns a handler into a worker: consume, handle, publish confirmed, acknowledge; retry, pause, dead-letter.
+//!
+//! Only this module publishes, acknowledges, retries and dead-letters. It knows the topology and no more of the
+//! business than [`Worker`] tells it. The order is always: the handler's database commit, then a confirmed publish,
+//! then the acknowledgement. A crash anywhere leads to a second delivery, never to a loss.
+
+mod bookkeeper;
+mod broker;
+mod consume;
+mod envelope;
+mod fingerprint;
+mod graveyard;
+mod health;
+mod letter;
+mod look;
+mod outbox;
+mod program;
+mod publish;
+mod rejects;
+mod retry;
+mod stop;
+mod supervise;
+mod telemetry;
+mod typed;
+mod verdict;
+mod worker;
+
+pub use bookkeeper::keep_ledger;
+pub use broker::{BrokerError, QueueDepth};
+pub use envelope::header;
+pub use graveyard::{Graveyard, Resend, Wanted};
+pub use outbox::Outbox;
+pub use program::{Cli, SetupError, main};
+pub use publish::PublishError;
+pub use rejects::Rejects;
+pub use stop::{Stop, Stopper};
+pub use supervise::{Settings, run};
+pub use telemetry::init as init_telemetry;
+pub use typed::check_properties;
+pub use verdict::{Verdict, verdict};
+pub use worker::{Job, Outcome, Step, Worker};

@@ -1,0 +1,106 @@
+//! Publishing from beside the flow of messages: a schedule, a watch, the operator.
+
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::{sync::watch, time::timeout};
+
+use super::{
+    Graveyard, Rejects, Wanted,
+    broker::{self, QueueDepth, Session},
+    publish::{Outgoing, PublishError, Publisher},
+    typed,
+};
+use crate::{
+    clock::Clock,
+    failure::Failure,
+    ledger::Archived,
+    schema::RecordsRejected,
+    topology::{Announcement, RetryDelays, StageInfo},
+};
+
+/// How long to wait for a connection that is being made again.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// A way to announce. Cheap to clone; follows the connection as it comes and goes.
+#[derive(Clone)]
+pub struct Outbox {
+    publisher: watch::Receiver<Option<Publisher>>,
+    delays: RetryDelays,
+}
+
+/// Tells an outbox of the connection.
+pub(super) type Slot = watch::Sender<Option<Publisher>>;
+
+impl Outbox {
+    pub(super) fn new(delays: RetryDelays) -> (Slot, Self) {
+        let (slot, publisher) = watch::channel(None);
+        (slot, Self { publisher, delays })
+    }
+
+    /// Connects for a program that is no worker. The connection lives as long as what is returned with the outbox.
+    pub async fn connect(
+        url: &SecretString,
+        delays: &RetryDelays,
+        program: &str,
+    ) -> Result<(Self, impl Send + Sync + use<>), Failure> {
+        let session = Session::open(url, delays, program, Clock::System).await?;
+        let (slot, outbox) = Self::new(delays.clone());
+        slot.send_replace(Some(session.publisher.clone()));
+        Ok((outbox, (slot, session)))
+    }
+
+    /// Announces, and returns when the broker has confirmed all.
+    pub async fn announce(&self, announcements: Vec<Announcement>) -> Result<(), Failure> {
+        let publisher = self.publisher().await?;
+        let messages: Vec<_> = announcements.into_iter().map(|a| publisher.address(a)).collect();
+        Ok(publisher.publish(&messages).await?)
+    }
+
+    /// Every queue of the system, as deep as it is now.
+    pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
+        Ok(broker::depths(self.publisher().await?.connection(), &self.delays).await?)
+    }
+
+    /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
+    /// looks empty to everybody else.
+    pub async fn open_dead_letters(
+        &self,
+        stage: StageInfo,
+        wanted: Wanted<'_>,
+    ) -> Result<Graveyard, Failure> {
+        Graveyard::open(self.publisher().await?, stage, wanted).await
+    }
+
+    /// Opens the queue of rejected records, and keeps those messages that `wanted` names.
+    pub async fn open_rejects(&self, wanted: impl Fn(&RecordsRejected) -> bool) -> Result<Rejects, Failure> {
+        Rejects::open(&self.publisher().await?, wanted).await
+    }
+
+    /// Puts archived letters into their dead-letter queues, as they were; returns when the broker has confirmed all.
+    pub async fn lay_down(&self, letters: &[Archived]) -> Result<(), Failure> {
+        let mut messages = Vec::with_capacity(letters.len());
+        for letter in letters {
+            let properties = typed::from_json(&letter.properties).map_err(|wrong| {
+                Failure::permanent("dead_letters.archive", format!("letter {}: {wrong}", letter.letter))
+            })?;
+            messages.push(Outgoing {
+                exchange: String::new(),
+                key: letter.queue.clone(),
+                mandatory: true,
+                properties,
+                body: letter.body.clone(),
+            });
+        }
+        Ok(self.publisher().await?.publish(&messages).await?)
+    }
+
+    pub(super) async fn publisher(&self) -> Result<Publisher, PublishError> {
+        let mut publisher = self.publisher.clone();
+        let connected = timeout(PATIENCE, publisher.wait_for(Option::is_some)).await;
+        match connected {
+            Ok(Ok(publisher)) => publisher.clone().ok_or(PublishError::Disconnected),
+            _ => Err(PublishError::Disconnected),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What a worker is: messages in, announcements out.
+
+use std::{future::Future, time::Duration};
+
+use super::{Outbox, Stop};
+use crate::{
+    failure::Failure,
+    schema::Message,
+    topology::{Announcement, Routed, Stage},
+};
+
+/// A message in hand.
+#[derive(Debug, Clone)]
+pub struct Job<In> {
+    /// The message.
+    pub message: In,
+    /// How long it has been in hand.
+    pub held: Duration,
+    /// How many steps were made with it since it was delivered; see [`Step::More`].
+    pub steps: u32,
+}
+
+/// What became of a job that did not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Step {
+    /// It is done. The announcements are published, then the message is acknowledged.
+    Done(Vec<Announcement>),
+    /// There is more to do with it. The announcements are published, and the job is handed in again.
+    More(Vec<Announcement>),
+    /// Nothing yet: it is handed in again after the delay, or together with the next to arrive.
+    Hold(Duration),
+}
+
+/// What became of a job.
+pub type Outcome = Result<Step, Failure>;
+
+/// A stage's work. The runtime hands in messages and carries out what comes back.
+///
+/// `handle` must be idempotent: a message comes again after a crash, a lost connection or a replay.
+pub trait Worker: Send + Sync + 'static {
+    /// The message it reads.
+    type In: Message + Clone;
+    /// The message it announces.
+    type Out: Routed;
+
+    /// Its stage.
+    const STAGE: Stage<Self::In, Self::Out>;
+
+    /// Handles the jobs in hand: as many outcomes, in the same order.
+    ///
+    /// May be given fewer than are in hand, and one by itself when it is to be found out which one is to blame.
+    fn handle(&self, jobs: &[Job<Self::In>]) -> impl Future<Output = Vec<Outcome>> + Send;
+
+    /// Notes that a message will be dead-lettered, before it is; what it returns is announced with the dead letter.
+    fn give_up(
+        &self,
+        message: &Self::In,
+        failure: &Failure,
+    ) -> impl Future<Output = Result<Vec<Announcement>, Failure>> + Send;
+
+    /// Whether what it depends on, besides the broker, answers. Cheap: asked by every readiness probe.
+    fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// What it does beside its messages, until told to stop: a schedule, a watch.
+    fn background(&self, outbox: Outbox, stop: Stop) -> impl Future<Output = ()> + Send {
+        let _ = (outbox, stop);
+        async {}
+    }
+}

@@ -1,0 +1,293 @@
+//! The vocabulary of the queues: everything that is said between programs, in past-tense events.
+//!
+//! Messages carry keys of rows, never the rows: PostgreSQL is the truth, the queue is the to-do list. Each has a kind
+//! and a version in its body. Changing one means thinking of those still in a queue: add optional fields, or raise the
+//! version and keep reading the one before. `tests/suite/golden/messages` holds each one's JSON.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+use super::{ChunkRef, PullId};
+
+/// Something that can be said.
+pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Its name on the wire, also the routing key.
+    const KIND: &'static str;
+    /// The version written, and the highest understood.
+    const VERSION: u32 = 1;
+
+    /// A name of this very announcement. The same work announced again has the same name, which is how a second
+    /// delivery can be recognised. At most 255 bytes.
+    fn id(&self) -> String;
+}
+
+/// A pull was asked for: its row exists, and its pages are to be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequested {
+    /// The pull.
+    pub pull_id: PullId,
+}
+
+impl Message for PullRequested {
+    const KIND: &'static str = "pull-requested";
+
+    fn id(&self) -> String {
+        format!("{}/{}", Self::KIND, self.pull_id)
+    }
+}
+
+macro_rules! chunk_message {
+    ($(#[$doc:meta])* $name:ident, $kind:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub ChunkRef);
+
+        impl Message for $name {
+            const KIND: &'static str = $kind;
+
+            fn id(&self) -> String {
+                format!("{}/{}/{}", Self::KIND, self.0.pull_id, self.0.chunk)
+            }
+        }
+    };
+}
+
+chunk_message! {
+    /// A page was validated and its streams are stored.
+    ChunkStored, "chunk-stored"
+}
+chunk_message! {
+    /// Every game of a chunk is known, or known to be missing.
+    GamesFilled, "games-filled"
+}
+chunk_message! {
+    /// Every channel of a chunk is known and fresh, or known to be missing.
+    ChannelsFilled, "channels-filled"
+}
+
+/// Records of a page that failed validation, whole, for inspection and replay. One message a page at most.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct RecordsRejected {
+    /// The chunk whose page held them.
+    #[serde(flatten)]
+    pub chunk: ChunkRef,
+    /// The records, in the page's order.
+    pub records: Vec<Rejected>,
+}
+
+/// A record that failed validation.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Its place in the page, from 1.
+    pub place: i32,
+    /// The rule that rejected it.
+    pub rule: String,
+    /// What was wrong, in words.
+    pub detail: String,
+    /// The record as Twitch sent it, byte for byte.
+    pub raw: Box<RawValue>,
+}
+
+impl Message for RecordsRejected {
+    const KIND: &'static str = "records-rejected";
+
+    fn id(&self) -> String {
+        format!("{}/{}/{}", Self::KIND, self.chunk.pull_id, self.chunk.chunk)
+    }
+}
+
+/// Where a pull stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PullStatus {
+    /// Asked for; its pages are being fetched.
+    Pending,
+    /// All pages are stored; some chunk still lacks games.
+    FillingGames,
+    /// All games are filled; some chunk still lacks channels, or is not merged.
+    FillingChannels,
+    /// Every chunk is merged.
+    Success,
+    /// It could not be finished; `error` says why. A replay may bring it back.
+    Failed,
+}
+
+impl PullStatus {
+    /// The name used in the database, on the wire and on the terminal.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::FillingGames => "filling-games",
+            Self::FillingChannels => "filling-channels",
+            Self::Success => "success",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Whether nothing more will happen to the pull by itself.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::Success | Self::Failed)
+    }
+}
+
+/// Why a pull stopped fetching pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// Twitch said there are no more pages.
+    End,
+    /// The list is sorted by viewers, and a page ended below the least we want.
+    MinViewers,
+    /// The page cap was reached.
+    PageCap,
+    /// The cursors lead in a circle or nowhere.
+    CursorLoop,
+    /// It could not go on; `error` says why.
+    Error,
+}
+
+impl StopReason {
+    /// The name used in the database and on the wire.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::End => "end",
+            Self::MinViewers => "min_viewers",
+            Self::PageCap => "page_cap",
+            Self::CursorLoop => "cursor_loop",
+            Self::Error => "error",
+        }
+    }
+
+    /// The reason of that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::End, Self::MinViewers, Self::PageCap, Self::CursorLoop, Self::Error]
+            .into_iter()
+            .find(|reason| reason.as_str() == name)
+    }
+}
+
+/// A pull came to its end. Published as `pull.completed` or `pull.failed` for whatever comes next.
+///
+/// At least once: a subscriber recognises a repetition by `pull_id` and `completed_at`. Counts are of streams unless
+/// their name says otherwise; times are UTC, RFC 3339.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullClosed {
+    /// The pull.
+    pub pull_id: PullId,
+    /// `success` or `failed`.
+    pub status: PullStatus,
+    /// The scheduled time; none when a person asked for it.
+    pub slot: Option<DateTime<Utc>>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When it was started. Its rows in `pull_data` carry this time as `pulled_at`.
+    pub started_at: DateTime<Utc>,
+    /// When its last page was stored.
+    pub extracted_at: Option<DateTime<Utc>>,
+    /// When it came to its end.
+    pub completed_at: DateTime<Utc>,
+    /// Why it stopped fetching pages.
+    pub stop_reason: Option<StopReason>,
+    /// Pages fetched.
+    pub pages: i32,
+    /// Records received; `stored + rejected + duplicates`.
+    pub fetched: i32,
+    /// Streams stored.
+    pub stored: i32,
+    /// Records that failed validation.
+    pub rejected: i32,
+    /// Records whose stream the pull already had.
+    pub duplicates: i32,
+    /// Games learned through this pull.
+    pub games_added: i32,
+    /// Games of this pull that Twitch does not know.
+    pub games_missing: i32,
+    /// Streams stored with their channel.
+    pub channels_filled: i32,
+    /// Streams whose channel Twitch does not know.
+    pub channels_missing: i32,
+    /// Calls made to Helix on behalf of this pull.
+    pub helix_calls: i32,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+impl Message for PullClosed {
+    const KIND: &'static str = "pull-closed";
+
+    fn id(&self) -> String {
+        format!("{}/{}/{}", Self::KIND, self.pull_id, self.completed_at.timestamp_micros())
+    }
+}
+
+/// A body that is not a message we understand. Never passes by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// Not JSON, or a field is missing or of the wrong type.
+    #[error("the message is not a {kind}")]
+    Malformed {
+        /// The kind that was expected.
+        kind: &'static str,
+        /// What the parser found, and where.
+        source: serde_json::Error,
+    },
+    /// A message of another kind.
+    #[error("the message is a {found:?} where a {expected} belongs")]
+    Kind {
+        /// The kind in the body.
+        found: String,
+        /// The kind this stage reads.
+        expected: &'static str,
+    },
+    /// A newer version than this build knows.
+    #[error(
+        "the {kind} has version {found}, and this build reads versions 1 to {known}: upgrade, then replay it"
+    )]
+    Version {
+        /// The message's kind.
+        kind: &'static str,
+        /// The version in the body.
+        found: u32,
+        /// The highest version this build reads.
+        known: u32,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Heading<'a> {
+    #[serde(borrow)]
+    kind: std::borrow::Cow<'a, str>,
+    version: u32,
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, M> {
+    #[serde(flatten)]
+    heading: Heading<'a>,
+    #[serde(flatten)]
+    message: &'a M,
+}
+
+/// The body of a message: one JSON object.
+///
+/// # Panics
+/// Never: every message serialises to a JSON object, which the golden test shows for each.
+pub fn encode<M: Message>(message: &M) -> Vec<u8> {
+    let heading = Heading { kind: M::KIND.into(), version: M::VERSION };
+    serde_json::to_vec(&Envelope { heading, message }).expect("a message is a JSON object")
+}
+
+/// The message in a body. Fields this build does not know are passed over.
+pub fn decode<M: Message>(body: &[u8]) -> Result<M, DecodeError> {
+    let malformed = |source| DecodeError::Malformed { kind: M::KIND, source };
+    let heading: Heading<'_> = serde_json::from_slice(body).map_err(malformed)?;
+    if heading.kind != M::KIND {
+        return Err(DecodeError::Kind { found: heading.kind.chars().take(80).collect(), expected: M::KIND });
+    }
+    if !(1..=M::VERSION).contains(&heading.version) {
+        return Err(DecodeError::Version { kind: M::KIND, found: heading.version, known: M::VERSION });
+    }
+    serde_json::from_slice(body).map_err(malformed)
+}

@@ -1,0 +1,179 @@
+//! Tables `twitch_game`, `twitch_channel`, `missing_game`, `missing_channel`: what an answer of Twitch taught us.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::Transaction;
+
+use super::{Error, Kind, Store};
+use crate::schema::{Channel, ChunkRef, Game, Missing};
+
+/// How long a claim outlives the record of its answer: whoever looked a moment before must not ask again.
+const AFTERGLOW: TimeDelta = TimeDelta::seconds(2);
+
+impl Store {
+    /// Keeps the answer to a question for games. `seen` is a chunk that needed it, and its pull the one that asked with
+    /// `calls` calls to Helix.
+    pub async fn keep_games(
+        &self,
+        found: &[Game],
+        missing: &[Missing],
+        seen: ChunkRef,
+        calls: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let sql = "/* catalogue::keep_games */
+            with known as (delete from missing_game where game_id = any($1::text[]))
+            insert into twitch_game (game_id, name, box_art_url, igdb_id, fetched_at, first_pull_id)
+            select id, name, box_art_url, igdb_id, $5, $6
+            from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as game (id, name, box_art_url, igdb_id)
+            order by id
+            on conflict (game_id) do update
+            set name = excluded.name, box_art_url = excluded.box_art_url, igdb_id = excluded.igdb_id,
+                fetched_at = excluded.fetched_at";
+        let mut found: Vec<&Game> = found.iter().collect();
+        found.sort_unstable_by_key(|game| &game.id);
+        found.dedup_by_key(|game| &game.id);
+        let ids = column(&found, |game| game.id.as_str());
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        if !found.is_empty() {
+            let statement = transaction.prepare_cached(sql).await?;
+            let names = column(&found, |game| game.name.as_str());
+            let art = column(&found, |game| game.box_art_url.as_str());
+            let igdb = column(&found, |game| game.igdb_id.as_str());
+            transaction.execute(&statement, &[&ids, &names, &art, &igdb, &now, &seen.pull_id.0]).await?;
+        }
+        keep_missing(&transaction, Kind::Game, missing, now).await?;
+        settle(&transaction, Kind::Game, &ids, missing, seen, calls, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Keeps the answer to a question for channels; see [`Store::keep_games`].
+    pub async fn keep_channels(
+        &self,
+        found: &[Channel],
+        missing: &[Missing],
+        seen: ChunkRef,
+        calls: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let sql = "/* catalogue::keep_channels */
+            with known as (delete from missing_channel where channel_id = any($1::text[]))
+            insert into twitch_channel (channel_id, login, display_name, profile_image_url, offline_image_url, view_count,
+                                        broadcaster_type, description, created_at, fetched_at, first_pull_id)
+            select id, login, display_name, profile_image_url, offline_image_url, view_count, broadcaster_type, description,
+                   created_at, $10, $11
+            from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+                        $9::timestamptz[])
+                 as channel (id, login, display_name, profile_image_url, offline_image_url, view_count, broadcaster_type,
+                             description, created_at)
+            order by id
+            on conflict (channel_id) do update
+            set login = excluded.login, display_name = excluded.display_name,
+                profile_image_url = excluded.profile_image_url, offline_image_url = excluded.offline_image_url,
+                view_count = excluded.view_count, broadcaster_type = excluded.broadcaster_type,
+                description = excluded.description, created_at = excluded.created_at, fetched_at = excluded.fetched_at";
+        let mut found: Vec<&Channel> = found.iter().collect();
+        found.sort_unstable_by_key(|channel| &channel.id);
+        found.dedup_by_key(|channel| &channel.id);
+        let ids = column(&found, |channel| channel.id.as_str());
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        if !found.is_empty() {
+            let statement = transaction.prepare_cached(sql).await?;
+            let logins = column(&found, |channel| channel.login.as_str());
+            let names = column(&found, |channel| channel.display_name.as_str());
+            let logos = column(&found, |channel| channel.profile_image_url.as_str());
+            let banners = column(&found, |channel| channel.offline_image_url.as_str());
+            let views: Vec<i64> = found.iter().map(|channel| channel.view_count).collect();
+            let types = column(&found, |channel| channel.broadcaster_type.as_str());
+            let descriptions = column(&found, |channel| channel.description.as_str());
+            let created: Vec<DateTime<Utc>> = found.iter().map(|channel| channel.created_at).collect();
+            transaction
+                .execute(
+                    &statement,
+                    &[
+                        &ids,
+                        &logins,
+                        &names,
+                        &logos,
+                        &banners,
+                        &views,
+                        &types,
+                        &descriptions,
+                        &created,
+                        &now,
+                        &seen.pull_id.0,
+                    ],
+                )
+                .await?;
+        }
+        keep_missing(&transaction, Kind::Channel, missing, now).await?;
+        settle(&transaction, Kind::Channel, &ids, missing, seen, calls, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+}
+
+fn column<'a, T>(rows: &[&'a T], of: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> {
+    rows.iter().map(|row| of(row)).collect()
+}
+
+/// Records ids that have no game or channel, with when and where they were seen.
+async fn keep_missing(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+    missing: &[Missing],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let games = "/* catalogue::keep_missing, games */
+        insert into missing_game as m (game_id, reason, first_missed_at, last_asked_at, pull_id, chunk)
+        select id, reason, $5, $5, pull, chunk
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::int[]) as missed (id, reason, pull, chunk) order by id
+        on conflict (game_id) do update
+        set reason = excluded.reason, last_asked_at = excluded.last_asked_at, times = m.times + 1,
+            pull_id = excluded.pull_id, chunk = excluded.chunk";
+    let channels = "/* catalogue::keep_missing, channels */
+        insert into missing_channel as m (channel_id, reason, first_missed_at, last_asked_at, pull_id, chunk)
+        select id, reason, $5, $5, pull, chunk
+        from unnest($1::text[], $2::text[], $3::bigint[], $4::int[]) as missed (id, reason, pull, chunk) order by id
+        on conflict (channel_id) do update
+        set reason = excluded.reason, last_asked_at = excluded.last_asked_at, times = m.times + 1,
+            pull_id = excluded.pull_id, chunk = excluded.chunk";
+    let sql = match kind {
+        Kind::Game => games,
+        Kind::Channel => channels,
+    };
+    let statement = transaction.prepare_cached(sql).await?;
+    let ids: Vec<&str> = missing.iter().map(|missing| missing.id.as_str()).collect();
+    let reasons: Vec<&str> = missing.iter().map(|missing| missing.reason.as_str()).collect();
+    let pulls: Vec<i64> = missing.iter().map(|missing| missing.seen.pull_id.0).collect();
+    let chunks: Vec<i32> = missing.iter().map(|missing| missing.seen.chunk).collect();
+    transaction.execute(&statement, &[&ids, &reasons, &pulls, &chunks, &now]).await?;
+    Ok(())
+}
+
+/// Lets the claims run out and books the calls.
+async fn settle(
+    transaction: &Transaction<'_>,
+    kind: Kind,
+    found: &[&str],
+    missing: &[Missing],
+    seen: ChunkRef,
+    calls: i32,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let claims = "/* catalogue::settle, claims */ update helix_claim set expires_at = $3 where kind = $1 and id = any($2)";
+    let statement = transaction.prepare_cached(claims).await?;
+    let ids: Vec<&str> =
+        found.iter().copied().chain(missing.iter().map(|missing| missing.id.as_str())).collect();
+    transaction.execute(&statement, &[&kind.as_str(), &ids, &(now + AFTERGLOW)]).await?;
+    let booked =
+        "/* catalogue::settle, calls */ update pull set helix_calls = helix_calls + $2 where id = $1";
+    let statement = transaction.prepare_cached(booked).await?;
+    transaction.execute(&statement, &[&seen.pull_id.0, &calls]).await?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What can go wrong in the store, and what class of failure it is.
+
+use deadpool_postgres::{BuildError, PoolError};
+use tokio_postgres::error::SqlState;
+
+use crate::{
+    failure::{Class, Failure},
+    schema::{ChunkRef, PullId},
+};
+
+/// A failure of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The URL cannot be parsed. It is a secret, so it is not shown.
+    #[error("DATABASE_URL is not a PostgreSQL URL")]
+    Url(#[source] tokio_postgres::Error),
+    /// The pool cannot be made.
+    #[error("the connection pool cannot be made")]
+    Build(#[source] BuildError),
+    /// No connection could be had.
+    #[error("PostgreSQL cannot be reached")]
+    Connect(#[from] PoolError),
+    /// A statement failed.
+    #[error("a statement failed")]
+    Statement(#[from] tokio_postgres::Error),
+    /// A migration failed.
+    #[error("the migration failed")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The migrator could not connect.
+    #[error("PostgreSQL cannot be reached for the migration")]
+    MigrateConnect(#[source] sqlx::Error),
+    /// The database was never migrated.
+    #[error("the database has no schema yet: run `operator migrate`")]
+    NoSchema,
+    /// The database is older than this build.
+    #[error("the database has schema {found}, and this build needs {known}: run `operator migrate`")]
+    OldSchema {
+        /// The version found.
+        found: i64,
+        /// The version this build knows.
+        known: i64,
+    },
+    /// The database is newer than this build.
+    #[error(
+        "the database has schema {found}, and this build knows versions up to {known}: run a newer build"
+    )]
+    NewSchema {
+        /// The version found.
+        found: i64,
+        /// The version this build knows.
+        known: i64,
+    },
+    /// A message names a pull that is not there.
+    #[error("there is no pull {0}")]
+    NoPull(PullId),
+    /// A message names a chunk that is not there.
+    #[error("{0} is not there")]
+    NoChunk(ChunkRef),
+    /// Somebody else carries a replay out by now.
+    #[error("replay {replay} was silent for so long that somebody else has finished it: see its report")]
+    Replaced {
+        /// The replay.
+        replay: i64,
+    },
+    /// Somebody else stored this page first.
+    #[error("page {page} of pull {pull} was stored by somebody else meanwhile")]
+    Overtaken {
+        /// The pull.
+        pull: PullId,
+        /// The page's number.
+        page: i32,
+    },
+}
+
+impl Error {
+    /// The SQLSTATE, where PostgreSQL sent one.
+    fn state(&self) -> Option<&SqlState> {
+        match self {
+            Self::Statement(error) => error.code(),
+            _ => None,
+        }
+    }
+}
+
+/// Classes 08 (connection), 53 (resources), 57 (operator intervention) and 58 (system) are the server's trouble, not
+/// the statement's. Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
+fn is_outage(state: &SqlState) -> bool {
+    ["08", "53", "57P", "58"].iter().any(|class| state.code().starts_with(class))
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (class, code) = match &error {
+            Error::Connect(_) | Error::MigrateConnect(_) => (Class::Outage, "store.unreachable"),
+            Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
+                (Class::Outage, "store.schema")
+            }
+            Error::Url(_) | Error::Build(_) | Error::Migrate(_) => (Class::Permanent, "store.setup"),
+            Error::NoPull(_) | Error::NoChunk(_) => (Class::Permanent, "store.not_there"),
+            Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
+            Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
+            Error::Statement(_) => match error.state() {
+                None => (Class::Outage, "store.connection_lost"),
+                Some(state) if is_outage(state) => (Class::Outage, "store.unavailable"),
+                // Class 40 is a conflict with another transaction; 57014 a statement that took too long; 0A000 a
+                // prepared statement from before a migration; 55P03 a lock that was not to be had.
+                Some(state) if ["40", "57", "0A", "55"].iter().any(|c| state.code().starts_with(c)) => {
+                    (Class::Transient, "store.conflict")
+                }
+                Some(state) if ["22", "23"].iter().any(|class| state.code().starts_with(class)) => {
+                    (Class::Permanent, "store.refused")
+                }
+                Some(_) => (Class::Permanent, "store.statement"),
+            },
+        };
+        Self::of(class, code, &error)
+    }
+}

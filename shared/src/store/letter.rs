@@ -1,0 +1,307 @@
+//! Tables `dead_letter`, `dead_letter_event`, `replay_letter`: the ledger of dead letters, as it is told.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
+use futures::future::BoxFuture;
+use tokio_postgres::types::{Json, ToSql};
+
+use super::{Error, Store};
+use crate::{
+    failure::Failure,
+    ledger::{Entry, Ledger, Letter, MOST_GENERATIONS, Replayed},
+};
+
+impl Ledger for Store {
+    fn record<'a>(&'a self, entries: &'a [Entry], now: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move {
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await.map_err(Error::from)?;
+            for entry in entries {
+                match entry {
+                    Entry::Died(letter) => {
+                        died(&transaction, letter, now, false).await?;
+                    }
+                    Entry::Cured { replayed, build, at } => {
+                        cured(&transaction, *replayed, build, *at).await?;
+                    }
+                }
+            }
+            transaction.commit().await.map_err(Error::from)?;
+            Ok(())
+        })
+    }
+}
+
+impl Store {
+    /// How many letters the ledger has in each dead-letter queue.
+    pub async fn letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
+        let sql = "/* letter::by_queue */ select queue, letters from dead_letter_depth";
+        let rows = self.client().await?.query(sql, &[]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The names of the letters that lie in a queue as far as the ledger knows.
+    pub async fn letters_known(&self, queue: &str) -> Result<HashSet<String>, Error> {
+        let sql = "/* letter::known */
+            select letter from dead_letter where queue = $1 and state in ('dead', 'held', 'replaying')";
+        let rows = self.client().await?.query(sql, &[&queue]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Makes the ledger agree with what really lies in a queue: writes down letters it did not know, notes those that
+    /// somebody else's tool took, and names those that should not lie there any more.
+    ///
+    /// `since` is when the look began: what the ledger was told after that is not judged by it.
+    pub async fn reconcile(
+        &self,
+        queue: &str,
+        present: &[&Letter],
+        since: DateTime<Utc>,
+    ) -> Result<Reconciled, Error> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let mut reconciled = Reconciled::default();
+        let mut seen = HashSet::new();
+        for (place, letter) in present.iter().enumerate() {
+            if !seen.insert(&letter.letter) {
+                reconciled.copies.push(place);
+                continue;
+            }
+            match died(&transaction, letter, since, true).await? {
+                Known::New => reconciled.unknown += 1,
+                Known::Lying => {}
+                Known::Settled => reconciled.left_over.push(place),
+            }
+        }
+        let gone = "/* letter::reconcile */
+            with gone as (
+                update dead_letter d set state = 'vanished', state_at = $3
+                where queue = $1 and state in ('dead', 'held') and state_at < $3
+                  and not exists (select from unnest($2::text[]) present where present = d.letter)
+                returning id)
+            insert into dead_letter_event (letter_id, at, by, event, detail)
+            select id, $3, 'finalizer', 'vanished', 'it is not in its queue any more: somebody else''s tool took it' from gone";
+        let names: Vec<&str> = present.iter().map(|letter| letter.letter.as_str()).collect();
+        reconciled.vanished = transaction.execute(gone, &[&queue, &names, &since]).await?;
+        transaction.commit().await?;
+        Ok(reconciled)
+    }
+}
+
+/// What a comparison of a queue with the ledger found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Reconciled {
+    /// Letters the ledger did not know.
+    pub unknown: u64,
+    /// Letters of the ledger that are not in the queue.
+    pub vanished: u64,
+    /// Places of second copies of a letter: one letter is enough for one piece of work.
+    pub copies: Vec<usize>,
+    /// Places of letters that were sent back or discarded already: whoever did it was cut short, or the broker was,
+    /// before the letter was out of its queue.
+    pub left_over: Vec<usize>,
+}
+
+/// What the ledger knew of a letter.
+enum Known {
+    /// Nothing, or that it did not lie there any more; it does now.
+    New,
+    /// That it lies there.
+    Lying,
+    /// That it was sent back or discarded, and this tells nothing newer.
+    Settled,
+}
+
+/// Writes a letter down. `seen` says that it lies in its queue now; otherwise it was told that it died, maybe long ago.
+///
+/// A letter that is told again while it lies there is another copy of the same work. One that was replayed or discarded
+/// lies there again only if it failed later than what is written: the news of a death may arrive after all that became
+/// of it.
+async fn died(
+    transaction: &Transaction<'_>,
+    letter: &Letter,
+    now: DateTime<Utc>,
+    seen: bool,
+) -> Result<Known, Error> {
+    let insert = "/* letter::died */
+        insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
+            first_failed_at, last_failed_at, build, host, generation, message_id, kind, pull_id, chunk, properties,
+            state, state_at, replay_of, body)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,
+            (select id from dead_letter where id = $22), $23)
+        on conflict (letter) do nothing
+        returning id";
+    let again = "/* letter::died, again */
+        update dead_letter d
+        set queue = $2, stage = $3, class = $4, code = $5, message = $6, causes = $7, fingerprint = $8, attempts = $9,
+            first_failed_at = $10, last_failed_at = greatest(d.last_failed_at, $11), build = $12, host = $13,
+            generation = $14, message_id = $15, kind = $16, pull_id = $17, chunk = $18, properties = $19, state = $20,
+            state_at = $21, held_until = null, replay_of = (select id from dead_letter where id = $22)
+        where letter = $1 and ((state in ('replayed', 'cured', 'discarded', 'vanished') and $11 > d.last_failed_at)
+                               or (state = 'vanished' and $23))
+        returning id";
+    let told = "/* letter::died, told */
+        update dead_letter d set last_failed_at = greatest(last_failed_at, $2) where letter = $1
+        returning state in ('dead', 'held', 'replaying')";
+    let state = state_of(letter);
+    let replay_of = letter.replayed.map(|replayed| replayed.letter_id);
+    let properties = Json(&letter.properties);
+    let facts: [&(dyn ToSql + Sync); 22] = [
+        &letter.letter,
+        &letter.queue,
+        &letter.stage,
+        &letter.class,
+        &letter.code,
+        &letter.message,
+        &letter.causes,
+        &letter.fingerprint,
+        &letter.attempts,
+        &letter.first_failed_at,
+        &letter.last_failed_at,
+        &letter.build,
+        &letter.host,
+        &letter.generation,
+        &letter.message_id,
+        &letter.kind,
+        &letter.pull_id,
+        &letter.chunk,
+        &properties,
+        &state,
+        &now,
+        &replay_of,
+    ];
+    let statement = transaction.prepare_cached(insert).await?;
+    let mut row = transaction.query_opt(&statement, &and(&facts, &letter.body)).await?;
+    if row.is_none() {
+        let statement = transaction.prepare_cached(again).await?;
+        row = transaction.query_opt(&statement, &and(&facts, &seen)).await?;
+    }
+    let known = if let Some(row) = row {
+        event(transaction, row.get(0), now, &letter.stage, "died", &letter.code).await?;
+        Known::New
+    } else {
+        let statement = transaction.prepare_cached(told).await?;
+        let row = transaction.query_one(&statement, &[&letter.letter, &letter.last_failed_at]).await?;
+        if row.get(0) { Known::Lying } else { Known::Settled }
+    };
+    if let Some(replayed) = letter.replayed {
+        returned(transaction, replayed, letter, now).await?;
+    }
+    Ok(known)
+}
+
+fn and<'a>(facts: &[&'a (dyn ToSql + Sync)], last: &'a (dyn ToSql + Sync)) -> Vec<&'a (dyn ToSql + Sync)> {
+    facts.iter().copied().chain([last]).collect()
+}
+
+/// Writes a letter from elsewhere down; its number, unless it lies there already.
+pub(super) async fn imported(
+    transaction: &Transaction<'_>,
+    letter: &Letter,
+    by: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<i64>, Error> {
+    let lies = "/* letter::imported, lies */
+        select state in ('dead', 'held', 'replaying') from dead_letter where letter = $1 for update";
+    let statement = transaction.prepare_cached(lies).await?;
+    match transaction.query_opt(&statement, &[&letter.letter]).await? {
+        Some(row) if row.get(0) => return Ok(None),
+        Some(_) => {
+            let back = "/* letter::imported, back */
+                update dead_letter set state = $2, state_at = $3, properties = $4 where letter = $1";
+            let state = state_of(letter);
+            let statement = transaction.prepare_cached(back).await?;
+            transaction
+                .execute(&statement, &[&letter.letter, &state, &now, &Json(&letter.properties)])
+                .await?;
+        }
+        None => {
+            died(transaction, letter, now, false).await?;
+        }
+    }
+    let number = "/* letter::imported, number */ select id from dead_letter where letter = $1";
+    let statement = transaction.prepare_cached(number).await?;
+    let id = transaction.query_one(&statement, &[&letter.letter]).await?.get(0);
+    event(transaction, id, now, by, "imported", "").await?;
+    Ok(Some(id))
+}
+
+/// A letter of too many replays is held from the beginning.
+fn state_of(letter: &Letter) -> &'static str {
+    if letter.generation >= MOST_GENERATIONS { "held" } else { "dead" }
+}
+
+/// Notes that a replay came back.
+async fn returned(
+    transaction: &Transaction<'_>,
+    replayed: Replayed,
+    letter: &Letter,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let sql = "/* letter::returned */
+        with outcome as (
+            update replay_letter r
+            set outcome = case when d.fingerprint = $3 then 'returned-same' else 'returned-different' end,
+                outcome_at = $4, build = $5
+            from dead_letter d
+            where d.id = r.letter_id and r.replay_id = $1 and r.letter_id = $2 and r.outcome is null
+            returning r.letter_id, r.outcome)
+        insert into dead_letter_event (letter_id, at, by, event, detail)
+        select letter_id, $4, $6, outcome, $5 from outcome";
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction
+        .execute(
+            &statement,
+            &[
+                &replayed.replay_id,
+                &replayed.letter_id,
+                &letter.fingerprint,
+                &now,
+                &letter.build,
+                &letter.stage,
+            ],
+        )
+        .await?;
+    Ok(())
+}
+
+/// Notes that a replayed message was handled.
+async fn cured(
+    transaction: &Transaction<'_>,
+    replayed: Replayed,
+    build: &str,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let sql = "/* letter::cured */
+        with outcome as (
+            update replay_letter set outcome = 'done', outcome_at = $3, build = $4
+            where replay_id = $1 and letter_id = $2 and outcome is null
+            returning letter_id
+        ), letter as (
+            update dead_letter set state = 'cured', state_at = $3
+            from outcome where id = outcome.letter_id and state in ('replaying', 'replayed')
+        )
+        insert into dead_letter_event (letter_id, at, by, event, detail)
+        select letter_id, $3, 'build ' || $4, 'done', 'its replay was handled' from outcome";
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction.execute(&statement, &[&replayed.replay_id, &replayed.letter_id, &at, &build]).await?;
+    Ok(())
+}
+
+/// Adds a line to a letter's history.
+pub(super) async fn event(
+    transaction: &Transaction<'_>,
+    letter_id: i64,
+    at: DateTime<Utc>,
+    by: &str,
+    event: &str,
+    detail: &str,
+) -> Result<(), Error> {
+    let sql = "/* letter::event */
+        insert into dead_letter_event (letter_id, at, by, event, detail) values ($1, $2, $3, $4, $5)";
+    let statement = transaction.prepare_cached(sql).await?;
+    transaction.execute(&statement, &[&letter_id, &at, &by, &event, &detail]).await?;
+    Ok(())
+}

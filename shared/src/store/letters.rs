@@ -1,0 +1,547 @@
+//! Table `dead_letter`, as a person asks about it: which letters, which groups, one whole.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use serde_json::Value;
+use tokio_postgres::{Row, types::ToSql};
+
+use super::{Error, Store};
+use crate::ledger::{Archived, Letter, MOST_GENERATIONS};
+
+/// Which letters are meant. Everything given must hold; nothing given means all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct LetterFilter {
+    /// These, by number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<i64>>,
+    /// Of this stage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<String>,
+    /// Of this class.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub class: Option<String>,
+    /// Of this code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Of the group whose fingerprint begins so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// About this pull.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull: Option<i64>,
+    /// About a chunk with this channel.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// About a chunk with this game.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub game: Option<String>,
+    /// That failed last at or after this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<DateTime<Utc>>,
+    /// That failed last before this.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<DateTime<Utc>>,
+    /// In one of these states; without it, those that lie in their queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub states: Option<Vec<String>>,
+}
+
+/// Every state a letter can be in.
+pub const LETTER_STATES: [&str; 7] =
+    ["dead", "held", "replaying", "replayed", "cured", "discarded", "vanished"];
+
+/// States of letters that lie in their queue.
+const LYING: [&str; 3] = ["dead", "held", "replaying"];
+
+/// The filter as a condition on `dead_letter d`; its parameters are `$1` to `$11`.
+pub(super) const CONDITION: &str = "($1::bigint[] is null or d.id = any($1))
+    and ($2::text is null or d.stage = $2) and ($3::text is null or d.class = $3) and ($4::text is null or d.code = $4)
+    and ($5::text is null or starts_with(d.fingerprint, $5)) and ($6::bigint is null or d.pull_id = $6)
+    and ($7::text is null or exists (select from pull_chunk c where c.pull_id = d.pull_id
+         and (d.chunk is null or c.chunk = d.chunk) and $7 = any(c.channel_ids)))
+    and ($8::text is null or exists (select from pull_chunk c where c.pull_id = d.pull_id
+         and (d.chunk is null or c.chunk = d.chunk) and $8 = any(c.game_ids)))
+    and ($9::timestamptz is null or d.last_failed_at >= $9) and ($10::timestamptz is null or d.last_failed_at < $10)
+    and d.state = any($11)";
+
+impl LetterFilter {
+    /// The states meant.
+    pub(super) fn states(&self) -> Vec<String> {
+        self.states.clone().unwrap_or_else(|| LYING.map(str::to_owned).to_vec())
+    }
+
+    /// The parameters of [`CONDITION`].
+    pub(super) fn parameters<'a>(&'a self, states: &'a Vec<String>) -> Vec<&'a (dyn ToSql + Sync)> {
+        vec![
+            &self.ids,
+            &self.stage,
+            &self.class,
+            &self.code,
+            &self.fingerprint,
+            &self.pull,
+            &self.channel,
+            &self.game,
+            &self.since,
+            &self.until,
+            states,
+        ]
+    }
+}
+
+/// A letter in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LetterRow {
+    /// Its number.
+    pub id: i64,
+    /// The queue it lies, or lay, in.
+    pub queue: String,
+    /// The stage that failed.
+    pub stage: String,
+    /// The failure's class.
+    pub class: String,
+    /// The failure's code.
+    pub code: String,
+    /// The failure in words.
+    pub message: String,
+    /// Its group.
+    pub fingerprint: String,
+    /// Attempts that failed.
+    pub attempts: i32,
+    /// When it failed first.
+    pub first_failed_at: DateTime<Utc>,
+    /// When it failed last.
+    pub last_failed_at: DateTime<Utc>,
+    /// The build that failed.
+    pub build: String,
+    /// Replays its message had behind it.
+    pub generation: i32,
+    /// The pull it is about.
+    pub pull_id: Option<i64>,
+    /// The chunk it is about.
+    pub chunk: Option<i32>,
+    /// What became of it.
+    pub state: String,
+}
+
+/// Letters of one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LetterGroup {
+    /// What they have in common.
+    pub fingerprint: String,
+    /// The stage that failed.
+    pub stage: String,
+    /// The failure's class.
+    pub class: String,
+    /// The failure's code.
+    pub code: String,
+    /// How many.
+    pub letters: i64,
+    /// How many of them are held.
+    pub held: i64,
+    /// When the first failed.
+    pub first_failed_at: DateTime<Utc>,
+    /// When the last failed.
+    pub last_failed_at: DateTime<Utc>,
+    /// The number of the newest.
+    pub sample: i64,
+    /// Its failure in words.
+    pub message: String,
+    /// Who looks after it.
+    pub owner: Option<String>,
+    /// What is known about it.
+    pub note: Option<String>,
+}
+
+/// A line of a letter's history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LetterEvent {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub by: String,
+    /// What.
+    pub event: String,
+    /// More.
+    pub detail: String,
+}
+
+/// A letter, whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WholeLetter {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub row: LetterRow,
+    /// Its own name, as in its header.
+    pub letter: String,
+    /// What caused the failure.
+    pub causes: String,
+    /// The host that failed.
+    pub host: String,
+    /// The message's id.
+    pub message_id: String,
+    /// The message's kind.
+    pub kind: String,
+    /// Its properties and headers.
+    pub properties: Value,
+    /// Its body.
+    #[serde(skip)]
+    pub body: Vec<u8>,
+    /// Until which build it is held.
+    pub held_until: Option<String>,
+    /// The letter whose replay came back as this one.
+    pub replay_of: Option<i64>,
+    /// What happened to it.
+    pub events: Vec<LetterEvent>,
+}
+
+const ROW: &str =
+    "d.id, d.queue, d.stage, d.class, d.code, d.message, d.fingerprint, d.attempts, d.first_failed_at,
+    d.last_failed_at, d.build, d.generation, d.pull_id, d.chunk, d.state";
+
+fn row(row: &Row) -> LetterRow {
+    LetterRow {
+        id: row.get(0),
+        queue: row.get(1),
+        stage: row.get(2),
+        class: row.get(3),
+        code: row.get(4),
+        message: row.get(5),
+        fingerprint: row.get(6),
+        attempts: row.get(7),
+        first_failed_at: row.get(8),
+        last_failed_at: row.get(9),
+        build: row.get(10),
+        generation: row.get(11),
+        pull_id: row.get(12),
+        chunk: row.get(13),
+        state: row.get(14),
+    }
+}
+
+fn archived(row: &Row) -> Archived {
+    Archived {
+        id: row.get(0),
+        letter: row.get(1),
+        queue: row.get(2),
+        properties: row.get(3),
+        body: row.get(4),
+    }
+}
+
+/// The letter in a row of [`Store::export_letters`]; the replay it came from means nothing elsewhere.
+fn whole(row: &Row) -> Letter {
+    Letter {
+        letter: row.get(1),
+        queue: row.get(2),
+        stage: row.get(3),
+        class: row.get(4),
+        code: row.get(5),
+        message: row.get(6),
+        causes: row.get(7),
+        fingerprint: row.get(8),
+        attempts: row.get(9),
+        first_failed_at: row.get(10),
+        last_failed_at: row.get(11),
+        build: row.get(12),
+        host: row.get(13),
+        generation: row.get(14),
+        replayed: None,
+        message_id: row.get(15),
+        kind: row.get(16),
+        pull_id: row.get(17),
+        chunk: row.get(18),
+        properties: row.get(19),
+        body: row.get(20),
+    }
+}
+
+impl Store {
+    /// The letters meant, oldest first, a page at a time: at most `limit` after the letter numbered `after`.
+    pub async fn letters(
+        &self,
+        filter: &LetterFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<LetterRow>, Error> {
+        let sql = format!(
+            "/* letters::list */ select {ROW} from dead_letter d where {CONDITION} and d.id > $12 order by d.id limit $13"
+        );
+        let states = filter.states();
+        let mut parameters = filter.parameters(&states);
+        parameters.extend([&after as &(dyn ToSql + Sync), &limit]);
+        Ok(self.client().await?.query(&sql, &parameters).await?.iter().map(row).collect())
+    }
+
+    /// How many letters are meant.
+    pub async fn count_letters(&self, filter: &LetterFilter) -> Result<i64, Error> {
+        let sql = format!("/* letters::count */ select count(*) from dead_letter d where {CONDITION}");
+        let states = filter.states();
+        Ok(self.client().await?.query_one(&sql, &filter.parameters(&states)).await?.get(0))
+    }
+
+    /// The groups of the letters meant, the largest first.
+    pub async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, Error> {
+        let sql = format!(
+            "/* letters::groups */
+            select g.fingerprint, s.stage, s.class, s.code, g.letters, g.held, g.first_failed_at, g.last_failed_at,
+                   g.sample, s.message, n.owner, n.note
+            from (select d.fingerprint, count(*) as letters, count(*) filter (where d.state = 'held') as held,
+                         min(d.first_failed_at) as first_failed_at, max(d.last_failed_at) as last_failed_at,
+                         max(d.id) as sample
+                  from dead_letter d where {CONDITION} group by d.fingerprint) g
+            join dead_letter s on s.id = g.sample
+            left join dead_letter_note n on n.fingerprint = g.fingerprint
+            order by g.letters desc, g.fingerprint"
+        );
+        let states = filter.states();
+        let rows = self.client().await?.query(&sql, &filter.parameters(&states)).await?;
+        Ok(rows
+            .iter()
+            .map(|row| LetterGroup {
+                fingerprint: row.get(0),
+                stage: row.get(1),
+                class: row.get(2),
+                code: row.get(3),
+                letters: row.get(4),
+                held: row.get(5),
+                first_failed_at: row.get(6),
+                last_failed_at: row.get(7),
+                sample: row.get(8),
+                message: row.get(9),
+                owner: row.get(10),
+                note: row.get(11),
+            })
+            .collect())
+    }
+
+    /// One letter, whole; none if there is no such number.
+    pub async fn letter(&self, id: i64) -> Result<Option<WholeLetter>, Error> {
+        let sql = format!(
+            "/* letters::one */
+            select {ROW}, d.letter, d.causes, d.host, d.message_id, d.kind, d.properties, d.body, d.held_until, d.replay_of
+            from dead_letter d where d.id = $1"
+        );
+        let history = "/* letters::one, history */
+            select at, by, event, detail from dead_letter_event where letter_id = $1 order by seq";
+        let client = self.client().await?;
+        let Some(found) = client.query_opt(&sql, &[&id]).await? else { return Ok(None) };
+        let events = client.query(history, &[&id]).await?;
+        Ok(Some(WholeLetter {
+            row: row(&found),
+            letter: found.get(15),
+            causes: found.get(16),
+            host: found.get(17),
+            message_id: found.get(18),
+            kind: found.get(19),
+            properties: found.get(20),
+            body: found.get(21),
+            held_until: found.get(22),
+            replay_of: found.get(23),
+            events: events
+                .iter()
+                .map(|row| LetterEvent {
+                    at: row.get(0),
+                    by: row.get(1),
+                    event: row.get(2),
+                    detail: row.get(3),
+                })
+                .collect(),
+        }))
+    }
+
+    /// Holds the letters meant: group commands pass them over, until a build of at least `until` is seen, or until
+    /// somebody releases them. Returns how many.
+    pub async fn hold_letters(
+        &self,
+        filter: &LetterFilter,
+        until: Option<&str>,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        self.change_letters(filter, &["dead", "held"], "held", until, by, now).await
+    }
+
+    /// Releases the held letters among those meant. Returns how many.
+    pub async fn release_letters(
+        &self,
+        filter: &LetterFilter,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        self.change_letters(filter, &["held"], "dead", None, by, now).await
+    }
+
+    async fn change_letters(
+        &self,
+        filter: &LetterFilter,
+        from: &[&str],
+        to: &str,
+        until: Option<&str>,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        let sql = format!(
+            "/* letters::change */
+            with changed as (
+                update dead_letter d set state = $12, state_at = $13, held_until = $14
+                where {CONDITION} and d.state = any($15) returning id)
+            insert into dead_letter_event (letter_id, at, by, event, detail)
+            select id, $13, $16, case $12 when 'held' then 'held' else 'released' end, coalesce('until build ' || $14, '')
+            from changed"
+        );
+        let states = filter.states();
+        let mut parameters = filter.parameters(&states);
+        parameters.extend([&to as &(dyn ToSql + Sync), &now, &until, &from, &by]);
+        Ok(self.client().await?.execute(&sql, &parameters).await?)
+    }
+
+    /// Releases letters held until a build that is `build` or older. Returns how many. A build before its release
+    /// (`1.2.0-rc.1`) counts as that release.
+    pub async fn release_for_build(&self, build: &str, now: DateTime<Utc>) -> Result<u64, Error> {
+        let build = build.split(['-', '+']).next().unwrap_or_default();
+        let sql = "/* letters::release_for_build */
+            with released as (
+                update dead_letter set state = 'dead', state_at = $2, held_until = null
+                where state = 'held' and held_until ~ '^[0-9]{1,9}([.][0-9]{1,9})*$'
+                  and string_to_array(held_until, '.')::int[] <= string_to_array($1, '.')::int[]
+                returning id)
+            insert into dead_letter_event (letter_id, at, by, event, detail)
+            select id, $2, 'finalizer', 'released', 'build ' || $1 || ' is here' from released";
+        Ok(self.client().await?.execute(sql, &[&build, &now]).await?)
+    }
+
+    /// Notes what is known about a group, and who looks after it; each kept where it is none.
+    pub async fn note_group(
+        &self,
+        fingerprint: &str,
+        note: Option<&str>,
+        owner: Option<&str>,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let sql = "/* letters::note */
+            insert into dead_letter_note as n (fingerprint, note, owner, by, at)
+            values ($1, coalesce($2, ''), coalesce($3, ''), $4, $5)
+            on conflict (fingerprint) do update
+            set note = coalesce($2, n.note), owner = coalesce($3, n.owner), by = $4, at = $5";
+        self.client().await?.execute(sql, &[&fingerprint, &note, &owner, &by, &now]).await?;
+        Ok(())
+    }
+
+    /// Notes that the letters meant are discarded, oldest first and at most `limit`: they are kept here only. Returns
+    /// them, without their bodies, so that they can be taken out of their queues.
+    pub async fn discard_letters(
+        &self,
+        filter: &LetterFilter,
+        limit: i64,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Archived>, Error> {
+        let sql = format!(
+            "/* letters::discard */
+            with chosen as (
+                select d.id from dead_letter d where {CONDITION} and d.state in ('dead', 'held')
+                order by d.first_failed_at, d.id limit $12 for update
+            ), discarded as (
+                update dead_letter d set state = 'discarded', state_at = $13 from chosen where d.id = chosen.id
+                returning d.id, d.letter, d.queue, d.properties
+            ), noted as (
+                insert into dead_letter_event (letter_id, at, by, event) select id, $13, $14, 'discarded' from discarded
+            )
+            select id, letter, queue, properties, ''::bytea from discarded"
+        );
+        let states = filter.states();
+        let mut parameters = filter.parameters(&states);
+        parameters.extend([&limit as &(dyn ToSql + Sync), &now, &by]);
+        Ok(self.client().await?.query(&sql, &parameters).await?.iter().map(archived).collect())
+    }
+
+    /// Notes that archived letters lie in their queues again: those of these numbers that were discarded or are gone, at
+    /// most `limit`. Returns them, whole, so that they can be put there.
+    pub async fn restore_letters(
+        &self,
+        ids: &[i64],
+        limit: i64,
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Archived>, Error> {
+        let sql = "/* letters::restore */
+            with chosen as (
+                select id, state from dead_letter where id = any($1) and state in ('discarded', 'vanished')
+                order by first_failed_at, id limit $2 for update
+            ), restored as (
+                update dead_letter d set state = case when generation >= $5 then 'held' else 'dead' end, state_at = $3
+                from chosen where d.id = chosen.id
+                returning d.id, d.letter, d.queue, d.properties, d.body
+            ), noted as (
+                insert into dead_letter_event (letter_id, at, by, event, detail)
+                select id, $3, $4, 'restored', 'it was ' || state from chosen
+            )
+            select id, letter, queue, properties, body from restored order by id";
+        let most = MOST_GENERATIONS;
+        let rows = self.client().await?.query(sql, &[&ids, &limit, &now, &by, &most]).await?;
+        Ok(rows.iter().map(archived).collect())
+    }
+
+    /// The letters meant, whole, oldest first, a page at a time: at most `limit` after the letter numbered `after`.
+    pub async fn export_letters(
+        &self,
+        filter: &LetterFilter,
+        after: i64,
+        limit: i64,
+    ) -> Result<Vec<(i64, Letter)>, Error> {
+        let sql = format!(
+            "/* letters::export */
+            select d.id, d.letter, d.queue, d.stage, d.class, d.code, d.message, d.causes, d.fingerprint, d.attempts,
+                   d.first_failed_at, d.last_failed_at, d.build, d.host, d.generation, d.message_id, d.kind, d.pull_id,
+                   d.chunk, d.properties, d.body
+            from dead_letter d where {CONDITION} and d.id > $12 order by d.id limit $13"
+        );
+        let states = filter.states();
+        let mut parameters = filter.parameters(&states);
+        parameters.extend([&after as &(dyn ToSql + Sync), &limit]);
+        let rows = self.client().await?.query(&sql, &parameters).await?;
+        Ok(rows.iter().map(|row| (row.get(0), whole(row))).collect())
+    }
+
+    /// Writes letters from elsewhere down as lying in their queues, but for those that lie there already. Returns those
+    /// that are to be put there, with their numbers here.
+    pub async fn import_letters(
+        &self,
+        letters: &[Letter],
+        by: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Archived>, Error> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let mut new = Vec::new();
+        for letter in letters {
+            if let Some(id) = super::letter::imported(&transaction, letter, by, now).await? {
+                new.push(Archived {
+                    id,
+                    letter: letter.letter.clone(),
+                    queue: letter.queue.clone(),
+                    properties: letter.properties.clone(),
+                    body: letter.body.clone(),
+                });
+            }
+        }
+        transaction.commit().await?;
+        Ok(new)
+    }
+
+    /// Adds a line to a letter's history.
+    pub async fn note_letter(
+        &self,
+        id: i64,
+        by: &str,
+        event: &str,
+        detail: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
+        let sql = "/* letters::note_letter */
+            insert into dead_letter_event (letter_id, at, by, event, detail) values ($1, $2, $3, $4, $5)";
+        self.client().await?.execute(sql, &[&id, &now, &by, &event, &detail]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,67 @@
+//! Migrations, embedded in the binary, and the schema version a program insists on.
+
+use deadpool_postgres::ClientWrapper;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::{
+    Connection, PgConnection, SqlSafeStr,
+    migrate::{Migrate, Migration, MigrationType, Migrator},
+};
+
+use super::Error;
+
+/// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
+const MIGRATIONS: [(i64, &str, &str); 6] = [
+    (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
+    (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
+    (3, "views", include_str!("../../../migrations/0003_views.sql")),
+    (4, "dead letters", include_str!("../../../migrations/0004_dead_letters.sql")),
+    (5, "letters mended", include_str!("../../../migrations/0005_letters_mended.sql")),
+    (6, "rejected record", include_str!("../../../migrations/0006_rejected_record.sql")),
+];
+
+/// The schema version this build knows: its last migration.
+const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// What a migration run did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Migrated {
+    /// The schema version now.
+    pub version: i64,
+    /// The migrations that ran, by name.
+    pub applied: Vec<&'static str>,
+}
+
+/// Brings the database at `url` to the schema of this build. Harmless when it is there already, and when several run
+/// it at once: sqlx holds a lock.
+pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    let migrator = Migrator::with_migrations(migrations.to_vec());
+    let mut connection = PgConnection::connect(url.expose_secret()).await.map_err(Error::MigrateConnect)?;
+    connection.ensure_migrations_table(&migrator.table_name).await?;
+    let before = connection.list_applied_migrations(&migrator.table_name).await?;
+    migrator.run(&mut connection).await?;
+    connection.close().await.map_err(Error::MigrateConnect)?;
+    let applied = MIGRATIONS
+        .iter()
+        .filter(|(version, ..)| before.iter().all(|done| done.version != *version))
+        .map(|(_, name, _)| *name)
+        .collect();
+    Ok(Migrated { version: KNOWN, applied })
+}
+
+/// Compares the database's schema with the one this build knows.
+pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
+    let there = "/* migrate::check */ select to_regclass('_sqlx_migrations') is not null";
+    if !client.query_one(there, &[]).await?.get::<_, bool>(0) {
+        return Err(Error::NoSchema);
+    }
+    let version = "/* migrate::check */ select coalesce(max(version), 0) from _sqlx_migrations where success";
+    match client.query_one(version, &[]).await?.get(0) {
+        KNOWN => Ok(()),
+        0 => Err(Error::NoSchema),
+        found if found < KNOWN => Err(Error::OldSchema { found, known: KNOWN }),
+        found => Err(Error::NewSchema { found, known: KNOWN }),
+    }
+}

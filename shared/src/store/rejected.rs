@@ -1,0 +1,233 @@
+//! Rejected records, as a person asks about them, and their way into the pull after all.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use tokio_postgres::types::Json;
+
+use super::{Error, Store, page};
+use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
+
+/// A rejected record in a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedRecord {
+    /// The pull.
+    pub pull_id: i64,
+    /// The chunk.
+    pub chunk: i32,
+    /// Its place in the page, from 1.
+    pub place: i32,
+    /// The rule that rejected it.
+    pub rule: String,
+    /// What was wrong, in words.
+    pub detail: String,
+    /// The record as Twitch sent it.
+    pub raw: String,
+}
+
+/// Rejected records of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectedGroup {
+    /// The rule.
+    pub rule: String,
+    /// How many records.
+    pub records: i64,
+    /// In how many pulls.
+    pub pulls: i64,
+    /// The newest of them.
+    pub newest_pull: i64,
+}
+
+/// What came of validating a chunk's rejected records again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Readmitted {
+    /// Streams that entered the pull.
+    pub entered: i32,
+    /// Records that pass, whose stream the pull has already.
+    pub duplicates: i32,
+    /// Records that stay rejected.
+    pub remaining: i32,
+}
+
+impl Store {
+    /// The newest pull that has rejected records.
+    pub async fn newest_with_rejects(&self) -> Result<Option<PullId>, Error> {
+        let sql = "/* rejected::newest */ select max(id) from pull where rejected > 0";
+        Ok(self.client().await?.query_one(sql, &[]).await?.get::<_, Option<i64>>(0).map(PullId))
+    }
+
+    /// Rejected records of a pull, of one rule or all, in the order of its pages.
+    pub async fn rejected_records(
+        &self,
+        pull: PullId,
+        rule: Option<&str>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<Vec<RejectedRecord>, Error> {
+        let sql = "/* rejected::list */
+            select pull_id, chunk, place, rule, detail, raw::text from rejected_record
+            where pull_id = $1 and ($2::text is null or rule = $2) order by chunk, place offset $3 limit $4";
+        let rows = self.client().await?.query(sql, &[&pull.0, &rule, &offset, &limit]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| RejectedRecord {
+                pull_id: row.get(0),
+                chunk: row.get(1),
+                place: row.get(2),
+                rule: row.get(3),
+                detail: row.get(4),
+                raw: row.get(5),
+            })
+            .collect())
+    }
+
+    /// Rejected records by rule, of one pull or of all, the most first.
+    pub async fn rejected_groups(&self, pull: Option<PullId>) -> Result<Vec<RejectedGroup>, Error> {
+        let sql = "/* rejected::groups */
+            select rule, sum(records)::bigint, count(distinct pull_id), max(pull_id) from rejected_by_rule
+            where $1::bigint is null or pull_id = $1 group by rule order by 2 desc, rule";
+        let rows = self.client().await?.query(sql, &[&pull.map(|pull| pull.0)]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| RejectedGroup {
+                rule: row.get(0),
+                records: row.get(1),
+                pulls: row.get(2),
+                newest_pull: row.get(3),
+            })
+            .collect())
+    }
+
+    /// The chunks of a pull that have rejected records.
+    pub async fn chunks_with_rejects(&self, pull: PullId) -> Result<Vec<ChunkRef>, Error> {
+        let sql = "/* rejected::chunks */
+            select pulled_at, chunk from pull_chunk where pull_id = $1 and rejects is not null order by chunk";
+        let rows = self.client().await?.query(sql, &[&pull.0]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
+            .collect())
+    }
+
+    /// The chunks of a pull whose pages are all stored that have to go through the stages: nobody has given up on them,
+    /// and they lack their games.
+    pub async fn chunks_to_flow(&self, pull: PullId) -> Result<Vec<ChunkRef>, Error> {
+        let sql = "/* rejected::to_flow */
+            select pulled_at, chunk from pull_chunk c
+            where pull_id = $1 and games_at is null and failed_stage is null
+              and exists (select from pull p where p.id = $1 and p.extracted_at is not null)
+            order by chunk";
+        let rows = self.client().await?.query(sql, &[&pull.0]).await?;
+        Ok(rows
+            .iter()
+            .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
+            .collect())
+    }
+
+    /// Lets those rejected records of a chunk enter their pull that `passes` lets through: one transaction, so that
+    /// what was fetched stays stored, rejected or a duplicate at every moment. With `dry` it is rolled back.
+    ///
+    /// A chunk into which a stream entered goes through the stages once more; a pull that was past filling games, or
+    /// had succeeded, is filling games again. Documents that are merged already stay until they are merged again.
+    pub async fn readmit(
+        &self,
+        chunk: ChunkRef,
+        passes: impl Fn(&Rejected) -> Option<Validated>,
+        dry: bool,
+        now: DateTime<Utc>,
+    ) -> Result<Readmitted, Error> {
+        let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        // The chunk first and its pull second, as everybody has it.
+        let lock = "/* rejected::readmit, lock */
+            select rejects, rejected from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3 for update";
+        let row = transaction.query_opt(lock, &[&key.0, &key.1, &key.2]).await?;
+        let row = row.ok_or(Error::NoChunk(chunk))?;
+        let (rejects, rejected) = (page::rejects(row.get::<_, Option<&str>>(0)), row.get(1));
+        let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
+        if count(rejects.len()) != rejected {
+            // Of an archive this build cannot read whole nothing is taken: the rest would be lost.
+            return Ok(Readmitted { remaining: rejected, ..Readmitted::default() });
+        }
+        let lock = "/* rejected::readmit, lock pull */ select from pull where id = $1 for update";
+        transaction.query_opt(lock, &[&key.0]).await?.ok_or(Error::NoPull(chunk.pull_id))?;
+
+        let (mut valid_now, mut remaining, mut nuls) = (Vec::new(), Vec::new(), 0);
+        for reject in rejects {
+            match passes(&reject) {
+                Some(valid) => {
+                    nuls += valid.nul_replaced;
+                    valid_now.push(valid.record);
+                }
+                None => remaining.push(reject),
+            }
+        }
+        let mut new = page::insert_streams(&transaction, chunk, &valid_now).await?;
+        let kept: Vec<&Record> = valid_now.iter().filter(|record| new.remove(record.id.as_str())).collect();
+        let entered = count(kept.len());
+        let readmitted = Readmitted {
+            entered,
+            duplicates: count(valid_now.len()) - entered,
+            remaining: count(remaining.len()),
+        };
+        let left = count(valid_now.len());
+
+        let update = "/* rejected::readmit, chunk */
+            update pull_chunk
+            set page = page || $4, rejects = $5, rejected_by_rule = $6,
+                game_ids = array(select distinct id from unnest(game_ids || $7::text[]) id order by id),
+                channel_ids = array(select distinct id from unnest(channel_ids || $8::text[]) id order by id),
+                stored = stored + $9, rejected = rejected - $10, duplicates = duplicates + $11,
+                games_at = case when $9 = 0 then games_at end,
+                channels_at = case when $9 = 0 then channels_at end,
+                merged_at = case when $9 = 0 then merged_at end,
+                games_missing = case when $9 = 0 then games_missing end,
+                channels_filled = case when $9 = 0 then channels_filled end,
+                channels_missing = case when $9 = 0 then channels_missing end
+            where pull_id = $1 and pulled_at = $2 and chunk = $3";
+        let game_ids = page::distinct(kept.iter().filter_map(|record| record.game_id.as_ref()));
+        let channel_ids = page::distinct(kept.iter().map(|record| &record.user_id));
+        transaction
+            .execute(
+                update,
+                &[
+                    &key.0,
+                    &key.1,
+                    &key.2,
+                    &Json(&kept),
+                    &page::rejects_text(&remaining),
+                    &Json(page::by_rule(&remaining)),
+                    &game_ids,
+                    &channel_ids,
+                    &readmitted.entered,
+                    &left,
+                    &readmitted.duplicates,
+                ],
+            )
+            .await?;
+        let reopen = "/* rejected::readmit, pull */
+            with before as (select id as pull_id, $2 > 0 and status in ('success', 'filling-channels') as again
+                            from pull where id = $1)
+            update pull
+            set stored = stored + $2, rejected = rejected - $3, duplicates = duplicates + $4,
+                nul_replaced = nul_replaced + $5,
+                status = case when again then 'filling-games' else status end,
+                completed_at = case when again then null else completed_at end,
+                games_added = case when again then null else games_added end,
+                games_missing = case when again then null else games_missing end,
+                channels_filled = case when again then null else channels_filled end,
+                channels_missing = case when again then null else channels_missing end,
+                rescues = case when again then 0 else rescues end,
+                rescued_at = case when again then $6 else rescued_at end
+            from before where id = pull_id";
+        transaction
+            .execute(reopen, &[&key.0, &readmitted.entered, &left, &readmitted.duplicates, &nuls, &now])
+            .await?;
+        if dry {
+            transaction.rollback().await?;
+        } else {
+            transaction.commit().await?;
+        }
+        Ok(readmitted)
+    }
+}

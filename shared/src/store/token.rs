@@ -1,0 +1,53 @@
+//! Table `helix_token`: the sealed app token that all processes of a client id share.
+
+use futures::future::BoxFuture;
+
+use super::{Error, Store};
+use crate::{
+    failure::Failure,
+    vault::{Sealed, TokenVault},
+};
+
+impl TokenVault for Store {
+    fn load<'a>(&'a self, client_id: &'a str) -> BoxFuture<'a, Result<Option<Sealed>, Failure>> {
+        Box::pin(async move {
+            let sql = "/* token::load */ select generation, sealed from helix_token where client_id = $1";
+            let client = self.client().await?;
+            let row = client.query_opt(sql, &[&client_id]).await.map_err(Error::from)?;
+            Ok(row.map(|row| Sealed { generation: row.get(0), bytes: row.get(1) }))
+        })
+    }
+
+    /// One transaction holds the client id's lock while the token is obtained; a process that dies lets go of it.
+    fn renew<'a>(
+        &'a self,
+        client_id: &'a str,
+        seen: i64,
+        obtain: BoxFuture<'a, Result<Vec<u8>, Failure>>,
+    ) -> BoxFuture<'a, Result<Sealed, Failure>> {
+        Box::pin(async move {
+            let mut client = self.client().await?;
+            let transaction = client.transaction().await.map_err(Error::from)?;
+            let lock = "/* token::renew, lock */ select pg_advisory_xact_lock(hashtext('helix_token'), hashtext($1))";
+            transaction.execute(lock, &[&client_id]).await.map_err(Error::from)?;
+            let current = "/* token::renew, current */
+                select generation, sealed from helix_token where client_id = $1";
+            if let Some(row) = transaction.query_opt(current, &[&client_id]).await.map_err(Error::from)? {
+                let sealed = Sealed { generation: row.get(0), bytes: row.get(1) };
+                if sealed.generation > seen {
+                    return Ok(sealed);
+                }
+            }
+            let bytes = obtain.await?;
+            let keep = "/* token::renew, keep */
+                insert into helix_token as t (client_id, generation, sealed) values ($1, $2, $3)
+                on conflict (client_id) do update set generation = t.generation + 1, sealed = excluded.sealed
+                returning generation";
+            let row =
+                transaction.query_one(keep, &[&client_id, &(seen + 1), &bytes]).await.map_err(Error::from)?;
+            let generation = row.get(0);
+            transaction.commit().await.map_err(Error::from)?;
+            Ok(Sealed { generation, bytes })
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! Rejected records on their way into their pull after all: a rule has changed, or a setting.
+//!
+//! The database first: what passes enters its chunk in one transaction, chunk by chunk. Then the chunks are announced
+//! again, and last the queue `streams.rejected` is made to say what the database says: a message of which no record is
+//! rejected any more is taken out, one of which some are is replaced by one that holds those. A crash anywhere is mended
+//! by doing it again: whatever is done already changes nothing.
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::{
+    clock::Clock,
+    failure::Failure,
+    runtime::Outbox,
+    schema::{ChunkRef, ChunkStored, PullId, RecordsRejected, Rejected, Validated, validate},
+    store::Store,
+    topology::{Announcement, GAME_ENRICHER},
+};
+
+/// Which records, and what they are validated with.
+#[derive(Debug, Clone)]
+pub struct Readmission {
+    /// The pull.
+    pub pull: PullId,
+    /// Only records this rule rejected.
+    pub rule: Option<String>,
+    /// Streams with fewer viewers stay rejected.
+    pub min_viewers: i32,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Entered {
+    /// Streams that entered the pull.
+    pub entered: i64,
+    /// Records that pass, whose stream the pull has already.
+    pub duplicates: i64,
+    /// Records that stay rejected.
+    pub remaining: i64,
+    /// Chunks that go through the stages once more.
+    pub chunks: i64,
+}
+
+impl Readmission {
+    /// The record, if it is meant and passes.
+    fn passes(&self, reject: &Rejected) -> Option<Validated> {
+        let meant = self.rule.as_ref().is_none_or(|rule| *rule == reject.rule);
+        meant.then(|| validate(&reject.raw, self.min_viewers).ok()).flatten()
+    }
+}
+
+/// Counts what [`readmit`] would do. Changes nothing.
+pub async fn count_readmission(
+    store: &Store,
+    clock: &Clock,
+    meant: &Readmission,
+) -> Result<Entered, Failure> {
+    enter(store, clock, meant, true).await
+}
+
+/// Validates the rejected records that are meant again, and lets those that pass enter their pull.
+pub async fn readmit(
+    store: &Store,
+    outbox: &Outbox,
+    clock: &Clock,
+    meant: &Readmission,
+) -> Result<Entered, Failure> {
+    let report = enter(store, clock, meant, false).await?;
+    let chunks = store.chunks_to_flow(meant.pull).await?;
+    let announcements = chunks.iter().map(|chunk| GAME_ENRICHER.request(&ChunkStored(*chunk)));
+    outbox.announce(announcements.collect()).await?;
+    tidy(store, outbox, meant.pull).await?;
+    Ok(report)
+}
+
+async fn enter(store: &Store, clock: &Clock, meant: &Readmission, dry: bool) -> Result<Entered, Failure> {
+    let mut report = Entered::default();
+    for chunk in store.chunks_with_rejects(meant.pull).await? {
+        let readmitted = store.readmit(chunk, |reject| meant.passes(reject), dry, clock.now()).await?;
+        report.entered += i64::from(readmitted.entered);
+        report.duplicates += i64::from(readmitted.duplicates);
+        report.remaining += i64::from(readmitted.remaining);
+        report.chunks += i64::from(readmitted.entered > 0);
+    }
+    Ok(report)
+}
+
+/// Makes the queue say of a pull's rejected records what the database says.
+async fn tidy(store: &Store, outbox: &Outbox, pull: PullId) -> Result<(), Failure> {
+    let queue = outbox.open_rejects(|message| message.chunk.pull_id == pull).await?;
+    let mut said: HashSet<ChunkRef> = HashSet::new();
+    for (place, message) in queue.messages().enumerate() {
+        let rejected = store.rejects(message.chunk).await?;
+        if !rejected.is_empty() && same(&rejected, &message.records) {
+            said.insert(message.chunk);
+            continue;
+        }
+        if !rejected.is_empty() && said.insert(message.chunk) {
+            let message = RecordsRejected { chunk: message.chunk, records: rejected };
+            outbox.announce(vec![Announcement::of(&message)]).await?;
+        }
+        queue.remove(place).await?;
+    }
+    queue.close().await
+}
+
+fn same(a: &[Rejected], b: &[Rejected]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.place == b.place)
+}
