@@ -1,0 +1,200 @@
+//! The extractor: pages through the live streams, validates each record, stores page after page, announces each.
+//!
+//! One step is one page: the state is in the database, so a crash, a stop or a second delivery goes on with the page
+//! after the last stored one. A second delivery is harmless because a page can be stored only once; it announces the
+//! last stored chunk again, in case the one before died between its commit and its publish.
+
+mod conclude;
+mod page;
+mod schedule;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use clap::Args;
+pub use conclude::{Limits, View, conclude};
+pub use page::Page;
+pub use schedule::{Schedule, ScheduleSettings};
+use shared::{
+    clock::Clock,
+    config::{Database, Twitch},
+    failure::Failure,
+    helix::{self, Client},
+    runtime::{Job, Outbox, Outcome, SetupError, Step, Stop, Worker},
+    schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, Rejected, StopReason},
+    store::{Extraction, Store},
+    topology::{Announcement, EXTRACTOR, Stage},
+    work,
+};
+
+/// How soon to look again whether somebody else still fetches the pull.
+const OTHERS_TURN: Duration = Duration::from_secs(1);
+
+/// The extractor's settings.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    twitch: Twitch,
+    /// When pulls are started.
+    #[command(flatten)]
+    pub schedule: ScheduleSettings,
+    /// What is fetched.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// The worker.
+#[derive(Debug)]
+pub struct Extractor {
+    store: Store,
+    helix: Client,
+    clock: Clock,
+    schedule: Schedule,
+    limits: Limits,
+    /// Who this is among the replicas.
+    name: String,
+    /// Calls that were already put on a pull's account.
+    booked: AtomicU64,
+}
+
+impl Extractor {
+    /// Makes the worker; calls nobody yet.
+    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
+        let database = &settings.database;
+        let store = Store::new(&database.url()?, database.database_connections, "extractor")
+            .map_err(Failure::from)?;
+        let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
+        let schedule = Schedule::new(&settings.schedule);
+        Ok(Self::of(store, helix, clock, schedule, settings.limits.clone()))
+    }
+
+    /// The worker, of its parts.
+    pub fn of(store: Store, helix: Client, clock: Clock, schedule: Schedule, limits: Limits) -> Self {
+        static REPLICAS: AtomicU64 = AtomicU64::new(0);
+        let name = format!(
+            "{}-{}-{}",
+            std::process::id(),
+            clock.now().timestamp_micros(),
+            REPLICAS.fetch_add(1, Ordering::Relaxed)
+        );
+        Self { store, helix, clock, schedule, limits, name, booked: AtomicU64::new(0) }
+    }
+
+    /// Fetches, validates and stores the next page of the pull.
+    async fn next_page(&self, job: &Job<PullRequested>) -> Outcome {
+        let pull = job.message.pull_id;
+        let Some(so_far) = self.store.extraction(pull, &self.name, self.clock.now()).await? else {
+            return Ok(Step::Hold(OTHERS_TURN));
+        };
+        // Before a page is stored the one before it is announced, confirmed: no more than one is ever untold.
+        if let (0, Some(last)) = (job.steps, so_far.last_chunk()) {
+            let again = self.announce(last).await?;
+            return Ok(if so_far.ended { Step::Done(again) } else { Step::More(again) });
+        }
+        if so_far.ended {
+            return Ok(Step::Done(Vec::new()));
+        }
+        let page = self.fetch(&so_far).await?;
+        let view = page.view();
+        let stored = self
+            .store
+            .store_page(&so_far, &page.as_new(self.unbooked_calls()), self.clock.now(), |facts| {
+                conclude(&so_far, &view, facts, &self.limits)
+            })
+            .await?;
+        tracing::info!(
+            pull = pull.0,
+            chunk = stored.chunk.chunk,
+            stored = stored.stored,
+            rejected = page.rejects.len(),
+            duplicates = stored.duplicates,
+            "{} is stored",
+            stored.chunk
+        );
+        let announcements = said_of(stored.chunk, page.rejects);
+        match stored.stop_reason {
+            Some(reason) => {
+                tracing::info!(
+                    pull = pull.0,
+                    reason = reason.as_str(),
+                    pages = stored.chunk.chunk,
+                    "pull {pull} has all its pages: {}",
+                    reason.as_str()
+                );
+                Ok(Step::Done(announcements))
+            }
+            None => Ok(Step::More(announcements)),
+        }
+    }
+
+    async fn fetch(&self, so_far: &Extraction) -> Result<Page, Failure> {
+        match self.helix.streams(so_far.cursor.as_deref()).await {
+            Ok(page) => Ok(Page::validate(page, self.limits.min_viewers)),
+            // Twitch sometimes refuses a cursor it gave a moment ago, and takes it when asked again
+            // (github.com/twitchdev/issues/issues/91).
+            Err(error @ helix::Error::BadRequest { .. }) if so_far.cursor.is_some() => {
+                Err(Failure { class: shared::failure::Class::Transient, ..Failure::from(error) })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The announcements of a chunk that was stored before.
+    async fn announce(&self, chunk: ChunkRef) -> Result<Vec<Announcement>, Failure> {
+        Ok(said_of(chunk, self.store.rejects(chunk).await?))
+    }
+
+    /// Calls made since this was last asked.
+    fn unbooked_calls(&self) -> i32 {
+        let made = self.helix.calls();
+        i32::try_from(made.saturating_sub(self.booked.swap(made, Ordering::Relaxed))).unwrap_or(i32::MAX)
+    }
+}
+
+/// What there is to say of a stored chunk.
+fn said_of(chunk: ChunkRef, records: Vec<Rejected>) -> Vec<Announcement> {
+    let rejected = (!records.is_empty()).then(|| Announcement::of(&RecordsRejected { chunk, records }));
+    rejected.into_iter().chain([EXTRACTOR.announce(&ChunkStored(chunk))]).collect()
+}
+
+impl Worker for Extractor {
+    type In = PullRequested;
+    type Out = ChunkStored;
+
+    const STAGE: Stage<PullRequested, ChunkStored> = EXTRACTOR;
+
+    async fn handle(&self, jobs: &[Job<PullRequested>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(self.next_page(job).await);
+        }
+        outcomes
+    }
+
+    async fn give_up(
+        &self,
+        message: &PullRequested,
+        failure: &Failure,
+    ) -> Result<Vec<Announcement>, Failure> {
+        let why = format!("extractor: {failure}");
+        work::give_up_on_pull(&self.store, message.pull_id, &why, Some(StopReason::Error), self.clock.now())
+            .await
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(self.store.check().await?)
+    }
+
+    async fn background(&self, outbox: Outbox, stop: Stop) {
+        let validated = work::keep_validated(self.helix.clone(), stop.clone());
+        let scheduled = self.schedule.run(&self.store, &self.clock, &outbox, &stop);
+        tokio::join!(validated, scheduled);
+    }
+}

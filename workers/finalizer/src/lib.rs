@@ -1,0 +1,141 @@
+//! The finalizer: merges stream, game and channel, chunk by chunk, and closes the pull when the last one is merged.
+//!
+//! A second delivery is harmless: a chunk is merged once, a pull closed once, each decided by one statement. It
+//! announces the end of a closed pull again, in case the one before died between its commit and its publish.
+
+mod letters;
+mod watch;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use clap::Args;
+use futures::{StreamExt, stream};
+use shared::{
+    clock::Clock,
+    config::Database,
+    failure::Failure,
+    runtime::{Job, Outbox, Outcome, SetupError, Step, Stop, Worker},
+    schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
+    store::{Merged, Store},
+    topology::{Announcement, FINALIZER, Stage},
+    work,
+};
+
+/// Chunks merged at the same time: PostgreSQL works on one while another is on its way.
+const MERGES_IN_PARALLEL: usize = 4;
+
+/// The finalizer's settings.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    database: Database,
+    /// How long a pull may stand still before its announcements are made again, and, failing that, it is failed
+    #[arg(long, env, default_value = "2m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    stalled_after: Duration,
+}
+
+/// The worker.
+#[derive(Debug)]
+pub struct Finalizer {
+    store: Store,
+    clock: Clock,
+    stalled_after: Duration,
+}
+
+impl Finalizer {
+    /// Makes the worker; calls nobody yet.
+    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
+        let database = &settings.database;
+        let store = Store::new(&database.url()?, database.database_connections, "finalizer")
+            .map_err(Failure::from)?;
+        Ok(Self::of(store, clock, settings.stalled_after))
+    }
+
+    /// The worker, of its parts.
+    pub fn of(store: Store, clock: Clock, stalled_after: Duration) -> Self {
+        Self { store, clock, stalled_after }
+    }
+
+    async fn merge(&self, chunk: ChunkRef) -> Result<Merged, Failure> {
+        Ok(self.store.merge(chunk, self.clock.now()).await?)
+    }
+
+    /// Closes the pull if its last chunk is merged; its event, if that is so, or if it was so `before`.
+    async fn close(&self, pull: PullId, before: bool) -> Result<Option<PullClosed>, Failure> {
+        let now = self.store.close(pull, self.clock.now()).await?;
+        let closed = if now || before { self.store.closed(pull).await? } else { None };
+        if let (true, Some(closed)) = (now, &closed) {
+            tracing::info!(
+                pull = pull.0,
+                stored = closed.stored,
+                "pull {pull} is complete: {} streams",
+                closed.stored
+            );
+        }
+        Ok(closed)
+    }
+}
+
+impl Worker for Finalizer {
+    type In = ChannelsFilled;
+    type Out = PullClosed;
+
+    const STAGE: Stage<ChannelsFilled, PullClosed> = FINALIZER;
+
+    async fn handle(&self, jobs: &[Job<ChannelsFilled>]) -> Vec<Outcome> {
+        let chunks: Vec<ChunkRef> = jobs.iter().map(|job| job.message.0).collect();
+        let each = chunks.into_iter().map(|chunk| self.merge(chunk));
+        let merged: Vec<Result<Merged, Failure>> =
+            stream::iter(each).buffered(MERGES_IN_PARALLEL).collect().await;
+
+        // After the merges are committed, so that whoever merges last sees all of them.
+        let pull_of = |job: &Job<ChannelsFilled>| job.message.0.pull_id;
+        let before: HashSet<PullId> = jobs
+            .iter()
+            .zip(&merged)
+            .filter(|(_, merged)| matches!(merged, Ok(Merged::Before)))
+            .map(|(job, _)| pull_of(job))
+            .collect();
+        let mut closed: HashMap<PullId, Result<Option<PullClosed>, Failure>> = HashMap::new();
+        for pull in jobs.iter().map(pull_of).collect::<HashSet<_>>() {
+            closed.insert(pull, self.close(pull, before.contains(&pull)).await);
+        }
+
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for (job, merged) in jobs.iter().zip(merged) {
+            let outcome = match (merged, closed.get_mut(&pull_of(job))) {
+                (Err(failure), _) => Err(failure),
+                (Ok(_), Some(Err(failure))) => Err(failure.clone()),
+                // One job of the pull carries its event.
+                (Ok(_), Some(Ok(event))) => {
+                    Ok(Step::Done(event.take().iter().map(|event| Self::STAGE.announce(event)).collect()))
+                }
+                (Ok(_), None) => Ok(Step::Done(Vec::new())),
+            };
+            outcomes.push(outcome);
+        }
+        outcomes
+    }
+
+    async fn give_up(
+        &self,
+        message: &ChannelsFilled,
+        failure: &Failure,
+    ) -> Result<Vec<Announcement>, Failure> {
+        work::give_up_on_chunk(&self.store, message.0, Self::STAGE.info().name, failure, self.clock.now())
+            .await
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(self.store.check().await?)
+    }
+
+    async fn background(&self, outbox: Outbox, stop: Stop) {
+        let watched = watch::run(&self.store, &self.clock, self.stalled_after, &outbox, &stop);
+        let kept = letters::keep(&self.store, &self.clock, &outbox, &stop);
+        tokio::join!(watched, kept);
+    }
+}

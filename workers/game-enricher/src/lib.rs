@@ -1,0 +1,104 @@
+//! The game-enricher: learns the games of stored chunks that are not in `twitch_game` yet, a hundred a call.
+//!
+//! A second delivery is harmless: it finds every game known, changes nothing and announces the chunk again.
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use clap::Args;
+use shared::{
+    clock::Clock,
+    config::{Database, Twitch},
+    failure::Failure,
+    helix::{self, Batch, Client},
+    runtime::{Job, Outbox, Outcome, SetupError, Stop, Worker},
+    schema::{ChunkRef, ChunkStored, Game, GameId, GamesFilled, Missing},
+    store::{self, Kind, Store},
+    topology::{Announcement, GAME_ENRICHER, Stage},
+    work::{self, Catalogue, Enricher, EnricherSettings},
+};
+
+/// The game-enricher's settings.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    twitch: Twitch,
+    #[command(flatten)]
+    enricher: EnricherSettings,
+}
+
+/// The worker.
+#[derive(Debug)]
+pub struct GameEnricher(Enricher);
+
+impl GameEnricher {
+    /// Makes the worker; calls nobody yet.
+    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
+        let database = &settings.database;
+        let store = Store::new(&database.url()?, database.database_connections, "game-enricher")
+            .map_err(Failure::from)?;
+        let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
+        Ok(Self::of(store, helix, clock, settings.enricher.clone()))
+    }
+
+    /// The worker, of its parts.
+    pub fn of(store: Store, helix: Client, clock: Clock, settings: EnricherSettings) -> Self {
+        // A game that is known is known for good.
+        Self(Enricher::new(helix, store, clock, settings, Duration::MAX))
+    }
+}
+
+impl Worker for GameEnricher {
+    type In = ChunkStored;
+    type Out = GamesFilled;
+
+    const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
+
+    async fn handle(&self, jobs: &[Job<ChunkStored>]) -> Vec<Outcome> {
+        let filled = |chunk| Self::STAGE.announce(&GamesFilled(chunk));
+        self.0.fill::<Games, _>(jobs, |message| message.0, filled).await
+    }
+
+    async fn give_up(&self, message: &ChunkStored, failure: &Failure) -> Result<Vec<Announcement>, Failure> {
+        let stage = Self::STAGE.info().name;
+        work::give_up_on_chunk(self.0.store(), message.0, stage, failure, self.0.now()).await
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(self.0.store().check().await?)
+    }
+
+    async fn background(&self, _outbox: Outbox, stop: Stop) {
+        work::keep_validated(self.0.helix().clone(), stop).await;
+    }
+}
+
+/// Games, as they are asked for and kept.
+struct Games;
+
+impl Catalogue for Games {
+    const KIND: Kind = Kind::Game;
+    type Id = GameId;
+    type Item = Game;
+
+    fn id(game: &Game) -> &str {
+        game.id.as_str()
+    }
+
+    async fn ask(helix: &Client, ids: &[GameId]) -> Result<Batch<GameId, Game>, helix::Error> {
+        helix.games(ids).await
+    }
+
+    async fn keep(
+        store: &Store,
+        found: &[Game],
+        missing: &[Missing],
+        seen: ChunkRef,
+        calls: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), store::Error> {
+        store.keep_games(found, missing, seen, calls, now).await
+    }
+}

@@ -1,0 +1,43 @@
+//! `operator show`.
+
+use clap::Args;
+
+use crate::{
+    cli::PullRef,
+    context::Context,
+    error::Error,
+    exit::Exit,
+    text::{self, Portrait},
+};
+
+/// The most waiting chunks that are shown.
+const MOST_WAITING: i64 = 20;
+
+/// What a program reads.
+const JSON: &str = r#"JSON: {"pull": {"pull_id", "status", …}, "stages": [{"stage", "chunks", "first_at", "last_at"}, …],
+"waiting": [{"chunk", "stage", "since", "failed_stage", "failure"}, …]}; at most 20 waiting chunks,
+those that failed first. Times are UTC, RFC 3339; what is not known yet is null"#;
+
+/// Show everything about a pull: where it stands, its stages, its counts, what waits and why
+#[derive(Debug, Args)]
+#[command(after_long_help = JSON)]
+pub(crate) struct Show {
+    /// The pull's number, or `latest`
+    #[arg(value_name = "PULL")]
+    pull: PullRef,
+}
+
+impl Show {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let store = context.ready_store().await?;
+        let id = context.resolve(&store, self.pull).await?;
+        let portrait = Portrait {
+            pull: store.pull_report(id).await?,
+            stages: store.stage_spans(id).await?,
+            waiting: store.waiting(id, MOST_WAITING).await?,
+        };
+        let now = context.clock.now();
+        context.output.result(&portrait, |portrait| text::portrait(portrait, now));
+        Ok(Exit::Success)
+    }
+}

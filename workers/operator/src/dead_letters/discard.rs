@@ -1,0 +1,81 @@
+//! `operator dead-letters discard`.
+
+use clap::Args;
+use serde::Serialize;
+use shared::{
+    store::{LetterFilter, Store},
+    work,
+};
+
+use super::{
+    confirm::Consent,
+    filter::{Meant, nothing},
+    words::causes,
+};
+use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+
+/// What a program reads.
+const JSON: &str = r#"JSON: {"discarded"}; with --dry-run {"would_discard"}"#;
+
+/// Put letters away: out of their queue, into the archive
+///
+/// Nothing is lost: `restore` brings a discarded letter back as it was.
+#[derive(Debug, Args)]
+#[command(after_long_help = JSON)]
+pub(super) struct Discard {
+    #[command(flatten)]
+    meant: Meant,
+    /// Only count
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+#[derive(Serialize)]
+struct Count {
+    would_discard: i64,
+}
+
+#[derive(Serialize)]
+struct Document {
+    discarded: usize,
+}
+
+impl Discard {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let store = context.ready_store().await?;
+        let filter = self.meant.filter(context.clock.now())?;
+        let meant = lying(&filter);
+        let would_discard = store.count_letters(&meant).await?;
+        if would_discard == 0 {
+            return Err(nothing(&store, &filter).await?);
+        }
+        let what = told(&store, &meant, would_discard).await?;
+        if self.dry_run {
+            context.output.result(&Count { would_discard }, |_| format!("would discard {what}"));
+            return Ok(Exit::Success);
+        }
+        self.consent.ask(&format!("Discard {what}?"))?;
+        let broker = context.connect().await?;
+        let by = &self.consent.by;
+        let discarded = work::discard(&store, &broker.outbox, &context.clock, &meant, by).await?;
+        context.output.result(&Document { discarded }, |document| {
+            let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "letter");
+            format!("{letters} discarded; `operator dead-letters list --state discarded` shows them, `restore` brings them back")
+        });
+        Ok(Exit::Success)
+    }
+}
+
+/// The letters among those meant that can be discarded.
+fn lying(filter: &LetterFilter) -> LetterFilter {
+    let states = filter.states.clone().unwrap_or_else(|| vec!["dead".to_owned(), "held".to_owned()]);
+    let states = states.into_iter().filter(|state| state == "dead" || state == "held").collect();
+    LetterFilter { states: Some(states), ..filter.clone() }
+}
+
+async fn told(store: &Store, filter: &LetterFilter, letters: i64) -> Result<String, Error> {
+    let groups = store.letter_groups(filter).await?;
+    Ok(format!("{} ({})", count(letters, "letter"), causes(&groups)))
+}

@@ -1,0 +1,67 @@
+//! `operator dead-letters import`.
+
+use std::{
+    fs,
+    io::{Read, stdin},
+    path::PathBuf,
+};
+
+use clap::Args;
+use serde::Serialize;
+use shared::work;
+
+use super::{confirm::Consent, line};
+use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+
+/// What a program reads.
+const JSON: &str = r#"JSON: {"imported": [17, …], "there_already"}"#;
+
+/// Take letters in that `export` wrote, into their dead-letter queues
+///
+/// The whole file is checked first: one bad line, and nothing is changed. Letters that lie here already are passed over.
+#[derive(Debug, Args)]
+#[command(after_long_help = JSON)]
+pub(super) struct Import {
+    /// The file; without it, standard input
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+#[derive(Serialize)]
+struct Document {
+    imported: Vec<i64>,
+    there_already: usize,
+}
+
+impl Import {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        let (name, text) = match &self.file {
+            Some(path) => (path.display().to_string(), fs::read(path)),
+            None => {
+                let mut text = Vec::new();
+                ("standard input".to_owned(), stdin().read_to_end(&mut text).map(|_| text))
+            }
+        };
+        let text = text.map_err(|error| Error::Nothing(format!("{name} cannot be read: {error}")))?;
+        let letters = line::read(&text)
+            .map_err(|wrong| Error::Nothing(format!("{name}, {wrong}. Nothing was changed")))?;
+        if letters.is_empty() {
+            return Err(Error::Nothing(format!("{name} holds no letters")));
+        }
+        let store = context.ready_store().await?;
+        let all = i64::try_from(letters.len()).unwrap_or(i64::MAX);
+        self.consent
+            .ask(&format!("Take {} from {name} into their dead-letter queues?", count(all, "letter")))?;
+        let broker = context.connect().await?;
+        let imported =
+            work::import(&store, &broker.outbox, &context.clock, &letters, &self.consent.by).await?;
+        let document = Document { there_already: letters.len() - imported.len(), imported };
+        context.output.result(&document, |document| {
+            let new = i64::try_from(document.imported.len()).unwrap_or(i64::MAX);
+            format!("{} imported, {} lay here already", count(new, "letter"), document.there_already)
+        });
+        Ok(Exit::Success)
+    }
+}

@@ -1,0 +1,130 @@
+//! What can keep a command from doing its work, in one line: what was wrong, and what to do.
+
+use shared::{
+    config::ConfigError,
+    failure::{Class, Failure},
+    schema::PullId,
+    store,
+};
+
+use crate::exit::Exit;
+
+/// Why a command could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store, or the broker.
+    #[error("{}{}", told(.failure), advice(.failure))]
+    Failure {
+        /// What went wrong.
+        #[from]
+        failure: Failure,
+    },
+    /// `latest`, and there is none.
+    #[error("there is no pull yet: `operator pull` asks for one")]
+    NoPulls,
+    /// The request is in the database, and the broker did not take it.
+    #[error(
+        "pull {pull} is recorded, but could not be announced ({}): the finalizer's watch announces it again \
+         within minutes, once RabbitMQ is back; `operator wait {pull}` follows it",
+        told(.failure)
+    )]
+    Unannounced {
+        /// The pull.
+        pull: PullId,
+        /// What went wrong.
+        failure: Failure,
+    },
+    /// The command line asks for what cannot be done like that.
+    #[error("{0}")]
+    Usage(String),
+    /// What is asked for is not there, or there is nothing to do.
+    #[error("{0}")]
+    Nothing(String),
+    /// The process cannot start its machinery.
+    #[error("the operator cannot start: {0}")]
+    Runtime(std::io::Error),
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Url(source) => {
+                Self::Config(ConfigError::Unusable { name: "DATABASE_URL", why: source.to_string() })
+            }
+            error => Failure::from(error).into(),
+        }
+    }
+}
+
+impl Error {
+    /// The exit code that says the same.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) => Exit::Config,
+            Self::Failure { failure } if failure.code == "broker.setup" => Exit::Config,
+            Self::Failure { failure } if failure.class == Class::Outage => Exit::Unavailable,
+            Self::Unannounced { .. } => Exit::Unavailable,
+            Self::Usage(_) => Exit::Usage,
+            Self::Failure { .. } | Self::NoPulls | Self::Nothing(_) | Self::Runtime(_) => Exit::Failed,
+        }
+    }
+}
+
+/// A failure with its causes, without those that only repeat what was said.
+pub(crate) fn told(failure: &Failure) -> String {
+    let mut text = failure.message.clone();
+    for cause in &failure.causes {
+        if !text.contains(cause.as_str()) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+/// What to do about a failure whose own words do not say.
+fn advice(failure: &Failure) -> &'static str {
+    match failure.code {
+        "store.unreachable" | "store.unavailable" | "store.connection_lost" => {
+            " (does PostgreSQL run, and does DATABASE_URL lead to it?)"
+        }
+        "broker.unreachable" => " (does RabbitMQ run, and does AMQP_URL lead to it?)",
+        "store.not_there" => ": `operator pulls` lists those there are",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let mut failure = Failure::permanent("store.unreachable", "PostgreSQL cannot be reached");
+        failure.causes = ["connecting: refused", "refused", "os error 111"].map(str::to_owned).to_vec();
+        assert_eq!(
+            Error::from(failure).to_string(),
+            "PostgreSQL cannot be reached: connecting: refused: os error 111 \
+             (does PostgreSQL run, and does DATABASE_URL lead to it?)"
+        );
+    }
+
+    #[test]
+    fn each_error_has_its_exit_code() {
+        let outage = Failure::new(Class::Outage, "store.unreachable", "PostgreSQL cannot be reached");
+        let cases: [(Error, u8, &str); 6] = [
+            (ConfigError::Missing { name: "AMQP_URL" }.into(), 78, "AMQP_URL is not set"),
+            (Failure::permanent("broker.setup", "AMQP_URL is not an AMQP URL").into(), 78, "AMQP_URL"),
+            (outage.clone().into(), 69, "does PostgreSQL run"),
+            (store::Error::NoPull(PullId(9)).into(), 1, "there is no pull 9: `operator pulls`"),
+            (Error::NoPulls, 1, "operator pull"),
+            (Error::Unannounced { pull: PullId(9), failure: outage }, 69, "operator wait 9"),
+        ];
+        for (error, code, words) in cases {
+            assert_eq!(error.exit().code(), code, "{error}");
+            assert!(error.to_string().contains(words), "{error}");
+        }
+    }
+}

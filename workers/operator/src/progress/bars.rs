@@ -1,0 +1,74 @@
+//! Progress at a terminal: a heading, and one line a stage.
+
+use chrono::{DateTime, Utc};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use shared::store::PullReport;
+
+use super::{pace::Pace, words};
+use crate::text::words::heading;
+
+/// Most draws in a second. Each line of each look is one, and one left out would show two looks at once.
+const DRAWS_A_SECOND: u8 = 100;
+
+/// The lines, redrawn at every look.
+pub(crate) struct Bars {
+    all: MultiProgress,
+    heading: ProgressBar,
+    extractor: ProgressBar,
+    games: ProgressBar,
+    channels: ProgressBar,
+    merged: ProgressBar,
+}
+
+impl Bars {
+    /// Draws on standard error, so that standard output stays the result's.
+    pub(crate) fn new() -> Self {
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND));
+        let line = |name: &'static str, template: &str| {
+            // A template that does not parse would show the default one.
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            all.add(ProgressBar::new(0).with_prefix(name).with_style(style.progress_chars("━╸─")))
+        };
+        let bar = "  {prefix:9} {bar:30.cyan/black.bright} {msg}";
+        Self {
+            heading: line("", "{spinner:.cyan} {msg:.bold}"),
+            extractor: line("pages", "  {prefix:9} {msg}"),
+            games: line("games", bar),
+            channels: line("channels", bar),
+            merged: line("merged", bar),
+            all,
+        }
+    }
+
+    /// Shows how far the pull is.
+    pub(crate) fn show(&self, pull: &PullReport, pace: &Pace, now: DateTime<Utc>) {
+        self.heading.tick();
+        self.heading.set_message(heading(pull, now));
+        self.extractor.set_message(words::fetched(pull, pace));
+        let chunks = u64::try_from(pull.chunks).unwrap_or_default();
+        let stages = [
+            (&self.games, pull.games_chunks, words::share(pull.games_chunks, pull)),
+            (&self.channels, pull.channels_chunks, words::share(pull.channels_chunks, pull)),
+            (&self.merged, pull.merged_chunks, words::merged(pull, pace)),
+        ];
+        for (bar, done, text) in stages {
+            bar.update(|state| {
+                state.set_len(chunks.max(1));
+                state.set_pos(u64::try_from(done).unwrap_or_default());
+            });
+            bar.set_message(text);
+        }
+    }
+
+    /// Says something above the bars.
+    pub(crate) fn remark(&self, what: &str) {
+        // A terminal that is gone reads nothing.
+        let _ = self.all.println(what);
+    }
+
+    /// Takes the bars away: the summary says more.
+    pub(crate) fn clear(&self) {
+        let _ = self.all.clear();
+    }
+}

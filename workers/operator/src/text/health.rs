@@ -1,0 +1,140 @@
+//! Whether all is well, in words.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use shared::{
+    schema::PullStatus,
+    store::{MissedSlot, PullReport},
+};
+
+use super::{
+    queues::StageQueues,
+    words::{ago, count},
+};
+
+/// What there is to know at a glance. What could not be asked is empty, and its trouble says why.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Facts {
+    /// Why the database cannot be used; none when it can.
+    pub(crate) database_trouble: Option<String>,
+    /// Why the broker cannot be used; none when it can.
+    pub(crate) broker_trouble: Option<String>,
+    /// Pulls that have not come to their end, oldest first.
+    pub(crate) under_way: Vec<PullReport>,
+    /// The pull that came to its end last.
+    pub(crate) last_closed: Option<PullReport>,
+    /// Slots of the last day at which no pull was started, newest first.
+    pub(crate) missed_slots: Vec<MissedSlot>,
+    /// Each stage's queues.
+    pub(crate) stages: Vec<StageQueues>,
+    /// Messages in `streams.rejected`.
+    pub(crate) rejected: u32,
+}
+
+/// The facts, and what they come to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Health {
+    /// Whether all is well.
+    pub(crate) well: bool,
+    /// The same in a sentence.
+    pub(crate) verdict: String,
+    /// Each thing that is not well.
+    pub(crate) troubles: Vec<String>,
+    /// What it was judged by.
+    #[serde(flatten)]
+    pub(crate) facts: Facts,
+}
+
+impl Health {
+    /// Judges the facts.
+    pub(crate) fn of(facts: Facts, now: DateTime<Utc>) -> Self {
+        let troubles = troubles(&facts);
+        let well = troubles.is_empty();
+        let verdict =
+            if well { good_news(&facts, now) } else { format!("Not well: {}.", troubles.join("; ")) };
+        Self { well, verdict, troubles, facts }
+    }
+}
+
+fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
+    let last = match &facts.last_closed {
+        Some(pull) => {
+            let when = ago(pull.completed_at.unwrap_or(pull.started_at), now);
+            format!("pull {} succeeded {when}", pull.pull_id)
+        }
+        None => "there was no pull yet".to_owned(),
+    };
+    format!("All is well: every stage has a worker, there are no dead letters, {last}.")
+}
+
+fn troubles(facts: &Facts) -> Vec<String> {
+    let services = facts.database_trouble.iter().chain(&facts.broker_trouble).cloned();
+    let absent: Vec<_> = facts.stages.iter().filter(|queues| queues.workers == 0).collect();
+    let absent = if !absent.is_empty() && absent.len() == facts.stages.len() {
+        vec!["no worker is running".to_owned()]
+    } else {
+        absent.into_iter().map(|queues| format!("no {} is running", queues.stage)).collect()
+    };
+    let dead = facts.stages.iter().filter(|queues| queues.dead > 0);
+    let dead = dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage));
+    let stuck = facts.under_way.iter().filter(|pull| pull.rescues > 0);
+    let stuck = stuck.map(|pull| {
+        format!("pull {} stood still and was picked up {}", pull.pull_id, count(pull.rescues, "time"))
+    });
+    let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
+    let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
+    services.chain(absent).chain(stuck).chain(failed).chain(dead).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::{queues::by_stage, sample};
+
+    fn working() -> Vec<StageQueues> {
+        by_stage(&[]).into_iter().map(|queues| StageQueues { workers: 1, ..queues }).collect()
+    }
+
+    #[test]
+    fn all_is_well_when_nothing_is_wrong() {
+        let slot = MissedSlot { slot: sample::now(), reason: "overlap: pull 7 is still pending".into() };
+        let facts = Facts {
+            stages: working(),
+            last_closed: Some(sample::successful()),
+            under_way: vec![sample::under_way()],
+            missed_slots: vec![slot],
+            rejected: 12,
+            ..Facts::default()
+        };
+        let health = Health::of(facts, sample::successful().completed_at.unwrap());
+        assert!(health.well);
+        assert_eq!(
+            health.verdict,
+            "All is well: every stage has a worker, there are no dead letters, pull 7 succeeded just now."
+        );
+        let health = Health::of(Facts { stages: working(), ..Facts::default() }, sample::now());
+        assert!(health.verdict.ends_with("there was no pull yet."), "{}", health.verdict);
+    }
+
+    #[test]
+    fn each_trouble_is_named() {
+        let mut stages = working();
+        stages[1].workers = 0;
+        stages[3].dead = 2;
+        let rescued = PullReport { rescues: 1, ..sample::under_way() };
+        let facts = Facts {
+            broker_trouble: Some("RabbitMQ did not answer".into()),
+            under_way: vec![rescued],
+            last_closed: Some(sample::failed()),
+            stages,
+            ..Facts::default()
+        };
+        let health = Health::of(facts, sample::now());
+        assert!(!health.well);
+        assert_eq!(
+            health.verdict,
+            "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stood still and was picked up \
+             1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer."
+        );
+    }
+}

@@ -1,0 +1,211 @@
+//! Everything about one pull, in sections.
+
+use std::cmp::Reverse;
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use shared::store::{PullReport, StageSpan, Waiting};
+
+use super::{
+    Table,
+    summary::equation,
+    table::{self, Tone},
+    words::{ago, count, duration, number, stop_reason, time},
+};
+
+/// What there is to know about a pull.
+#[derive(Debug, Serialize)]
+pub(crate) struct Portrait {
+    /// Its row, its counts, how far it is.
+    pub(crate) pull: PullReport,
+    /// Each stage's progress and times.
+    pub(crate) stages: Vec<StageSpan>,
+    /// Chunks that are not merged.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// The sections; those with nothing to say are left out.
+pub(crate) fn portrait(portrait: &Portrait, now: DateTime<Utc>) -> String {
+    let pull = &portrait.pull;
+    let title = format!("Pull {} · {}", pull.pull_id, pull.status);
+    let sections = [
+        table::line(&title, Tone::of_status(&pull.status)),
+        standing(pull, now),
+        section("Stages", &stages(portrait)),
+        section("Counts", &counts(pull)),
+        if portrait.waiting.is_empty() {
+            String::new()
+        } else {
+            section("Chunks not done", &waiting(portrait, now))
+        },
+        section("Where to look next", &next(portrait)),
+    ];
+    sections.concat()
+}
+
+fn section(title: &str, body: &str) -> String {
+    format!("\n{}\n{body}", table::line(title, Tone::Plain))
+}
+
+fn standing(pull: &PullReport, now: DateTime<Utc>) -> String {
+    let asked = match pull.slot {
+        Some(slot) => format!("the schedule, for {}", time(slot)),
+        None => pull.requested_by.clone(),
+    };
+    let mut facts = vec![
+        ("asked for by", asked),
+        ("started", format!("{} ({})", time(pull.started_at), ago(pull.started_at, now))),
+    ];
+    match pull.completed_at {
+        Some(end) => {
+            let took = duration(end - pull.started_at);
+            facts.push(("ended", format!("{} ({}), after {took}", time(end), ago(end, now))));
+        }
+        None => facts.push(("under way", format!("for {}", duration(now - pull.started_at)))),
+    }
+    if let Some(reason) = &pull.stop_reason {
+        facts.push(("fetching", format!("ended because {} ({reason})", stop_reason(reason))));
+    }
+    if pull.rescues > 0 {
+        facts.push(("picked up", format!("{} after standing still", count(pull.rescues, "time"))));
+    }
+    if let Some(error) = &pull.error {
+        facts.push(("error", error.clone()));
+    }
+    format!("\n{}", Table::facts(facts))
+}
+
+fn stages(portrait: &Portrait) -> String {
+    let pull = &portrait.pull;
+    let mut table = Table::new(&["  STAGE", ">CHUNKS", ">FIRST DONE", ">LAST DONE", ">BUSY FOR"]);
+    for span in &portrait.stages {
+        let after = |at: Option<DateTime<Utc>>| {
+            at.map_or_else(|| "-".to_owned(), |at| format!("+{}", duration(at - pull.started_at)))
+        };
+        let busy =
+            span.first_at.zip(span.last_at).map_or_else(|| "-".to_owned(), |(from, to)| duration(to - from));
+        let of = if pull.extracted_at.is_some() { number(pull.chunks) } else { "?".to_owned() };
+        table.row([
+            format!("  {}", span.stage),
+            format!("{} of {of}", number(span.chunks)),
+            after(span.first_at),
+            after(span.last_at),
+            busy,
+        ]);
+    }
+    table.to_string()
+}
+
+fn counts(pull: &PullReport) -> String {
+    let mut facts = vec![("records", equation(pull))];
+    if !pull.rejected_by_rule.is_empty() {
+        let mut rules: Vec<_> = pull.rejected_by_rule.iter().collect();
+        rules.sort_by_key(|(_, records)| Reverse(**records));
+        let rules = rules.into_iter().map(|(rule, records)| format!("{:>6}  {rule}", number(*records)));
+        facts.push((
+            "rejected by rule",
+            rules.collect::<Vec<_>>().join(
+                "
+",
+            ),
+        ));
+    }
+    if let (Some(added), Some(missing)) = (pull.games_added, pull.games_missing) {
+        facts.push(("games", format!("{} new, {} unknown to Twitch", number(added), number(missing))));
+    }
+    if let (Some(filled), Some(missing)) = (pull.channels_filled, pull.channels_missing) {
+        facts.push(("channels", format!("{} filled, {} unknown to Twitch", number(filled), number(missing))));
+    }
+    facts.push(("pages", number(pull.pages)));
+    facts.push(("calls to Helix", number(pull.helix_calls)));
+    if pull.nul_replaced > 0 {
+        facts.push(("U+0000 replaced", number(pull.nul_replaced)));
+    }
+    Table::facts(facts).to_string()
+}
+
+fn waiting(portrait: &Portrait, now: DateTime<Utc>) -> String {
+    let mut table = Table::new(&[">  CHUNK", "WAITS FOR", "SINCE", "LAST FAILURE"]);
+    for chunk in &portrait.waiting {
+        let failure = chunk.failure.clone().unwrap_or_default();
+        table.row([number(chunk.chunk), chunk.stage.clone(), ago(chunk.since, now), failure]);
+    }
+    let all = i64::from(portrait.pull.chunks) - portrait.pull.merged_chunks;
+    let shown = i64::try_from(portrait.waiting.len()).unwrap_or(i64::MAX);
+    let rest = if all > shown { format!("  and {} more\n", number(all - shown)) } else { String::new() };
+    format!("{table}{rest}")
+}
+
+/// What a person would ask next, and how.
+fn next(portrait: &Portrait) -> String {
+    let pull = &portrait.pull;
+    let id = pull.pull_id;
+    let mut facts = Vec::new();
+    if pull.completed_at.is_none() {
+        facts.push(("follow it", format!("operator wait {id}")));
+    }
+    if !portrait.waiting.is_empty() || pull.error.is_some() {
+        facts.push(("what is in its way", "operator status: workers, queues, dead letters".to_owned()));
+    }
+    facts.push(("its documents", format!("select data from pull_document where pull_id = {id}")));
+    if pull.rejected > 0 {
+        facts.push((
+            "its rejects",
+            format!("select rule, detail, raw from rejected_record where pull_id = {id}"),
+        ));
+    }
+    Table::facts(facts).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+    use crate::text::sample;
+
+    fn sample() -> Portrait {
+        let (pull, now) = (sample::failed(), sample::now());
+        let span = |stage, chunks| StageSpan {
+            stage,
+            chunks,
+            first_at: (chunks > 0).then(|| now - TimeDelta::seconds(9)),
+            last_at: (chunks > 0).then(|| now - TimeDelta::seconds(1)),
+        };
+        let stages = vec![
+            span("extractor", 40),
+            span("game-enricher", 30),
+            span("channel-enricher", 22),
+            span("finalizer", 0),
+        ];
+        let waiting = vec![Waiting {
+            chunk: 12,
+            stage: "game-enricher".into(),
+            since: now - TimeDelta::seconds(9),
+            failed_stage: Some("game-enricher".into()),
+            failure: Some("Twitch answered 400".into()),
+        }];
+        Portrait { pull, stages, waiting }
+    }
+
+    #[test]
+    fn the_json_is_what_programs_rely_on() {
+        let pretty = serde_json::to_string_pretty(&sample()).unwrap();
+        assert_eq!(pretty, include_str!("../golden/show.json").trim_end());
+    }
+
+    #[test]
+    fn a_failed_pull_is_explained() {
+        let text = portrait(&sample(), sample::now());
+        for words in [
+            "Pull 6 · failed",
+            "fetched 4,000 = stored 3,800 + rejected 150 + duplicates 50",
+            "chunk 12 at game-enricher: Twitch answered 400",
+            "149  min_viewers",
+            "and 19 more",
+            "operator status",
+        ] {
+            assert!(text.contains(words), "{words:?} is missing in\n{text}");
+        }
+    }
+}
