@@ -1,0 +1,110 @@
+//! SIGKILL for workers in the middle of a pull.
+
+use std::time::{Duration, Instant};
+
+use shared::{schema::PullId, store::PullReport};
+use tokio::time::sleep;
+
+use super::{settled, undisturbed};
+use crate::{
+    Outcome, Setting,
+    digest::same,
+    flow::{Flow, Shape},
+    process::WORKERS,
+    say,
+};
+
+/// How long a stage may take to move again.
+const PATIENCE: Duration = Duration::from_mins(2);
+/// Streams of a pull when there are many of them.
+const SMALL: usize = 2_000;
+
+/// Chunks a stage is done with.
+fn done(worker: &str, report: &PullReport) -> i64 {
+    match worker {
+        "extractor" => i64::from(report.chunks),
+        "game-enricher" => report.games_chunks,
+        "channel-enricher" => report.channels_chunks,
+        _ => report.merged_chunks,
+    }
+}
+
+/// Kills the worker at this place and starts another; says when it was killed.
+async fn replace(flow: &mut Flow, at: usize) -> Outcome<Instant> {
+    let victim = flow.workers.remove(at);
+    let killed = Instant::now();
+    let replacement = victim.replace().await?.ready().await?;
+    flow.workers.insert(at, replacement);
+    Ok(killed)
+}
+
+/// Each worker once, when its stage has a third of the chunks behind it.
+pub(crate) async fn each(setting: &Setting) -> Outcome<()> {
+    let wanted = undisturbed(setting).await?;
+    let third = i64::try_from(setting.streams / 300)?;
+    for (at, worker) in WORKERS.into_iter().enumerate() {
+        let mut flow = Flow::new(setting, setting.streams, Shape::default()).await?;
+        flow.start_all(1).await?;
+        let begun = Instant::now();
+        let pull = flow.request().await?;
+        flow.until(pull, PATIENCE, |report| done(worker, report) >= third).await?;
+        let killed = replace(&mut flow, at).await?;
+        let ready = killed.elapsed();
+        let before = done(worker, &flow.store.pull_report(pull).await?);
+        let still = |report: &PullReport| report.status != "success" && done(worker, report) == before;
+        flow.until(pull, PATIENCE, |report| !still(report)).await?;
+        let moved = killed.elapsed();
+        flow.succeeded(pull).await?;
+        let wall = begun.elapsed();
+        same(&wanted, &settled(&flow, pull).await?)?;
+        say(&format!(
+            "   {worker:<17} killed with {before} chunks behind it: ready again after {:.2} s, its stage moved after \
+             {:.2} s, the pull took {:.2} s; the same tables",
+            ready.as_secs_f64(),
+            moved.as_secs_f64(),
+            wall.as_secs_f64(),
+        ))?;
+        flow.end().await?;
+    }
+    Ok(())
+}
+
+/// So many kills at random, over so many pulls: none lost, none double, every pull comes to its end.
+pub(crate) async fn many(setting: &Setting, kills: u32, pulls: u32, seed: u64) -> Outcome<()> {
+    let mut flow = Flow::new(setting, SMALL, Shape::default()).await?;
+    flow.start_all(1).await?;
+    let mut dice = seed;
+    let (mut killed, mut longest, mut all) = (0, Duration::ZERO, Vec::<PullId>::new());
+    for round in 1..=pulls {
+        let begun = Instant::now();
+        let pull = flow.request().await?;
+        // Spread evenly: by the end of this pull there are to be this many.
+        while killed < kills * round / pulls {
+            sleep(Duration::from_millis(roll(&mut dice) % 700)).await;
+            let victim = usize::try_from(roll(&mut dice) % 4)?;
+            replace(&mut flow, victim).await?;
+            killed += 1;
+        }
+        flow.succeeded(pull).await?;
+        longest = longest.max(begun.elapsed());
+        all.push(pull);
+    }
+    flow.drained().await?;
+    for pull in &all {
+        flow.compare(*pull).await;
+    }
+    let rescued: i64 = flow.db.query_one("select sum(rescues) from pull", &[]).await?.get(0);
+    say(&format!(
+        "   {killed} kills in {} pulls of {SMALL} streams: every pull succeeded and every row is right; the longest took \
+         {:.1} s; the watch had to help {rescued} times",
+        all.len(),
+        longest.as_secs_f64()
+    ))?;
+    flow.end().await
+}
+
+/// The next number of a simple generator (Knuth's MMIX), its better half.
+fn roll(dice: &mut u64) -> u64 {
+    *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    *dice >> 33
+}

@@ -1,0 +1,41 @@
+//! One file a drill. Each builds its flows, ends them, and fails where the tables are not what they must be.
+
+mod kill;
+mod pull;
+mod restart;
+mod same;
+mod scale;
+mod table;
+
+pub(crate) use kill::{each as kill_each, many as kill_many};
+pub(crate) use pull::run as pull;
+pub(crate) use restart::run as restart;
+pub(crate) use same::{replicas, thrice};
+pub(crate) use scale::run as scale;
+pub(crate) use table::run as table;
+
+use shared::schema::PullId;
+
+use crate::{
+    Outcome, Setting,
+    digest::{Digest, digest},
+    flow::{Flow, Shape},
+};
+
+/// What an undisturbed pull leaves behind.
+async fn undisturbed(setting: &Setting) -> Outcome<Digest> {
+    let mut flow = Flow::new(setting, setting.streams, Shape::default()).await?;
+    flow.start_all(1).await?;
+    let pull = flow.request().await?;
+    flow.succeeded(pull).await?;
+    let digest = settled(&flow, pull).await?;
+    flow.end().await?;
+    Ok(digest)
+}
+
+/// What a pull left behind, once nothing of it is under way; compared with the world on the way.
+async fn settled(flow: &Flow, pull: PullId) -> Outcome<Digest> {
+    flow.drained().await?;
+    flow.compare(pull).await;
+    digest(&flow.db, pull).await
+}

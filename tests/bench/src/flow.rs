@@ -1,0 +1,201 @@
+//! A flow of one's own: a place on the servers, a fake Twitch in this process, and the real programs around them.
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use fake_twitch::{FakeTwitch, Latency, Settings, World, WorldConfig};
+use secrecy::ExposeSecret;
+use shared::{
+    clock::Clock,
+    runtime::Outbox,
+    schema::{PullId, PullRequested},
+    store::{PullReport, Store, migrate},
+    topology::{EXTRACTOR, RetryDelays},
+};
+use tokio::time::sleep;
+use tokio_postgres::Client;
+
+use crate::{
+    Outcome, Setting,
+    process::{Process, Recipe, WORKERS},
+    services::Place,
+    truth::assert_true,
+};
+
+/// Streams with fewer viewers are not wanted.
+pub(crate) const MIN_VIEWERS: u64 = 10;
+/// How often a pull is looked at: seldom enough to cost nothing.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// What a flow may have differently.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shape {
+    pub(crate) latency: Latency,
+    /// Further settings for the programs.
+    pub(crate) variables: Vec<(&'static str, String)>,
+}
+
+/// The flow.
+pub(crate) struct Flow {
+    pub(crate) place: Place,
+    pub(crate) twitch: FakeTwitch,
+    pub(crate) store: Store,
+    pub(crate) db: Client,
+    pub(crate) outbox: Outbox,
+    pub(crate) workers: Vec<Process>,
+    connection: Box<dyn Send + Sync>,
+    programs: PathBuf,
+    logs: PathBuf,
+    shape: Shape,
+    started: usize,
+}
+
+impl Flow {
+    /// A flow on a world of so many streams, without workers yet.
+    pub(crate) async fn new(setting: &Setting, streams: usize, shape: Shape) -> Outcome<Self> {
+        let place = setting.services().place().await?;
+        migrate(&place.database_url()).await?;
+        let store = Store::new(&place.database_url(), 4, "bench")?;
+        let (outbox, connection) =
+            Outbox::connect(&place.amqp_url(), &RetryDelays::default(), "bench").await?;
+        let latency = shape.latency.clone();
+        // A bucket that never runs empty: what is measured is us, not Twitch's limit.
+        let settings = Settings { limit: 1_000_000, refill: 1_000_000, latency, ..Settings::default() };
+        let world = World::generate(WorldConfig::sized(streams));
+        Ok(Self {
+            twitch: FakeTwitch::serve(world, settings).await?,
+            db: place.client().await?,
+            connection: Box::new(connection),
+            workers: Vec::new(),
+            programs: setting.programs.clone(),
+            logs: setting.logs()?,
+            started: 0,
+            place,
+            store,
+            outbox,
+            shape,
+        })
+    }
+
+    fn recipe(&mut self, name: &'static str) -> Recipe {
+        self.started += 1;
+        let mut variables = vec![
+            ("DATABASE_URL", self.place.database_url().expose_secret().to_owned()),
+            ("AMQP_URL", self.place.amqp_url().expose_secret().to_owned()),
+            ("TWITCH_CLIENT_ID", self.twitch.client_id().to_owned()),
+            ("TWITCH_CLIENT_SECRET", self.twitch.client_secret().to_owned()),
+            ("TWITCH_API_URL", self.twitch.api_url()),
+            ("TWITCH_TOKEN_URL", self.twitch.token_url()),
+            ("PULL_INTERVAL", "0".to_owned()),
+            ("MIN_VIEWERS", MIN_VIEWERS.to_string()),
+        ];
+        variables.extend(self.shape.variables.iter().cloned());
+        Recipe {
+            program: self.programs.join(name),
+            name,
+            log: self.logs.join(format!("{}-{name}-{}.log", self.place.name(), self.started)),
+            variables,
+        }
+    }
+
+    /// Starts these programs, and waits until all are ready.
+    pub(crate) async fn start(&mut self, names: &[&'static str]) -> Outcome<()> {
+        let starting =
+            names.iter().map(|name| Process::start(self.recipe(name))).collect::<Outcome<Vec<_>>>()?;
+        for process in starting {
+            let process = process.ready().await?;
+            self.workers.push(process);
+        }
+        Ok(())
+    }
+
+    /// Starts so many of each worker.
+    pub(crate) async fn start_all(&mut self, replicas: usize) -> Outcome<()> {
+        for _ in 0..replicas {
+            self.start(&WORKERS).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for a pull, as the operator does.
+    pub(crate) async fn request(&self) -> Outcome<PullId> {
+        let pull_id = self.store.request_pull("bench", Clock::System.now()).await?;
+        self.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await?;
+        Ok(pull_id)
+    }
+
+    /// The pull, as soon as it is as wanted. A pull that fails is nobody's wish; a database that is away is waited for.
+    pub(crate) async fn until(
+        &self,
+        pull: PullId,
+        patience: Duration,
+        wanted: impl Fn(&PullReport) -> bool,
+    ) -> Outcome<PullReport> {
+        let begun = Instant::now();
+        loop {
+            let overdue = begun.elapsed() > patience;
+            match self.store.pull_report(pull).await {
+                Ok(report) if wanted(&report) => return Ok(report),
+                Ok(report) if report.status == "failed" || overdue => {
+                    return Err(format!("pull {pull} is not as wanted: {report:#?}").into());
+                }
+                Err(error) if overdue => return Err(error.into()),
+                Ok(_) | Err(_) => sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// The pull, once it has succeeded.
+    pub(crate) async fn succeeded(&self, pull: PullId) -> Outcome<PullReport> {
+        self.until(pull, Duration::from_mins(5), |report| report.status == "success").await
+    }
+
+    /// Every stored row of the pull against the world: none missing, none twice, none wrong. Says how many there are.
+    pub(crate) async fn compare(&self, pull: PullId) -> usize {
+        assert_true(&self.db, pull, self.twitch.world(), MIN_VIEWERS).await
+    }
+
+    /// Messages that wait anywhere but where rejected records are kept.
+    pub(crate) async fn left_over(&self) -> Outcome<u32> {
+        let depths = self.outbox.depths().await?;
+        let work = depths.iter().filter(|queue| queue.name != shared::topology::REJECTED);
+        Ok(work.filter_map(|queue| queue.ready).sum())
+    }
+
+    /// Waits until no message waits anywhere.
+    pub(crate) async fn drained(&self) -> Outcome<()> {
+        let begun = Instant::now();
+        loop {
+            match self.left_over().await? {
+                0 => return Ok(()),
+                left if begun.elapsed() > Duration::from_mins(2) => {
+                    return Err(
+                        format!("{left} messages are left over: {:?}", self.outbox.depths().await?).into()
+                    );
+                }
+                _ => sleep(LOOK).await,
+            }
+        }
+    }
+
+    /// Connects again where the servers were killed.
+    pub(crate) async fn reconnect(&mut self) -> Outcome<()> {
+        let (outbox, connection) =
+            Outbox::connect(&self.place.amqp_url(), &RetryDelays::default(), "bench").await?;
+        (self.outbox, self.connection) = (outbox, Box::new(connection));
+        self.db = self.place.client().await?;
+        Ok(())
+    }
+
+    /// Stops everything and removes what it had; the programs must end well.
+    pub(crate) async fn end(self) -> Outcome<()> {
+        let stopping = self.workers.into_iter().map(Process::stop);
+        for ended in futures::future::join_all(stopping).await {
+            ended?;
+        }
+        drop((self.connection, self.store, self.db));
+        self.place.remove().await
+    }
+}

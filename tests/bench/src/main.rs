@@ -1,0 +1,168 @@
+//! The drills: how fast a pull is, what it takes, and what it survives, with the programs as they are shipped.
+//!
+//! `tests/bench/run` builds the programs, brings up servers that write honestly to disk, and calls this. Each drill has
+//! a database and a vhost of its own, runs the real programs as processes against a fake Twitch in this process, and
+//! fails when a stored row differs from the world. Figures about speed only mean something next to others of the same
+//! run. What was measured stands in `README.md` beside this crate.
+
+mod digest;
+mod drill;
+mod flow;
+mod measure;
+mod process;
+mod services;
+mod tee;
+/// The tests' own comparison: one truth, not two.
+#[path = "../../suite/src/truth.rs"]
+mod truth;
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use clap::{Parser, Subcommand};
+use services::Services;
+
+/// What a drill comes to; whatever ends it early is told in words.
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// Runs drills against the programs in `--programs` and the servers in `--services`.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(flatten)]
+    setting: Setting,
+    #[command(subcommand)]
+    drill: Option<Drill>,
+}
+
+/// Where everything is.
+#[derive(Debug, clap::Args)]
+struct Setting {
+    /// Folder of the release programs
+    #[arg(long, default_value = "target/release", value_name = "DIR")]
+    programs: PathBuf,
+    /// Folder of `deploy/services start`
+    #[arg(long, value_name = "DIR")]
+    services: PathBuf,
+    /// Streams of a pull
+    #[arg(long, default_value_t = 20_000, value_name = "N")]
+    streams: usize,
+}
+
+impl Setting {
+    fn services(&self) -> Services {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        Services::new(root.join("deploy/services"), self.services.clone())
+    }
+
+    /// Where the programs' logs go.
+    fn logs(&self) -> Outcome<PathBuf> {
+        let logs = self.services.join("log/bench");
+        std::fs::create_dir_all(&logs)?;
+        Ok(logs)
+    }
+}
+
+/// A drill; without one, all of them.
+#[derive(Debug, Clone, Subcommand)]
+enum Drill {
+    /// A cold and a warm pull: time, calls, memory, and every row right
+    Pull,
+    /// Two of every worker leave the same tables
+    Replicas,
+    /// Every message delivered three times leaves the same tables
+    Thrice,
+    /// SIGKILL for every worker in turn, or so many at random
+    Kill {
+        /// So many kills at random instead of one for each worker
+        #[arg(long, default_value_t = 0, value_name = "N")]
+        kills: u32,
+        /// Pulls they are spread over
+        #[arg(long, default_value_t = 50, value_name = "N")]
+        pulls: u32,
+        /// What the choice of victims follows from
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        seed: u64,
+    },
+    /// SIGKILL for RabbitMQ, then for PostgreSQL, in the middle of a pull
+    Restart,
+    /// One and four channel-enrichers; memory at six times the streams
+    Scale {
+        /// How long Twitch takes to answer, in milliseconds
+        #[arg(long, default_value_t = 80, value_name = "MS")]
+        latency: u64,
+    },
+    /// What the statements cost, in an empty database and in one with history
+    Table {
+        /// Finished pulls put in place
+        #[arg(long, default_value_t = 200, value_name = "N")]
+        pulls: u32,
+        /// Streams of each
+        #[arg(long, default_value_t = 10_000, value_name = "N")]
+        rows: u32,
+    },
+}
+
+impl Drill {
+    const ALL: [Self; 8] = [
+        Self::Pull,
+        Self::Replicas,
+        Self::Thrice,
+        Self::Kill { kills: 0, pulls: 0, seed: 1 },
+        Self::Restart,
+        Self::Scale { latency: 80 },
+        Self::Table { pulls: 200, rows: 10_000 },
+        Self::Kill { kills: 200, pulls: 50, seed: 1 },
+    ];
+
+    async fn run(&self, setting: &Setting) -> Outcome<()> {
+        say(&format!("== {self:?}"))?;
+        let begun = Instant::now();
+        match *self {
+            Self::Pull => drill::pull(setting).await?,
+            Self::Replicas => drill::replicas(setting).await?,
+            Self::Thrice => drill::thrice(setting).await?,
+            Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
+            Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
+            Self::Restart => drill::restart(setting).await?,
+            Self::Scale { latency } => drill::scale(setting, latency).await?,
+            Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
+        }
+        say(&format!("   passed in {:.0} s", begun.elapsed().as_secs_f64()))
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Runtime::new();
+    let passed = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(run(&cli)));
+    match passed {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Where not even this can be said, the exit code says it.
+            let _ = say(&format!("   FAILED: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Outcome<()> {
+    for worker in process::WORKERS {
+        services::must_exist(&cli.setting.programs.join(worker), "cargo build --release")?;
+    }
+    services::must_exist(&cli.setting.services, "deploy/services start DIR")?;
+    let drills = cli.drill.as_ref().map_or(&Drill::ALL[..], std::slice::from_ref);
+    for drill in drills {
+        drill.run(&cli.setting).await?;
+    }
+    Ok(())
+}
+
+/// A line for the person who runs it.
+fn say(line: &str) -> Outcome<()> {
+    Ok(writeln!(io::stdout(), "{line}")?)
+}

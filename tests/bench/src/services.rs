@@ -1,0 +1,156 @@
+//! The servers of this run, which `tests/bench/run` brought up: a database and a vhost for each drill, and their end.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use secrecy::SecretString;
+use tokio::process::Command;
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+use crate::Outcome;
+
+/// The folder of `deploy/services`.
+#[derive(Debug, Clone)]
+pub(crate) struct Services {
+    script: PathBuf,
+    dir: PathBuf,
+}
+
+/// A server that can be killed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Server {
+    RabbitMq,
+    PostgreSql,
+}
+
+impl Server {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::RabbitMq => "RabbitMQ",
+            Self::PostgreSql => "PostgreSQL",
+        }
+    }
+
+    /// Its folder in that of the services.
+    const fn folder(self) -> &'static str {
+        match self {
+            Self::RabbitMq => "rabbitmq",
+            Self::PostgreSql => "postgres",
+        }
+    }
+}
+
+/// A database and a vhost of one's own.
+#[derive(Debug)]
+pub(crate) struct Place {
+    services: Services,
+    name: String,
+    database: Url,
+    amqp: Url,
+}
+
+impl Services {
+    pub(crate) fn new(script: PathBuf, dir: PathBuf) -> Self {
+        Self { script, dir }
+    }
+
+    fn url(&self, file: &str) -> Outcome<Url> {
+        Ok(fs::read_to_string(self.dir.join(file))?.trim().parse()?)
+    }
+
+    /// A place nobody else works in.
+    pub(crate) async fn place(&self) -> Outcome<Place> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("bench_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let (mut database, mut amqp) = (self.url("database-url")?, self.url("amqp-url")?);
+        connect(&database).await?.batch_execute(&format!("create database {name}")).await?;
+        let user = amqp.username().to_owned();
+        self.rabbitmqctl(&["add_vhost", &name]).await?;
+        self.rabbitmqctl(&["set_permissions", "-p", &name, &user, ".*", ".*", ".*"]).await?;
+        database.set_path(&name);
+        amqp.set_path(&name);
+        Ok(Place { services: self.clone(), name, database, amqp })
+    }
+
+    async fn rabbitmqctl(&self, arguments: &[&str]) -> Outcome<()> {
+        run(Command::new(&self.script).arg("rabbitmqctl").arg(&self.dir).arg("--quiet").args(arguments)).await
+    }
+
+    /// Ends a server between two instructions.
+    pub(crate) async fn kill(&self, server: Server) -> Outcome<()> {
+        run(Command::new("kill").args(["-s", "KILL", &self.pid(server)?.to_string()])).await
+    }
+
+    /// Starts whatever does not run.
+    pub(crate) async fn start(&self) -> Outcome<()> {
+        run(Command::new(&self.script).arg("start").arg(&self.dir)).await
+    }
+
+    pub(crate) fn pid(&self, server: Server) -> Outcome<u32> {
+        let process = fs::read_to_string(self.dir.join(server.folder()).join("process"))?;
+        Ok(process.split_whitespace().next().ok_or("no process")?.parse()?)
+    }
+
+    /// What PostgreSQL wrote into its log.
+    pub(crate) fn postgres_log(&self) -> PathBuf {
+        self.dir.join("log/postgres.log")
+    }
+}
+
+impl Place {
+    pub(crate) fn database_url(&self) -> SecretString {
+        self.database.to_string().into()
+    }
+
+    pub(crate) fn amqp_url(&self) -> SecretString {
+        self.amqp.to_string().into()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn services(&self) -> &Services {
+        &self.services
+    }
+
+    pub(crate) async fn client(&self) -> Outcome<Client> {
+        connect(&self.database).await
+    }
+
+    pub(crate) async fn remove(self) -> Outcome<()> {
+        self.services.rabbitmqctl(&["delete_vhost", &self.name]).await?;
+        let sql = format!("drop database {} with (force)", self.name);
+        Ok(connect(&self.services.url("database-url")?).await?.batch_execute(&sql).await?)
+    }
+}
+
+/// A connection that closes when dropped.
+async fn connect(url: &Url) -> Outcome<Client> {
+    let (client, connection) = tokio_postgres::connect(url.as_str(), NoTls).await?;
+    tokio::spawn(async move {
+        // An error ends the connection, and whoever uses it notices.
+        let _ = connection.await;
+    });
+    Ok(client)
+}
+
+/// Runs a command to its end; its words count only when it fails.
+async fn run(command: &mut Command) -> Outcome<()> {
+    let output = command.stdin(std::process::Stdio::null()).output().await?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let program = command.as_std().get_program().display();
+    Err(format!("{program} ended with {}: {words}", output.status).into())
+}
+
+/// Whether a file is there, with what to do when it is not.
+pub(crate) fn must_exist(path: &Path, remedy: &str) -> Outcome<()> {
+    if path.exists() { Ok(()) } else { Err(format!("{} is not there: {remedy}", path.display()).into()) }
+}

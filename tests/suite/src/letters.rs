@@ -1,0 +1,386 @@
+//! Dead letters: what they tell, how they are found, put away, brought back, carried elsewhere, and noticed.
+
+use std::time::Instant;
+
+use fake_twitch::{World, WorldConfig};
+use lapin::{
+    BasicProperties,
+    types::{AMQPValue, FieldTable, LongString},
+};
+use secrecy::ExposeSecret;
+use shared::{
+    failure::Failure,
+    runtime::{Job, Outcome, Stop, Worker, header, keep_ledger},
+    schema::{ChunkStored, GamesFilled, encode},
+    store::LetterFilter,
+    topology::{Announcement, GAME_ENRICHER, REJECTED, Stage},
+    work::{self, Readmission},
+};
+
+use crate::{
+    eventually::eventually,
+    rig::Rig,
+    ward::{
+        DEAD, Patient, announce, empty_rig, letters, lie, message, operator, operator_json, settled, tell,
+    },
+    wire::Wire,
+};
+
+/// A worker whose failures are as long as failures get.
+struct Verbose;
+
+impl Worker for Verbose {
+    type In = ChunkStored;
+    type Out = GamesFilled;
+
+    const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
+
+    async fn handle(&self, jobs: &[Job<ChunkStored>]) -> Vec<Outcome> {
+        let failure = || Failure {
+            causes: vec!["ż because ".repeat(200); 20],
+            ..Failure::permanent("test.verbose", "much is to be said ".repeat(500))
+        };
+        jobs.iter().map(|_| Err(failure())).collect()
+    }
+
+    async fn give_up(&self, _: &ChunkStored, _: &Failure) -> Result<Vec<Announcement>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_letter_tells_all_in_bounds_and_no_secret() {
+    let mut rig = empty_rig().await;
+    rig.start(Verbose);
+    rig.start(rig.finalizer());
+    rig.outbox.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
+    lie(&rig, 1).await;
+    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a letter").delivery;
+    assert_eq!(letter.data, encode(&message(7)), "byte for byte");
+    let headers = letter.properties.headers().clone().expect("headers");
+    for name in header::OF_A_FAILURE.into_iter().chain([header::LETTER]) {
+        assert!(headers.contains_key(name), "{name} is missing");
+    }
+    let size: usize = headers.inner().iter().map(|(name, value)| name.as_str().len() + length(value)).sum();
+    assert!(size <= 8 * 1024, "{size} bytes of headers");
+    let told = format!("{headers:?}");
+    let (database, amqp) = (rig.database.plain_url(), rig.vhost.url().expose_secret().to_owned());
+    for secret in [&database, &amqp, rig.twitch.client_secret()] {
+        assert!(!told.contains(secret), "a secret is told");
+    }
+    tell(&format!("{size} bytes of headers at most"));
+    rig.end(&[]).await;
+}
+
+fn length(value: &AMQPValue) -> usize {
+    match value {
+        AMQPValue::LongString(text) => text.len(),
+        _ => 8,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_letters_are_seen_without_touching_them() {
+    let mut rig = empty_rig().await;
+    // Written down without the finalizer's comparison, which may have them in hand.
+    let (stopper, stop) = Stop::new();
+    let (store, outbox) = (rig.store.clone(), rig.outbox.clone());
+    let kept = tokio::spawn(async move { keep_ledger(&store, &outbox, &stop).await });
+    rig.start(Patient::of(5));
+    announce(&rig, 10_000).await;
+    let filter = LetterFilter {
+        code: Some("test.three".into()),
+        stage: Some("game-enricher".into()),
+        ..LetterFilter::default()
+    };
+    let began = Instant::now();
+    assert_eq!(rig.store.letters(&LetterFilter::default(), 0, 10_000).await.expect("letters").len(), 10_000);
+    let listed = began.elapsed();
+    assert_eq!(rig.store.count_letters(&filter).await.expect("a count"), 2_000);
+    let page = rig.store.letters(&filter, 0, 50).await.expect("letters");
+    let next = rig.store.letters(&filter, page[49].id, 50).await.expect("letters");
+    assert!(page[49].id < next[0].id);
+    let filtered = began.elapsed() - listed;
+    assert_eq!(rig.store.letter_groups(&LetterFilter::default()).await.expect("groups").len(), 5);
+    let grouped = began.elapsed() - listed - filtered;
+    let began = Instant::now();
+    let shown =
+        operator_json(&rig, "dead-letters list --pull 1 --since 1h --class permanent --limit 50").await;
+    assert_eq!(
+        (shown["matching"].as_i64(), shown["letters"].as_array().map(Vec::len)),
+        (Some(10_000), Some(50))
+    );
+    tell(&format!(
+        "10,000 letters: listed in {listed:?}, filtered in {filtered:?}, grouped in {grouped:?}; by the operator in {:?}",
+        began.elapsed()
+    ));
+
+    assert_eq!(rig.ready(DEAD).await, 10_000);
+    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a letter").delivery;
+    assert!(!letter.redelivered, "nobody has had it in hand");
+    stopper.stop();
+    kept.await.expect("a task");
+    rig.end(&[(DEAD, 9_999)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_causes_make_five_groups() {
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(5), 1_000).await;
+    let groups = rig.store.letter_groups(&LetterFilter::default()).await.expect("groups");
+    assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
+    rig.end(&[(DEAD, 1_000)]).await;
+}
+
+/// A letter that somebody put there by hand, as odd as can be.
+fn odd() -> (BasicProperties, Vec<u8>) {
+    let mut headers = FieldTable::default();
+    headers.insert("small".into(), AMQPValue::ShortInt(-3));
+    headers.insert("time".into(), AMQPValue::Timestamp(1_700_000_000));
+    headers.insert("bytes".into(), AMQPValue::LongString(LongString::from(vec![0, 0xff])));
+    headers.insert("nul".into(), AMQPValue::LongString("a\0b".into()));
+    let properties = BasicProperties::default()
+        .with_message_id("odd \0 id".into())
+        .with_priority(4)
+        .with_correlation_id("c".into())
+        .with_delivery_mode(2)
+        .with_headers(headers);
+    (properties, vec![0, 0xff, b'{', 0])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_discarded_letter_comes_back_as_it_was() {
+    let mut rig = empty_rig().await;
+    let (properties, body) = odd();
+    let wire = Wire::connect(&rig.vhost).await;
+    wire.publish(DEAD, &properties, &body).await;
+    // It came past the ledger: the comparison finds it.
+    rig.start(rig.finalizer());
+    lie(&rig, 1).await;
+    let id = rig.store.letters(&LetterFilter::default(), 0, 1).await.expect("letters")[0].id;
+    let (code, _, err) =
+        operator(&rig, &format!("dead-letters note {} --note known --owner ada", group(&rig).await)).await;
+    assert_eq!(code, 0, "{err}");
+
+    let (code, _, err) = operator(&rig, &format!("dead-letters discard {id}")).await;
+    assert_eq!(code, 2, "nobody can be asked: {err}");
+    let discarded = operator_json(&rig, &format!("dead-letters discard {id} --yes")).await;
+    assert_eq!(discarded["discarded"], 1);
+    lie(&rig, 0).await;
+    let (code, _, err) = operator(&rig, &format!("dead-letters discard {id} --yes")).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("1 discarded"), "{err}");
+    let (code, _, err) = operator(&rig, &format!("dead-letters restore {id} 999 --yes")).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("no letter 999"), "{err}");
+    operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
+    lie(&rig, 1).await;
+    let groups = rig.store.letter_groups(&LetterFilter::default()).await.expect("groups");
+    assert_eq!((groups[0].note.as_deref(), groups[0].owner.as_deref()), (Some("known"), Some("ada")));
+    rig.stop_all().await;
+    let letter = wire.take(DEAD).await.expect("a letter").delivery;
+    assert_eq!((letter.data, letter.properties), (body, properties));
+    rig.end(&[]).await;
+}
+
+async fn group(rig: &Rig) -> String {
+    rig.store.letter_groups(&LetterFilter::default()).await.expect("groups")[0].fingerprint.clone()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_discard_is_finished() {
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(1), 3).await;
+    rig.stop_all().await;
+    // Noted, and then whoever did it died.
+    let noted = rig.store.discard_letters(&LetterFilter::default(), 2, "test", rig.setup.clock.now()).await;
+    assert_eq!(noted.expect("noted").len(), 2);
+    assert_eq!(rig.ready(DEAD).await, 3);
+    rig.start(rig.finalizer());
+    lie(&rig, 1).await;
+    rig.end(&[(DEAD, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn letters_travel_to_another_rig() {
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(5), 50).await;
+    let (code, exported, err) = operator(&rig, "dead-letters export").await;
+    assert_eq!((code, exported.lines().count()), (0, 50), "{err}");
+    let file = std::env::temp_dir().join(format!("letters-{}.ndjson", std::process::id()));
+    let mut other = empty_rig().await;
+
+    std::fs::write(&file, &exported[..exported.len() / 2]).expect("a file");
+    let import = format!("dead-letters import {} --yes", file.display());
+    let (code, _, err) = operator(&other, &import).await;
+    assert_eq!(code, 1);
+    assert!(err.contains("line 2") && err.contains("Nothing was changed"), "{err}");
+    lie(&other, 0).await;
+
+    std::fs::write(&file, &exported).expect("a file");
+    let imported = operator_json(&other, &import).await;
+    assert_eq!(imported["imported"].as_array().map(Vec::len), Some(50));
+    let again = operator_json(&other, &import).await;
+    assert_eq!(
+        (again["imported"].as_array().map(Vec::len), again["there_already"].as_i64()),
+        (Some(0), Some(50))
+    );
+    std::fs::remove_file(&file).expect("a file");
+    other.start(other.finalizer());
+    lie(&other, 50).await;
+    let counts = |groups: Vec<shared::store::LetterGroup>| {
+        groups.into_iter().map(|group| (group.fingerprint, group.letters)).collect::<Vec<_>>()
+    };
+    let all = LetterFilter::default();
+    assert_eq!(
+        counts(rig.store.letter_groups(&all).await.expect("groups")),
+        counts(other.store.letter_groups(&all).await.expect("groups"))
+    );
+    // And they can be sent back there.
+    let patient = Patient::of(0);
+    other.start(patient.clone());
+    let replay = operator_json(&other, "dead-letters replay --all --yes").await;
+    let report = settled(&other, replay["replay_id"].as_i64().expect("a number")).await;
+    assert_eq!((report.done, patient.handled().len()), (50, 50));
+    other.end(&[]).await;
+    rig.end(&[(DEAD, 50)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn editing_is_off_by_default_and_leaves_a_trace() {
+    let mut rig = empty_rig().await;
+    let patient = Patient::of(1);
+    letters(&mut rig, &patient, 1).await;
+    let file = std::env::temp_dir().join(format!("edited-{}.json", std::process::id()));
+    let body = String::from_utf8(encode(&message(1))).expect("text");
+    let edit = format!("dead-letters edit 1 --body {} --yes --by ada", file.display());
+
+    std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
+    let (code, _, err) = operator(&rig, &edit).await;
+    assert_eq!(code, 2);
+    assert!(err.contains("editing is off"), "{err}");
+    std::fs::write(&file, body.replace("\"chunk\":1", "\"chunk\":2")).expect("a file");
+    let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
+    assert_eq!(code, 2);
+    assert!(err.contains("chunk is locked"), "{err}");
+    lie(&rig, 1).await;
+
+    patient.suffers(0);
+    std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
+    let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("+   \"remark\": \"x\""), "{err}");
+    std::fs::remove_file(&file).expect("a file");
+    let letter = rig.store.letter(1).await.expect("a letter").expect("it");
+    let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
+    assert_eq!(event.by, "ada");
+    assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
+    eventually("it should be handled", || async {
+        if patient.handled().len() == 1 { Ok(()) } else { Err("not yet") }
+    })
+    .await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_do_to_the_queue_is_noticed() {
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(1), 3).await;
+    rig.stop_all().await;
+    let wire = Wire::connect(&rig.vhost).await;
+    wire.take(DEAD).await.expect("somebody else's tool takes one");
+    // A message that every worker dies of: the broker itself gives it up.
+    rig.outbox.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
+    wire.exhaust(GAME_ENRICHER.info().queue()).await;
+    rig.waits(DEAD, 3).await;
+    rig.start(rig.finalizer());
+    lie(&rig, 3).await;
+    let in_state = |state: &str| LetterFilter { states: Some(vec![state.into()]), ..LetterFilter::default() };
+    eventually("the one that was taken should be noticed", || async {
+        let vanished = rig.store.count_letters(&in_state("vanished")).await.expect("a count");
+        if vanished == 1 { Ok(()) } else { Err(vanished) }
+    })
+    .await;
+    let lying = rig.store.letters(&LetterFilter::default(), 0, 10).await.expect("letters");
+    let by_the_broker: Vec<_> =
+        lying.iter().filter(|letter| letter.code == "broker.delivery_limit").collect();
+    assert_eq!(by_the_broker.len(), 1, "{lying:#?}");
+    assert_eq!(by_the_broker[0].chunk, Some(99));
+    rig.end(&[(DEAD, 3)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
+    let world = WorldConfig { tail: 30, test_record: true, ..WorldConfig::sized(300) };
+    let mut rig = Rig::new(World::generate(world)).await;
+    rig.start_all();
+    let before = rig.whole_pull().await;
+    assert!(before.rejected > 1, "{before:#?}");
+    let documents = "select count(*), count(data) from pull_data where pull_id = $1";
+    let pull = before.pull_id;
+
+    let same = Readmission { pull, rule: None, min_viewers: 10 };
+    let counted = work::count_readmission(&rig.store, &rig.setup.clock, &same).await.expect("a count");
+    assert_eq!(
+        (counted.entered, counted.remaining),
+        (0, i64::from(before.rejected)),
+        "the same rules, the same verdict"
+    );
+    let (code, _, err) = operator(&rig, &format!("rejected replay --pull {pull} --yes")).await;
+    assert_eq!(code, 1, "{err}");
+
+    let counted =
+        operator_json(&rig, &format!("rejected replay --pull {pull} --min-viewers 0 --dry-run")).await;
+    let entered = operator_json(&rig, &format!("rejected replay --pull {pull} --min-viewers 0 --yes")).await;
+    assert_eq!(counted["entered"], entered["entered"]);
+    let new = i32::try_from(entered["entered"].as_i64().expect("a number")).expect("a small one");
+    assert!(new > 0 && entered["remaining"].as_i64() == Some(1), "the broken record stays: {entered}");
+
+    let after = rig.succeeded(pull).await;
+    assert_eq!((after.fetched, after.stored, after.rejected), (before.fetched, before.stored + new, 1));
+    assert_eq!(after.fetched, after.stored + after.rejected + after.duplicates);
+    assert!(after.completed_at > before.completed_at);
+    let row = rig.db.query_one(documents, &[&pull.0]).await.expect("counts");
+    let counts: (i64, i64) = (row.get(0), row.get(1));
+    assert_eq!(counts, (after.stored.into(), after.stored.into()), "each stream once, each merged");
+    // Again changes nothing, and the queue says what the database says.
+    let again = Readmission { pull, rule: None, min_viewers: 0 };
+    let entered =
+        work::readmit(&rig.store, &rig.outbox, &rig.setup.clock, &again).await.expect("nothing to do");
+    assert_eq!((entered.entered, entered.remaining), (0, 1));
+    rig.end(&[(REJECTED, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_there_is_said_and_nothing_is_changed() {
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(1), 2).await;
+    for (words, code, said) in [
+        ("dead-letters show 99", 1, "no letter 99"),
+        ("dead-letters replay 99 --yes", 1, "no letter 99"),
+        ("dead-letters replay --group ffffff --yes", 1, "no letter matches"),
+        ("dead-letters discard --pull 77 --yes", 1, "no letter matches"),
+        ("dead-letters replay --yes", 2, "say which letters"),
+        ("dead-letters list --stage nowhere", 2, "channel-enricher"),
+        ("dead-letters report 5", 1, "no replay 5"),
+        ("dead-letters note ffff --note x", 1, "no group"),
+        ("dead-letters hold --all --until-build soon", 2, "1.2.0"),
+        ("rejected list", 1, "no pull has rejected"),
+        ("rejected list --pull 5", 1, "no pull 5"),
+    ] {
+        let (found, _, err) = operator(&rig, words).await;
+        assert_eq!(found, code, "{words}: {err}");
+        assert!(err.contains(said), "{words}: {err}");
+    }
+    // A letter of a stage that this build does not have.
+    rig.db.batch_execute("update dead_letter set stage = 'gone' where id = 1").await.expect("an update");
+    let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
+    assert_eq!(code, 1);
+    assert!(err.contains("\"gone\"") && err.contains("nothing was sent"), "{err}");
+    lie(&rig, 2).await;
+    rig.end(&[(DEAD, 2)]).await;
+}

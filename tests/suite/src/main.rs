@@ -1,0 +1,37 @@
+//! The tests of the whole: real RabbitMQ, real PostgreSQL, a fake only where Twitch stands.
+//!
+//! `tests/run` brings up the servers and runs this. Every test has a database and a vhost of its own ([`rig`]), and
+//! ends by showing that no message is left over. Nothing sleeps: what takes time is awaited with a named deadline
+//! ([`eventually`]).
+
+mod barrier;
+mod bucket;
+mod catalogue;
+mod craft;
+mod crash;
+mod cursors;
+mod delivery;
+mod documents;
+mod events;
+mod eventually;
+mod imports;
+mod letters;
+mod messages;
+mod outages;
+mod pipeline;
+mod process;
+mod proxy;
+mod replays;
+mod rescue;
+mod rig;
+mod schedule;
+mod services;
+mod status;
+mod titles;
+mod token;
+mod truth;
+mod validation;
+mod vocabulary;
+mod ward;
+mod weather;
+mod wire;

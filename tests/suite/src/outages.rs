@@ -1,0 +1,168 @@
+//! What everything depends on goes away, and comes back: nothing is lost, and no attempt is spent on it.
+//!
+//! The one retry is an hour away here: a message that was charged with an attempt would keep its pull from its end, and
+//! would be found at the end of the test.
+
+use std::{net::SocketAddr, time::Duration};
+
+use fake_twitch::{Latency, Settings as TwitchSettings, World, WorldConfig};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+use shared::{failure::Class, schema::PullRequested, topology::EXTRACTOR};
+
+use crate::{
+    craft::now,
+    eventually::eventually,
+    process::{Process, Told, probe},
+    proxy::Proxy,
+    rig::{Rig, Setup},
+    truth::assert_true,
+};
+
+/// No rejects, because a page announced again announces its rejects again; slow enough to have a middle.
+async fn rig() -> Rig {
+    let world = World::generate(WorldConfig { tail: 0, test_record: false, ..WorldConfig::sized(600) });
+    let setup = Setup::default();
+    let twitch = TwitchSettings { latency: Latency::of(Duration::from_millis(30)), ..setup.twitch };
+    let delays = "1h".parse().expect("delays");
+    Rig::with(world, Setup { delays, twitch, ..setup }).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broker_connections_that_break_cost_nothing() {
+    let mut rig = rig().await;
+    let line = Proxy::to(&rig.amqp_url).await;
+    rig.amqp_url = line.url(&rig.amqp_url);
+    rig.start_all();
+    let pull = rig.pull().await;
+    for (progress, number) in [("stored", 1), ("stored", 3), ("games", 1), ("channels", 1), ("merged", 1)] {
+        rig.reached(pull, progress, number).await;
+        line.cut();
+    }
+    rig.succeeded(pull).await;
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stop_all().await;
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn database_connections_that_break_cost_nothing() {
+    let mut rig = rig().await;
+    rig.start_all();
+    let pull = rig.pull().await;
+    for progress in ["stored", "games", "channels", "merged"] {
+        rig.reached(pull, progress, 1).await;
+        rig.database.cut_connections().await;
+        rig.db = rig.database.client().await;
+    }
+    eventually("the store should work again", || async { rig.store.check().await }).await;
+    rig.succeeded(pull).await;
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stop_all().await;
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+/// Waits until a probe for readiness is answered with this status; what it says then.
+async fn readiness(address: SocketAddr, status: StatusCode) -> String {
+    eventually(&format!("it should be {status}"), || async {
+        let (answered, why) = probe(address, "readyz").await;
+        if answered == status { Ok(why) } else { Err((answered, why)) }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_database_a_worker_waits_and_says_so() {
+    let mut rig = rig().await;
+    let told = Told { delays: "1h", ..Told::default() };
+    let workers = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
+    let workers = workers.map(|name| Process::start(&rig, name, &told));
+    let mut addresses = Vec::new();
+    for worker in &workers {
+        addresses.push(worker.ready().await);
+    }
+    let pull_id = rig.store.request_pull("test", now()).await.expect("a pull");
+    rig.database.allow_connections(false).await;
+    rig.database.cut_connections().await;
+    rig.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
+    for address in &addresses {
+        let why = readiness(*address, StatusCode::SERVICE_UNAVAILABLE).await;
+        assert!(why.contains("PostgreSQL") || why.contains("statement"), "{why:?}");
+        assert_eq!(probe(*address, "livez").await.0, StatusCode::OK, "it is alive all the same");
+    }
+    eventually("the extractor should put down its work", || async {
+        let (_, why) = probe(addresses[0], "readyz").await;
+        if why.starts_with("paused: PostgreSQL cannot be reached") { Ok(()) } else { Err(why) }
+    })
+    .await;
+    rig.database.allow_connections(true).await;
+    rig.db = rig.database.client().await;
+    for address in &addresses {
+        readiness(*address, StatusCode::OK).await;
+    }
+    eventually("the store should work again", || async { rig.store.check().await }).await;
+    rig.succeeded(pull_id).await;
+    assert_true(&rig.db, pull_id, rig.twitch.world(), 10).await;
+    for worker in workers {
+        worker.terminate().await;
+    }
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_its_broker_a_worker_says_so_and_stays_alive() {
+    let mut rig = rig().await;
+    let line = Proxy::to(&rig.amqp_url).await;
+    rig.amqp_url = line.url(&rig.amqp_url);
+    let worker = Process::start(&rig, "finalizer", &Told::default());
+    let address = worker.ready().await;
+    line.close();
+    let why = readiness(address, StatusCode::SERVICE_UNAVAILABLE).await;
+    assert_eq!(why.trim(), "not connected to RabbitMQ");
+    assert_eq!(probe(address, "livez").await.0, StatusCode::OK);
+    line.open();
+    readiness(address, StatusCode::OK).await;
+    worker.terminate().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_binding_deleted_by_hand_heals_itself() {
+    let mut rig = rig().await;
+    rig.start_all();
+    let pull = rig.pull().await;
+    rig.reached(pull, "stored", 1).await;
+    for (queue, key) in [("game-enricher", "chunk-stored"), ("finalizer", "channels-filled")] {
+        let path = format!("bindings/{{vhost}}/e/work/q/{queue}/{key}");
+        rig.vhost.call(Method::DELETE, &path, None).await;
+    }
+    rig.succeeded(pull).await;
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stop_all().await;
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_queue_that_is_there_with_other_arguments_is_named_and_nothing_is_touched() {
+    let rig = rig().await;
+    let path = "queues/{vhost}/finalizer";
+    let queue = rig.vhost.call(Method::GET, path, None).await;
+    let mut arguments = queue["arguments"].clone();
+    arguments["x-delivery-limit"] = json!(5);
+    rig.vhost.call(Method::DELETE, path, None).await;
+    rig.vhost.call(Method::PUT, path, Some(json!({"durable": true, "arguments": arguments}))).await;
+
+    let failure = rig.run(rig.finalizer()).failed().await;
+    assert_eq!((failure.class, failure.code), (Class::Permanent, "broker.declare"));
+    let told = failure.to_string();
+    for part in ["finalizer", "x-delivery-limit", "'20'", "'5'", "Drain it, delete it, and start again"] {
+        assert!(told.contains(part), "{part} should be told: {told}");
+    }
+    let queue = rig.vhost.call(Method::GET, path, None).await;
+    assert_eq!(queue["arguments"]["x-delivery-limit"], json!(5), "it is left as it was");
+    rig.end(&[]).await;
+}

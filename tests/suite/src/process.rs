@@ -1,0 +1,126 @@
+//! The programs themselves, as an operating system runs them: started, frozen, killed.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use reqwest::StatusCode;
+use secrecy::ExposeSecret;
+
+use crate::{eventually::eventually, rig::Rig};
+
+/// A program that runs. Killed when dropped.
+pub(crate) struct Process {
+    name: &'static str,
+    child: Child,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a program is told beside where everything is.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// Added to the broker's URL, such as `heartbeat=1`.
+    pub(crate) amqp: &'static str,
+    pub(crate) delays: &'static str,
+}
+
+impl Process {
+    /// Starts a program of the workspace on this rig, and does not wait for it.
+    pub(crate) fn start(rig: &Rig, name: &'static str, told: &Told) -> Self {
+        let amqp = format!("{}?{}", rig.amqp_url.expose_secret(), told.amqp);
+        let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
+        let mut child = Command::new(binary(name))
+            .env_clear()
+            .env("DATABASE_URL", rig.database.plain_url())
+            .env("AMQP_URL", amqp)
+            .env("TWITCH_CLIENT_ID", rig.twitch.client_id())
+            .env("TWITCH_CLIENT_SECRET", rig.twitch.client_secret())
+            .env("TWITCH_API_URL", rig.twitch.api_url())
+            .env("TWITCH_TOKEN_URL", rig.twitch.token_url())
+            .env("PULL_INTERVAL", "0")
+            .env("COLLECT_FOR", "200ms")
+            .env("RETRY_DELAYS", delays)
+            .env("HTTP_LISTEN", "127.0.0.1:0")
+            .env("LOG_FORMAT", "json")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{name}: {error}: tests/run builds the programs first"));
+        let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
+        let log = Arc::<Mutex<Vec<String>>>::default();
+        let kept = Arc::clone(&log);
+        // Ends with the program.
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| {
+                kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+            });
+        });
+        Self { name, child, log }
+    }
+
+    /// What it has said so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until it says that it is ready; where it answers probes.
+    pub(crate) async fn ready(&self) -> SocketAddr {
+        let said = format!("{} is ready", self.name);
+        eventually(&said, || async {
+            let log = self.log();
+            let line = log.iter().find(|line| line.contains(&said)).ok_or_else(|| log.clone())?;
+            let line: serde_json::Value = serde_json::from_str(line).expect("a log line is JSON");
+            line["address"].as_str().and_then(|address| address.parse().ok()).ok_or(log)
+        })
+        .await
+    }
+
+    /// SIGKILL: it has no say in it.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("killed");
+        self.child.wait().expect("gone");
+    }
+
+    /// A signal by name, such as `TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.child.id().to_string()).status();
+        assert!(sent.expect("kill should run").success(), "{signal} to {}", self.name);
+    }
+
+    /// SIGTERM: it must end well. Returns how long it took.
+    pub(crate) async fn terminate(mut self) -> Duration {
+        let told = Instant::now();
+        self.signal("TERM");
+        let status = eventually(&format!("{} should end", self.name), || {
+            let status = self.child.try_wait().expect("a status");
+            std::future::ready(status.ok_or("it runs"))
+        })
+        .await;
+        assert!(status.success(), "{}: {status}: {:#?}", self.name, self.log());
+        told.elapsed()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // One that is gone already cannot be killed, which is fine.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program answers to a probe.
+pub(crate) async fn probe(address: SocketAddr, path: &str) -> (StatusCode, String) {
+    let answer = reqwest::get(format!("http://{address}/{path}")).await.expect("an answer");
+    (answer.status(), answer.text().await.expect("a text"))
+}
+
+/// Where cargo puts the programs: beside the folder of the tests.
+fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a path");
+    test.parent().and_then(|deps| deps.parent()).expect("a target folder").join(name)
+}

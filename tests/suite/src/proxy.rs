@@ -1,0 +1,74 @@
+//! A line between programs and a server that a test can cut at any moment.
+
+use std::net::SocketAddr;
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
+use url::Url;
+
+/// The line. Ends, with all that goes through it, when dropped.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    /// Whether it is open; any news cuts what goes through it.
+    open: watch::Sender<bool>,
+}
+
+impl Proxy {
+    /// A line to the server of this URL.
+    pub(crate) async fn to(url: &SecretString) -> Self {
+        let url: Url = url.expose_secret().parse().expect("a URL");
+        let server = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (open, state) = watch::channel(true);
+        tokio::spawn(async move {
+            let mut ended = state.clone();
+            loop {
+                let near = tokio::select! {
+                    near = listener.accept() => near.expect("a connection").0,
+                    Err(_) = ended.changed() => return,
+                };
+                if *state.borrow() {
+                    tokio::spawn(through(near, server.clone(), state.clone()));
+                }
+            }
+        });
+        Self { address, open }
+    }
+
+    /// The same URL by way of this line.
+    pub(crate) fn url(&self, url: &SecretString) -> SecretString {
+        let mut url: Url = url.expose_secret().parse().expect("a URL");
+        url.set_host(Some("127.0.0.1")).expect("a host");
+        url.set_port(Some(self.address.port())).expect("a port");
+        String::from(url).into()
+    }
+
+    /// Cuts every connection; new ones can be made at once.
+    pub(crate) fn cut(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// Cuts every connection, and lets nobody through until it is opened.
+    pub(crate) fn close(&self) {
+        self.open.send_replace(false);
+    }
+
+    pub(crate) fn open(&self) {
+        self.open.send_replace(true);
+    }
+}
+
+async fn through(mut near: TcpStream, server: (String, u16), mut state: watch::Receiver<bool>) {
+    state.mark_unchanged();
+    let Ok(mut far) = TcpStream::connect(server).await else { return };
+    tokio::select! {
+        // Ends when either side does; why is no concern of the line.
+        _ = copy_bidirectional(&mut near, &mut far) => {}
+        _ = state.changed() => {}
+    }
+}

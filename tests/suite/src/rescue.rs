@@ -1,0 +1,187 @@
+//! Pulls that stand still: what was lost is announced again, and what cannot go on is failed with its cause.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use fake_twitch::{World, WorldConfig};
+use shared::{
+    runtime::{Outbox, Stop, Worker},
+    schema::{PullId, PullStatus},
+    store::{Kind, PullReport},
+};
+
+use crate::{
+    craft::{extracted, filled, now, pages},
+    eventually::eventually,
+    proxy::Proxy,
+    rig::{Rig, Setup},
+    truth::assert_true,
+    wire::{Listener, purge},
+};
+
+const STAGES: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
+
+fn world() -> World {
+    World::generate(WorldConfig::plain(250))
+}
+
+/// Pulls are picked up soon, and not too soon for a machine that has other things to do.
+async fn watched() -> Rig {
+    Rig::with(world(), Setup { stalled_after: Duration::from_secs(1), ..Setup::default() }).await
+}
+
+/// The pull, once it has come to a good end, also where it was given up on the way.
+async fn success(rig: &Rig, pull: PullId) -> PullReport {
+    eventually(&format!("pull {pull} should succeed"), || async {
+        let report = rig.store.pull_report(pull).await.expect("a report");
+        if report.status == "success" { Ok(report) } else { Err(report) }
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_nobody_was_told_of_is_picked_up() {
+    let mut rig = watched().await;
+    rig.start_all();
+    let pull = rig.store.request_pull("somebody who died", now()).await.expect("a pull");
+    let report = success(&rig, pull).await;
+    assert!(report.rescues >= 1, "{report:#?}");
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stop_all().await;
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_lost_before_any_stage_are_announced_again() {
+    let rig = watched().await;
+    for lost in 1..4 {
+        let pull = rig.pull().await;
+        for (stage, next) in STAGES[..lost].iter().zip(&STAGES[1..]) {
+            let worker = rig.run_stage(stage);
+            rig.waits(next, 3).await;
+            worker.stop().await;
+        }
+        purge(&rig.vhost, STAGES[lost]).await;
+        let running = STAGES.map(|stage| rig.run_stage(stage));
+        let report = success(&rig, pull).await;
+        assert!(report.rescues >= 1, "lost before the {}: {report:#?}", STAGES[lost]);
+        assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+        for worker in running {
+            worker.stop().await;
+        }
+        rig.mop_up().await;
+    }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_whose_finalizer_died_before_it_closed_it_is_closed() {
+    let mut rig = watched().await;
+    let listener = Listener::new(&rig).await;
+    let chunks = filled(&rig.store, &pages(rig.twitch.world(), 100)).await;
+    for chunk in &chunks {
+        rig.store.merge(*chunk, now()).await.expect("merged");
+    }
+    rig.start(rig.finalizer());
+    success(&rig, chunks[0].pull_id).await;
+    listener.hears(chunks[0].pull_id, PullStatus::Success).await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_whose_finalizer_died_before_it_told_anybody_is_told() {
+    let mut rig = watched().await;
+    let listener = Listener::new(&rig).await;
+    let chunks = filled(&rig.store, &pages(rig.twitch.world(), 100)).await;
+    for chunk in &chunks {
+        rig.store.merge(*chunk, now()).await.expect("merged");
+    }
+    assert!(rig.store.close(chunks[0].pull_id, now()).await.expect("closed"));
+    rig.start(rig.finalizer());
+    let event = listener.hears(chunks[0].pull_id, PullStatus::Success).await;
+    assert_eq!((event.stored, event.channels_missing), (250, 250), "nobody asked Twitch for a channel");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_that_cannot_go_on_is_failed_with_the_cause_and_succeeds_once_it_is_gone() {
+    let mut rig =
+        Rig::with(world(), Setup { stalled_after: Duration::from_millis(300), ..Setup::default() }).await;
+    let listener = Listener::new(&rig).await;
+    rig.start(rig.extractor());
+    rig.start(rig.game_enricher());
+    let pull = rig.pull().await;
+    rig.waits("channel-enricher", 3).await;
+    rig.start(rig.finalizer());
+    let report = rig.ended(pull).await;
+    assert_eq!(report.status, "failed");
+    let cause =
+        "3 chunks lack channels (channel-enricher: 3 messages wait, 0 workers read them, 0 dead letters)";
+    let told = listener.hears(pull, PullStatus::Failed).await;
+    assert!(told.error.as_ref().is_some_and(|error| error.contains(cause)), "{:?}", told.error);
+    assert_eq!(told.error, report.error);
+    assert_eq!(rig.ready("channel-enricher").await, 3, "what waits in a queue is not announced again");
+
+    rig.start(rig.channel_enricher());
+    success(&rig, pull).await;
+    let told = listener.hears(pull, PullStatus::Success).await;
+    assert_eq!((told.stored, told.error), (250, None));
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stop_all().await;
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_is_given_up_for_standing_still_at_a_stretch_and_not_for_the_sum_of_its_rests() {
+    let rig = Rig::new(world()).await;
+    let begun = now();
+    let chunks = extracted(&rig.store, &pages(rig.twitch.world(), 100)).await;
+    let after = Duration::from_mins(2);
+    let stalled = async |minutes: i64| {
+        let now = begun + TimeDelta::minutes(minutes);
+        let stalled = rig.store.stalled(after, now).await.expect("an answer");
+        stalled.first().map(|pull| pull.rescues)
+    };
+    assert_eq!(stalled(1).await, None, "nothing is wrong yet");
+    assert_eq!(stalled(3).await, Some(1));
+    assert_eq!(stalled(4).await, None, "it was picked up a moment ago");
+    assert_eq!(stalled(6).await, Some(2));
+    assert_eq!(stalled(9).await, Some(3));
+    rig.store.filled(Kind::Game, &chunks[..1], begun + TimeDelta::minutes(10)).await.expect("it moves");
+    assert_eq!(stalled(11).await, None);
+    assert_eq!(stalled(13).await, Some(1), "what moved since stands still anew");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_rescue_is_spent_while_the_broker_cannot_be_asked() {
+    let rig =
+        Rig::with(world(), Setup { stalled_after: Duration::from_millis(100), ..Setup::default() }).await;
+    let pull = rig.store.request_pull("test", now()).await.expect("a pull");
+    let line = Proxy::to(&rig.amqp_url).await;
+    let connected = Outbox::connect(&line.url(&rig.amqp_url), &rig.setup.delays, "test").await;
+    let (outbox, connection) = connected.expect("the broker should answer");
+    line.close();
+    let (stopper, stop) = Stop::new();
+    let finalizer = rig.finalizer();
+    let watch = tokio::spawn(async move { finalizer.background(outbox, stop).await });
+    // Each look begins with sweeping out claims that have run out: the second time, one look is over. The looks go on
+    // although the ends of pulls cannot be told.
+    for _ in 0..3 {
+        let sql = "insert into helix_claim values ('game', '1', 'epoch')";
+        rig.db.execute(sql, &[]).await.expect("a claim");
+        eventually("the watch should look", || async {
+            let sql = "select count(*) from helix_claim";
+            let left: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get(0);
+            if left == 0 { Ok(()) } else { Err(left) }
+        })
+        .await;
+    }
+    stopper.stop();
+    watch.await.expect("it should end well");
+    assert_eq!(rig.store.pull_report(pull).await.expect("a report").rescues, 0);
+    drop(connection);
+    rig.end(&[]).await;
+}

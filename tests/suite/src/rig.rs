@@ -1,0 +1,355 @@
+//! A flow of one's own: a database, a vhost, a fake Twitch, and as many workers as a test starts.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use channel_enricher::ChannelEnricher;
+use clap::{Args, Parser};
+use extractor::{Extractor, Limits, Schedule};
+use fake_twitch::{FakeTwitch, Settings as TwitchSettings, World};
+use finalizer::Finalizer;
+use game_enricher::GameEnricher;
+use secrecy::SecretString;
+use shared::{
+    clock::Clock,
+    config::Twitch,
+    failure::Failure,
+    helix,
+    runtime::{Outbox, QueueDepth, Settings, Stop, Stopper, Worker, run},
+    schema::{PullId, PullRequested},
+    store::{PullReport, Store, migrate},
+    topology::{EXTRACTOR, RetryDelays, STAGES},
+    work::EnricherSettings,
+};
+use tokio::task::JoinHandle;
+
+use crate::{
+    eventually::{DEADLINE, eventually},
+    services::{Database, Vhost},
+};
+
+/// What a test may set differently.
+pub(crate) struct Setup {
+    pub(crate) delays: RetryDelays,
+    pub(crate) limits: Limits,
+    pub(crate) collect_for: Duration,
+    pub(crate) channel_max_age: Duration,
+    pub(crate) missing_retry_after: Duration,
+    pub(crate) stalled_after: Duration,
+    pub(crate) twitch: TwitchSettings,
+    pub(crate) clock: Clock,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            delays: "50ms,100ms,200ms,400ms".parse().expect("delays"),
+            limits: Limits { min_viewers: 10, max_pages: 0, stop_below_min_viewers: true },
+            collect_for: Duration::from_millis(200),
+            channel_max_age: Duration::from_hours(24),
+            missing_retry_after: Duration::from_hours(1),
+            stalled_after: Duration::from_mins(2),
+            // A bucket no test empties by accident; those about the bucket bring their own.
+            twitch: TwitchSettings { limit: 60_000, refill: 60_000, ..TwitchSettings::default() },
+            clock: Clock::System,
+        }
+    }
+}
+
+/// A worker of a test.
+pub(crate) struct Running {
+    name: &'static str,
+    stopper: Stopper,
+    ended: JoinHandle<Result<(), Failure>>,
+}
+
+impl Running {
+    /// Stops it as SIGTERM does; it must end well.
+    pub(crate) async fn stop(self) {
+        self.stopper.stop();
+        let ended = tokio::time::timeout(DEADLINE, self.ended).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{} did not stop", self.name));
+        ended.expect("a worker must not panic").unwrap_or_else(|failure| panic!("{}: {failure}", self.name));
+    }
+
+    /// The failure it ends with by itself.
+    pub(crate) async fn failed(self) -> Failure {
+        let ended = tokio::time::timeout(DEADLINE, self.ended).await;
+        let ended = ended.unwrap_or_else(|_| panic!("{} goes on and on", self.name));
+        ended.expect("a worker must not panic").expect_err("it should not have ended well")
+    }
+
+    /// Ends it between two instructions, as a crash does: nothing is finished, nothing given back.
+    pub(crate) fn kill(self) {
+        self.ended.abort();
+    }
+}
+
+/// The flow.
+pub(crate) struct Rig {
+    pub(crate) setup: Setup,
+    pub(crate) twitch: FakeTwitch,
+    pub(crate) store: Store,
+    pub(crate) db: tokio_postgres::Client,
+    pub(crate) outbox: Outbox,
+    pub(crate) database: Database,
+    pub(crate) vhost: Vhost,
+    /// Where the workers find the broker; a test may lead them there another way.
+    pub(crate) amqp_url: SecretString,
+    connection: Box<dyn Send + Sync>,
+    workers: Vec<Running>,
+}
+
+impl Rig {
+    /// A flow on this world, without workers yet.
+    pub(crate) async fn new(world: World) -> Self {
+        Self::with(world, Setup::default()).await
+    }
+
+    pub(crate) async fn with(world: World, setup: Setup) -> Self {
+        let (database, vhost) = (Database::create().await, Vhost::create().await);
+        migrate(&database.url()).await.expect("the migrations should run");
+        let store = Store::new(&database.url(), 8, "test").expect("a store");
+        // A broker with much to do sometimes has no leader yet for a queue it has just made.
+        let (outbox, connection) = eventually("the broker should answer", || {
+            let (url, delays) = (vhost.url(), setup.delays.clone());
+            async move { Outbox::connect(&url, &delays, "test").await }
+        })
+        .await;
+        Self {
+            twitch: FakeTwitch::serve(world, setup.twitch.clone()).await.expect("a fake Twitch"),
+            db: database.client().await,
+            connection: Box::new(connection),
+            workers: Vec::new(),
+            amqp_url: vhost.url(),
+            setup,
+            store,
+            outbox,
+            database,
+            vhost,
+        }
+    }
+
+    /// The settings by which a program finds this rig's Twitch.
+    pub(crate) fn twitch_settings(&self) -> Twitch {
+        #[derive(Parser)]
+        struct Cli<S: Args> {
+            #[command(flatten)]
+            settings: S,
+        }
+        let id = secret_file(self.twitch.client_id());
+        let secret = secret_file(self.twitch.client_secret());
+        let flags = [
+            "test".to_owned(),
+            format!("--twitch-client-id-file={}", id.display()),
+            format!("--twitch-client-secret-file={}", secret.display()),
+            format!("--twitch-api-url={}", self.twitch.api_url()),
+            format!("--twitch-token-url={}", self.twitch.token_url()),
+        ];
+        Cli::<Twitch>::try_parse_from(flags).expect("settings").settings
+    }
+
+    /// A Helix client of one's own, as every process has one.
+    pub(crate) fn helix(&self) -> helix::Client {
+        let vault = Arc::new(self.store.clone());
+        helix::Client::new(&self.twitch_settings(), vault, self.setup.clock.clone()).expect("a Helix client")
+    }
+
+    /// A store of one's own, as every process has one.
+    fn own_store(&self, name: &str) -> Store {
+        Store::new(&self.database.url(), 4, name).expect("a store")
+    }
+
+    pub(crate) fn extractor(&self) -> Extractor {
+        let (store, clock) = (self.own_store("extractor"), self.setup.clock.clone());
+        Extractor::of(store, self.helix(), clock, Schedule::Never, self.setup.limits.clone())
+    }
+
+    fn enricher_settings(&self) -> EnricherSettings {
+        EnricherSettings {
+            collect_for: self.setup.collect_for,
+            missing_retry_after: self.setup.missing_retry_after,
+        }
+    }
+
+    pub(crate) fn game_enricher(&self) -> GameEnricher {
+        let (store, clock) = (self.own_store("game-enricher"), self.setup.clock.clone());
+        GameEnricher::of(store, self.helix(), clock, self.enricher_settings())
+    }
+
+    pub(crate) fn channel_enricher(&self) -> ChannelEnricher {
+        let (store, clock) = (self.own_store("channel-enricher"), self.setup.clock.clone());
+        ChannelEnricher::of(store, self.helix(), clock, self.enricher_settings(), self.setup.channel_max_age)
+    }
+
+    pub(crate) fn finalizer(&self) -> Finalizer {
+        Finalizer::of(self.own_store("finalizer"), self.setup.clock.clone(), self.setup.stalled_after)
+    }
+
+    /// Runs a worker, to be stopped or killed by the caller.
+    pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
+        let (stopper, stop) = Stop::new();
+        let settings = Settings {
+            amqp_url: self.amqp_url.clone(),
+            delays: self.setup.delays.clone(),
+            http_listen: ([127, 0, 0, 1], 0).into(),
+            shutdown_deadline: Duration::from_secs(10),
+            clock: self.setup.clock.clone(),
+        };
+        let ended = tokio::spawn(run(Arc::new(worker), settings, stop));
+        Running { name: W::STAGE.info().name, stopper, ended }
+    }
+
+    /// Runs the worker of this stage, to be stopped or killed by the caller.
+    pub(crate) fn run_stage(&self, stage: &str) -> Running {
+        match stage {
+            "extractor" => self.run(self.extractor()),
+            "game-enricher" => self.run(self.game_enricher()),
+            "channel-enricher" => self.run(self.channel_enricher()),
+            "finalizer" => self.run(self.finalizer()),
+            other => panic!("there is no stage {other}"),
+        }
+    }
+
+    /// Runs a worker for the rest of the test.
+    pub(crate) fn start<W: Worker>(&mut self, worker: W) {
+        let running = self.run(worker);
+        self.workers.push(running);
+    }
+
+    /// Runs one of each worker for the rest of the test.
+    pub(crate) fn start_all(&mut self) {
+        self.start(self.extractor());
+        self.start(self.game_enricher());
+        self.start(self.channel_enricher());
+        self.start(self.finalizer());
+    }
+
+    /// Asks for a pull, as the operator does.
+    pub(crate) async fn pull(&self) -> PullId {
+        let now = self.setup.clock.now();
+        let pull_id = self.store.request_pull("test", now).await.expect("a pull");
+        self.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
+        pull_id
+    }
+
+    /// The pull, once it has come to its end.
+    pub(crate) async fn ended(&self, pull: PullId) -> PullReport {
+        eventually(&format!("pull {pull} should come to its end"), || async {
+            let report = self.store.pull_report(pull).await.expect("a report");
+            if matches!(report.status.as_str(), "success" | "failed") { Ok(report) } else { Err(report) }
+        })
+        .await
+    }
+
+    /// The pull, once it has succeeded.
+    pub(crate) async fn succeeded(&self, pull: PullId) -> PullReport {
+        let report = self.ended(pull).await;
+        assert_eq!(report.status, "success", "{report:#?}");
+        report
+    }
+
+    /// A pull from its request to its success.
+    pub(crate) async fn whole_pull(&self) -> PullReport {
+        self.succeeded(self.pull().await).await
+    }
+
+    /// Waits until `column` of the pull is at least `number`.
+    pub(crate) async fn reached(&self, pull: PullId, column: &str, number: i64) {
+        let sql = format!(
+            "select done.{column} from pull p, lateral (
+                 select count(*) as stored, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
+                 from pull_chunk c where c.pull_id = p.id) done where id = $1"
+        );
+        eventually(&format!("pull {pull} should have {number} of {column}"), || async {
+            let found: i64 = self.db.query_one(&sql, &[&pull.0]).await.expect("a count").get(0);
+            if found >= number { Ok(()) } else { Err(found) }
+        })
+        .await;
+    }
+
+    /// As if the time had passed after which what a dead process held is free for others.
+    pub(crate) async fn let_leases_run_out(&self) {
+        let sql = "update helix_claim set expires_at = now() - interval '1 s';
+                   update pull set extractor_until = now() - interval '1 s' where extractor is not null";
+        self.db.batch_execute(sql).await.expect("leases");
+    }
+
+    /// How many messages wait in a queue.
+    pub(crate) async fn ready(&self, queue: &str) -> u32 {
+        let depths = self.outbox.depths().await.expect("depths");
+        let found = depths.iter().find(|depth| depth.name == queue).and_then(|depth| depth.ready);
+        found.unwrap_or_else(|| panic!("{queue} should be there: {depths:?}"))
+    }
+
+    /// Waits until this many messages wait in a queue.
+    pub(crate) async fn waits(&self, queue: &str, number: u32) {
+        eventually(&format!("{number} messages should wait in {queue}"), || async {
+            let ready = self.ready(queue).await;
+            if ready == number { Ok(()) } else { Err(ready) }
+        })
+        .await;
+    }
+
+    /// Lets fresh workers handle what second deliveries left in the queues, once all others have stopped. Stage by stage,
+    /// because what one stage does is work for the next; what a worker has in hand when it stops is back in its queue.
+    pub(crate) async fn mop_up(&self) {
+        for stage in STAGES {
+            while self.ready(stage.queue()).await > 0 {
+                let worker = self.run_stage(stage.name);
+                self.waits(stage.queue(), 0).await;
+                worker.stop().await;
+            }
+        }
+    }
+
+    /// Whether nothing waits for any stage. What is in a worker's hand does not count.
+    pub(crate) async fn is_done(&self) -> bool {
+        let depths = self.outbox.depths().await.expect("depths");
+        STAGES
+            .iter()
+            .all(|stage| depths.iter().any(|queue| queue.name == stage.queue() && queue.ready == Some(0)))
+    }
+
+    /// Stops what was started for the rest of the test.
+    pub(crate) async fn stop_all(&mut self) {
+        for worker in self.workers.drain(..) {
+            worker.stop().await;
+        }
+    }
+
+    /// Stops everything, and shows that nothing is left over but what `leftovers` names with its number.
+    pub(crate) async fn end(mut self, leftovers: &[(&str, u32)]) {
+        self.stop_all().await;
+        let expected = |queue: &QueueDepth| {
+            leftovers.iter().find(|(name, _)| *name == queue.name).map_or(0, |(_, number)| *number)
+        };
+        eventually("no message should be left over", || async {
+            let depths = self.outbox.depths().await.expect("depths");
+            let left: Vec<_> =
+                depths.into_iter().filter(|queue| queue.ready != Some(expected(queue))).collect();
+            if left.is_empty() { Ok(()) } else { Err(left) }
+        })
+        .await;
+        drop(self.connection);
+        self.vhost.drop().await;
+        self.database.drop().await;
+    }
+}
+
+/// A file that holds a secret, the way the programs take theirs. The fake's secrets are none.
+fn secret_file(secret: &str) -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let path = std::env::temp_dir().join(format!("suite-{}-{secret}", std::process::id()));
+    // In one move: another test may be reading it.
+    let fresh = path.with_extension(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
+    std::fs::write(&fresh, secret).expect("a file");
+    std::fs::rename(&fresh, &path).expect("a file");
+    path
+}

@@ -1,0 +1,152 @@
+//! A database and a vhost of one's own, on the servers that `tests/run` brought up.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use secrecy::SecretString;
+use tokio_postgres::{Client, NoTls};
+use url::Url;
+
+/// A URL in the file that a variable of `tests/run` names.
+fn url(variable: &str) -> Url {
+    #[expect(clippy::disallowed_methods, reason = "the tests' only settings, made by tests/run")]
+    let path = std::env::var(variable).unwrap_or_else(|_| {
+        panic!("{variable} is not set: run the tests with tests/run, which brings up the servers")
+    });
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{variable} names {path}: {error}"));
+    text.trim().parse().unwrap_or_else(|error| panic!("{path} holds no URL: {error}"))
+}
+
+/// A name no other test of this run has.
+fn fresh_name() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    format!("test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A PostgreSQL connection that closes when dropped.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL should answer");
+    tokio::spawn(async move {
+        // An error ends the connection, and the test notices at its next statement.
+        let _ = connection.await;
+    });
+    client
+}
+
+/// A database of one's own, not migrated yet.
+pub(crate) struct Database {
+    name: String,
+    server: Url,
+}
+
+impl Database {
+    pub(crate) async fn create() -> Self {
+        let (name, server) = (fresh_name(), url("TEST_DATABASE_URL_FILE"));
+        connect(server.as_str())
+            .await
+            .batch_execute(&format!("create database {name}"))
+            .await
+            .expect("a database");
+        Self { name, server }
+    }
+
+    pub(crate) fn url(&self) -> SecretString {
+        self.plain_url().into()
+    }
+
+    pub(crate) fn plain_url(&self) -> String {
+        let mut url = self.server.clone();
+        url.set_path(&self.name);
+        url.into()
+    }
+
+    pub(crate) async fn client(&self) -> Client {
+        connect(&self.plain_url()).await
+    }
+
+    /// Ends every connection to it, as a restart of the server would.
+    pub(crate) async fn cut_connections(&self) {
+        let sql = "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and pid <> pg_backend_pid()";
+        connect(self.server.as_str())
+            .await
+            .execute(sql, &[&self.name])
+            .await
+            .expect("connections should be cut");
+    }
+
+    /// Whether it takes connections: an outage for everybody but superusers' reserved slots.
+    pub(crate) async fn allow_connections(&self, allow: bool) {
+        let sql = format!("alter database {} with allow_connections {allow}", self.name);
+        connect(self.server.as_str())
+            .await
+            .batch_execute(&sql)
+            .await
+            .expect("the database should be altered");
+    }
+
+    pub(crate) async fn drop(self) {
+        let sql = format!("drop database {} with (force)", self.name);
+        connect(self.server.as_str()).await.batch_execute(&sql).await.expect("the database should go");
+    }
+}
+
+/// A vhost of one's own.
+pub(crate) struct Vhost {
+    name: String,
+    management: Url,
+    amqp: Url,
+    http: reqwest::Client,
+}
+
+impl Vhost {
+    pub(crate) async fn create() -> Self {
+        // reqwest wants a provider even for plain HTTP; who installed one before us is fine too.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let vhost = Self {
+            name: fresh_name(),
+            management: url("TEST_MANAGEMENT_URL_FILE"),
+            amqp: url("TEST_AMQP_URL_FILE"),
+            http: reqwest::Client::builder().build().expect("an HTTP client"),
+        };
+        vhost.call(reqwest::Method::PUT, "vhosts/{vhost}", None).await;
+        let rights = serde_json::json!({"configure": ".*", "write": ".*", "read": ".*"});
+        vhost
+            .call(
+                reqwest::Method::PUT,
+                &format!("permissions/{{vhost}}/{}", vhost.amqp.username()),
+                Some(rights),
+            )
+            .await;
+        vhost
+    }
+
+    pub(crate) fn url(&self) -> SecretString {
+        let mut url = self.amqp.clone();
+        url.set_path(&self.name);
+        String::from(url).into()
+    }
+
+    /// A call of the management API; `{vhost}` in the path becomes this one's name.
+    pub(crate) async fn call(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<serde_json::Value>,
+    ) -> serde_json::Value {
+        let url =
+            self.management.join(&format!("api/{}", path.replace("{vhost}", &self.name))).expect("a path");
+        let request = self.http.request(method, url);
+        let request = if let Some(body) = body { request.json(&body) } else { request };
+        let response = request.send().await.expect("the management API should answer");
+        let status = response.status();
+        let text = response.text().await.expect("an answer");
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    pub(crate) async fn drop(self) {
+        self.call(reqwest::Method::DELETE, "vhosts/{vhost}", None).await;
+    }
+}

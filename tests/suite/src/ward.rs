@@ -1,0 +1,189 @@
+//! Letters by the hundred: a worker that fails as it is told, and the operator as a process.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::PathBuf,
+    process::{Command, Output, Stdio},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicI32, Ordering},
+    },
+};
+
+use chrono::DateTime;
+use fake_twitch::{World, WorldConfig};
+use secrecy::ExposeSecret;
+use shared::{
+    failure::Failure,
+    runtime::{Job, Outcome, Step, Worker},
+    schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
+    store::{LetterFilter, ReplayReport},
+    topology::{Announcement, GAME_ENRICHER, LEDGER, Stage},
+};
+
+use crate::{eventually::eventually, rig::Rig};
+
+/// The queue of the letters made here.
+pub(crate) const DEAD: &str = "game-enricher.dead";
+
+/// What can go wrong; each in words that differ from one message to the next in what should not matter.
+const CODES: [&str; 5] = ["test.zero", "test.one", "test.two", "test.three", "test.four"];
+
+/// A worker that fails with so many causes, or none; it remembers what it handled.
+#[derive(Clone, Default)]
+pub(crate) struct Patient {
+    causes: Arc<AtomicI32>,
+    handled: Arc<Mutex<BTreeMap<(i64, i32), u32>>>,
+}
+
+impl Patient {
+    /// One who suffers from so many causes.
+    pub(crate) fn of(causes: i32) -> Self {
+        let patient = Self::default();
+        patient.suffers(causes);
+        patient
+    }
+
+    /// From now on it fails with so many causes; with none it is cured.
+    pub(crate) fn suffers(&self, causes: i32) {
+        self.causes.store(causes, Ordering::SeqCst);
+    }
+
+    /// How often each message was handled, by pull and chunk.
+    pub(crate) fn handled(&self) -> BTreeMap<(i64, i32), u32> {
+        self.handled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn try_one(&self, chunk: ChunkRef) -> Outcome {
+        let causes = self.causes.load(Ordering::SeqCst);
+        if causes == 0 {
+            let mut handled = self.handled.lock().unwrap_or_else(PoisonError::into_inner);
+            *handled.entry((chunk.pull_id.0, chunk.chunk)).or_default() += 1;
+            return Ok(Step::Done(Vec::new()));
+        }
+        let cause = usize::try_from(chunk.chunk % causes).expect("a cause");
+        let words = format!(
+            "chunk {} of \"{}\" broke at 2026-01-01T00:00:{:02}Z",
+            chunk.chunk,
+            chunk.pull_id,
+            chunk.chunk % 60
+        );
+        Err(Failure {
+            causes: vec![format!("attempt {} of id-{}", chunk.chunk, chunk.chunk)],
+            ..Failure::permanent(CODES[cause], words)
+        })
+    }
+}
+
+impl Worker for Patient {
+    type In = ChunkStored;
+    type Out = GamesFilled;
+
+    const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
+
+    async fn handle(&self, jobs: &[Job<ChunkStored>]) -> Vec<Outcome> {
+        jobs.iter().map(|job| self.try_one(job.message.0)).collect()
+    }
+
+    async fn give_up(&self, _: &ChunkStored, _: &Failure) -> Result<Vec<Announcement>, Failure> {
+        Ok(Vec::new())
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+/// A flow without streams: what goes through it is made by hand.
+pub(crate) async fn empty_rig() -> Rig {
+    Rig::new(World::generate(WorldConfig::plain(1))).await
+}
+
+/// The message about a chunk that is nowhere.
+pub(crate) fn message(chunk: i32) -> ChunkStored {
+    ChunkStored(ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk })
+}
+
+/// Work that `patient` dies of: letters of the chunks 1 to `letters`, all of them in the ledger.
+pub(crate) async fn letters(rig: &mut Rig, patient: &Patient, letters: i32) {
+    rig.start(patient.clone());
+    rig.start(rig.finalizer());
+    announce(rig, letters).await;
+}
+
+/// Work about the chunks 1 to `letters`, which becomes as many letters.
+pub(crate) async fn announce(rig: &Rig, letters: i32) {
+    let work = (1..=letters).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
+    rig.outbox.announce(work.collect()).await.expect("announced");
+    lie(rig, letters.into()).await;
+}
+
+/// Waits until so many letters lie in their queue, and the ledger says so.
+pub(crate) async fn lie(rig: &Rig, letters: i64) {
+    eventually(&format!("{letters} letters should lie in their queue and be written down"), || async {
+        let written = rig.store.count_letters(&LetterFilter::default()).await.expect("a count");
+        let (ready, copies) = (rig.ready(DEAD).await, rig.ready(LEDGER).await);
+        if (written, i64::from(ready), copies) == (letters, letters, 0) {
+            Ok(())
+        } else {
+            Err((written, ready, copies))
+        }
+    })
+    .await;
+}
+
+/// The report of a replay, once something came of all its letters.
+pub(crate) async fn settled(rig: &Rig, replay: i64) -> ReplayReport {
+    eventually(&format!("something should come of all letters of replay {replay}"), || async {
+        let report = rig.store.replay_report(replay).await.expect("a report").expect("a replay");
+        if report.pending + report.not_sent == 0 { Ok(report) } else { Err(report) }
+    })
+    .await
+}
+
+/// As if whoever began a replay was silent for too long.
+pub(crate) async fn let_replays_run_out(rig: &Rig) {
+    let sql = "update replay set active_until = now() - interval '1 s' where ended_at is null";
+    rig.db.batch_execute(sql).await.expect("an update");
+}
+
+/// Tells a figure to whoever runs the tests.
+pub(crate) fn tell(figure: &str) {
+    // Nobody to tell it to is fine.
+    let _ = writeln!(std::io::stderr(), "  {figure}");
+}
+
+/// The operator's command line on this rig.
+pub(crate) fn command(rig: &Rig, words: &str) -> Command {
+    let test = std::env::current_exe().expect("a path");
+    let folder: PathBuf = test.parent().and_then(|deps| deps.parent()).expect("a target folder").into();
+    let mut command = Command::new(folder.join("operator"));
+    command
+        .args(words.split_whitespace())
+        .env_clear()
+        .env("DATABASE_URL", rig.database.plain_url())
+        .env("AMQP_URL", rig.vhost.url().expose_secret())
+        .env("RETRY_DELAYS", "50ms,100ms,200ms,400ms")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// What the operator answers: exit code, standard output, standard error.
+pub(crate) async fn operator(rig: &Rig, words: &str) -> (i32, String, String) {
+    let mut command = command(rig, words);
+    let run = tokio::task::spawn_blocking(move || command.output());
+    let Output { status, stdout, stderr } =
+        run.await.expect("a thread").expect("tests/run builds the programs first");
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    (status.code().expect("a code"), text(stdout), text(stderr))
+}
+
+/// The JSON that the operator answers; it must end well.
+pub(crate) async fn operator_json(rig: &Rig, words: &str) -> serde_json::Value {
+    let (code, out, err) = operator(rig, &format!("{words} --json")).await;
+    assert_eq!(code, 0, "{words}: {err}");
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{words}: {error}: {out}"))
+}
