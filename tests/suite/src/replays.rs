@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use fake_twitch::{World, WorldConfig};
-use lapin::types::AMQPValue;
+use lapin::types::{AMQPValue, ShortString};
 use shared::{
     runtime::header,
     schema::encode,
@@ -39,8 +39,8 @@ async fn replayed(rig: &Rig, order: Order) -> Replay {
     replay.expect("it should not fail").expect("letters should be meant")
 }
 
-fn careful() -> Option<Canary> {
-    Some(Canary { tolerate: 0.1, patience: Duration::from_secs(60) })
+fn careful() -> Canary {
+    Canary { tolerate: 0.1, patience: Duration::from_mins(1) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,8 +64,8 @@ async fn a_replay_sends_what_was_counted_in_order_and_byte_for_byte() {
         assert_eq!(fresh.data, encode(&message(chunk)), "oldest first, byte for byte");
         let properties = &fresh.properties;
         let id = format!("chunk-stored/1/{chunk}");
-        assert_eq!(properties.message_id().as_ref().map(|id| id.as_str()), Some(id.as_str()));
-        assert_eq!(properties.content_type().as_ref().map(|kind| kind.as_str()), Some("application/json"));
+        assert_eq!(properties.message_id().as_ref().map(ShortString::as_str), Some(id.as_str()));
+        assert_eq!(properties.content_type().as_ref().map(ShortString::as_str), Some("application/json"));
         let headers = properties.headers().clone().expect("headers");
         assert_eq!(headers.inner()[header::GENERATION], AMQPValue::LongInt(1));
         assert!(headers.contains_key(header::REPLAY) && headers.contains_key(header::REPLAYED_LETTER));
@@ -171,7 +171,7 @@ async fn a_canary_stops_while_the_cause_is_there_and_goes_on_when_it_is_cured() 
     lie(&rig, 500).await;
 
     patient.suffers(0);
-    let replay = replayed(&rig, Order { canary: careful(), ..order() }).await;
+    let replay = replayed(&rig, Order { canary: Some(careful()), ..order() }).await;
     assert_eq!((replay.stopped, replay.report.done), (None, 500));
     assert_eq!(patient.handled().len(), 500);
     rig.end(&[]).await;

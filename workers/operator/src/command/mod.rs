@@ -22,8 +22,8 @@ pub(crate) enum Command {
     Show(show::Show),
     Status(status::Status),
     Topology(topology::Topology),
-    DeadLetters(DeadLetters),
-    Rejected(Rejected),
+    DeadLetters(Box<DeadLetters>),
+    Rejected(Box<Rejected>),
 }
 
 impl Command {

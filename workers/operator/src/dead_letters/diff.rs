@@ -22,7 +22,11 @@ pub(super) fn diff(before: &str, after: &str) -> String {
     let near =
         |n: usize| lines[n.saturating_sub(2)..lines.len().min(n + 3)].iter().any(|(mark, _)| *mark != ' ');
     let shown = lines.iter().enumerate().filter(|(n, _)| near(*n));
-    shown.map(|(_, (mark, line))| format!("{mark} {line}\n")).collect()
+    shown.fold(String::new(), |mut text, (_, (mark, line))| {
+        text.push(*mark);
+        text.extend([" ", line, "\n"]);
+        text
+    })
 }
 
 /// How many lines the rests of both have in common, from each place of each.

@@ -35,15 +35,15 @@ pub(super) struct Edit {
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
     /// Without this nothing is edited
-    #[arg(long, env = "ALLOW_EDIT", action = clap::ArgAction::SetTrue, value_parser = clap::builder::FalseyValueParser::new())]
-    allow_edit: bool,
+    #[arg(long = "allow-edit", env = "ALLOW_EDIT", action = clap::ArgAction::SetTrue, value_parser = clap::builder::FalseyValueParser::new())]
+    allowed: bool,
     #[command(flatten)]
     consent: Consent,
 }
 
 impl Edit {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        if !self.allow_edit {
+        if !self.allowed {
             let why =
                 "editing is off: --allow-edit, or ALLOW_EDIT=true, lets it through. Nothing was changed";
             return Err(Error::Usage(why.into()));

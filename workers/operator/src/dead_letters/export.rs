@@ -69,7 +69,7 @@ impl Export {
                 let line = json(&Line::from(letter));
                 match (&mut file, &self.file) {
                     (Some(file), Some(path)) => {
-                        writeln!(file, "{line}").map_err(|error| unwritable(path, &error))?
+                        writeln!(file, "{line}").map_err(|error| unwritable(path, &error))?;
                     }
                     _ => output::raw(&line),
                 }

@@ -34,7 +34,7 @@ pub(super) struct FilterFlags {
     /// Of this class of failure
     #[arg(long, value_name = "CLASS", value_parser = PossibleValuesParser::from(CLASSES))]
     class: Option<String>,
-    /// Of this code, such as helix.server_error
+    /// Of this code, such as `helix.server_error`
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
     /// Of the groups whose fingerprint begins so

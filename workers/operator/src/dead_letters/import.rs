@@ -37,12 +37,11 @@ struct Document {
 
 impl Import {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let (name, text) = match &self.file {
-            Some(path) => (path.display().to_string(), fs::read(path)),
-            None => {
-                let mut text = Vec::new();
-                ("standard input".to_owned(), stdin().read_to_end(&mut text).map(|_| text))
-            }
+        let (name, text) = if let Some(path) = &self.file {
+            (path.display().to_string(), fs::read(path))
+        } else {
+            let mut text = Vec::new();
+            ("standard input".to_owned(), stdin().read_to_end(&mut text).map(|_| text))
         };
         let text = text.map_err(|error| Error::Nothing(format!("{name} cannot be read: {error}")))?;
         let letters = line::read(&text)

@@ -20,8 +20,8 @@ pub(super) struct Note {
     #[arg(value_name = "GROUP")]
     group: Fingerprint,
     /// What is known
-    #[arg(long, value_name = "TEXT", required_unless_present = "owner")]
-    note: Option<String>,
+    #[arg(long = "note", value_name = "TEXT", required_unless_present = "owner")]
+    words: Option<String>,
     /// Who looks after it
     #[arg(long, value_name = "NAME")]
     owner: Option<String>,
@@ -56,9 +56,9 @@ impl Note {
                 return Err(Error::Usage(why));
             }
         };
-        let (note, owner) = (self.note.as_deref(), self.owner.as_deref());
+        let (note, owner) = (self.words.as_deref(), self.owner.as_deref());
         store.note_group(&fingerprint, note, owner, &self.by, context.clock.now()).await?;
-        let document = Document { fingerprint, note: self.note, owner: self.owner };
+        let document = Document { fingerprint, note: self.words, owner: self.owner };
         context.output.result(&document, |document| format!("noted for group {}", document.fingerprint));
         Ok(Exit::Success)
     }

@@ -83,7 +83,7 @@ fn text(document: &Document, now: DateTime<Utc>) -> String {
     let tone = if letter.row.state == "dead" { Tone::Bad } else { Tone::Busy };
     let (what, body) = body::shown(&letter.body);
     let size = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
-    let indented = body.lines().map(|line| format!("  {line}\n")).collect::<String>();
+    let indented = body.lines().flat_map(|line| ["  ", line, "\n"]).collect::<String>();
     [
         line(&format!("Letter {} · {} · {}", letter.row.id, letter.row.state, letter.row.queue), tone),
         section("Why", &Table::facts(why(letter, now)).to_string()),
@@ -185,7 +185,7 @@ fn next(letter: &WholeLetter) -> Vec<(&'static str, String)> {
     match letter.row.state.as_str() {
         "dead" | "held" => facts.push(("send it back", format!("operator dead-letters replay {id}"))),
         "discarded" | "vanished" => {
-            facts.push(("bring it back", format!("operator dead-letters restore {id}")))
+            facts.push(("bring it back", format!("operator dead-letters restore {id}")));
         }
         _ => {}
     }
