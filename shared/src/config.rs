@@ -190,7 +190,7 @@ fn http_url(text: &str) -> Result<Url, String> {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Running")]
 pub struct Process {
-    /// Address of /livez and /readyz; port 0 takes a free one, named in the ready line
+    /// Address of /livez, /readyz and /metrics; port 0 takes a free one, named in the ready line
     #[arg(long, env, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub http_listen: SocketAddr,
     /// How long a worker may take to finish what is in hand when it is told to stop

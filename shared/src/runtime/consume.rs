@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     Job, Outcome, Settings, Step, Stop, Verdict, Worker, broker::Session, envelope, fingerprint,
-    health::Health, letter, publish::Outgoing, verdict,
+    health::Health, letter, publish::Outgoing, retry::jittered, verdict,
 };
 use crate::{
     failure::{Class, Failure},
@@ -386,7 +386,12 @@ impl<'a, W: Worker> Consumption<'a, W> {
         failed_attempts: u32,
         delay: Duration,
     ) -> Outgoing {
-        self.failed(delivery, failure, failed_attempts, String::new(), self.stage.retry(delay))
+        let mut again =
+            self.failed(delivery, failure, failed_attempts, String::new(), self.stage.retry(delay));
+        // The queue's own limit stands above it: https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers
+        let expiration = jittered(delay).as_millis().to_string();
+        again.properties = again.properties.with_expiration(expiration.into());
+        again
     }
 
     fn dead_letter(&self, delivery: &Delivery, failure: &Failure, failed_attempts: u32) -> Outgoing {

@@ -1,4 +1,4 @@
-//! `/livez` and `/readyz`: is the event loop alive, and could this worker work right now?
+//! `/livez` and `/readyz`: is the event loop alive, and could this worker work right now? And `/metrics`.
 
 use std::{
     io::{Read, Write},
@@ -7,11 +7,17 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    http::{StatusCode, header::CONTENT_TYPE},
+    routing::get,
+};
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Stop, Worker};
+use super::{Stop, Worker, metrics};
 
+/// <https://prometheus.io/docs/instrumenting/exposition_formats/>
+const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
 /// How long what a worker depends on may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -79,7 +85,10 @@ pub(super) async fn serve<W: Worker>(
             }
         }
     };
-    let routes = Router::new().route("/livez", get(|| async { "alive\n" })).route("/readyz", get(ready));
+    let routes = Router::new()
+        .route("/livez", get(|| async { "alive\n" }))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(|| async { ([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics::render()) }));
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {

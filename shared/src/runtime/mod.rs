@@ -13,6 +13,7 @@ mod graveyard;
 mod health;
 mod letter;
 mod look;
+pub mod metrics;
 mod outbox;
 mod program;
 mod publish;

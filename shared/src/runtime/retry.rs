@@ -4,6 +4,20 @@ use std::time::Duration;
 
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder, backoff::Backoff};
 
+/// How far from the delay of its rung a message may be tried again.
+const SPREAD: f64 = 0.05;
+
+/// A delay within a tenth below `rung`, so that what failed together does not come back as one wave.
+pub(super) fn jittered(rung: Duration) -> Duration {
+    let mut delays = ExponentialBackoff {
+        current_interval: rung.mul_f64(1.0 - SPREAD),
+        randomization_factor: SPREAD,
+        max_elapsed_time: None,
+        ..ExponentialBackoff::default()
+    };
+    delays.next_backoff().unwrap_or(rung).min(rung)
+}
+
 /// Delays that grow from a fifth of a second to `longest`, each off by up to half so that replicas do not march in step.
 #[derive(Debug)]
 pub(super) struct Delays(ExponentialBackoff);
@@ -29,5 +43,20 @@ impl Delays {
     /// Begins again with the shortest.
     pub(super) fn reset(&mut self) {
         self.0.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_comes_back_within_a_tenth_of_its_rung_and_no_two_rungs_meet() {
+        for rung in ["1s", "5s", "15s", "1m", "5m"] {
+            let rung = humantime::parse_duration(rung).unwrap();
+            let delays: Vec<_> = (0..200).map(|_| jittered(rung)).collect();
+            assert!(delays.iter().all(|delay| *delay <= rung && *delay >= rung.mul_f64(0.9)), "{delays:?}");
+            assert!(delays.iter().max() > delays.iter().min(), "they differ");
+        }
     }
 }

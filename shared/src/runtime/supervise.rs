@@ -10,6 +10,7 @@ use super::{
     broker::{BrokerError, Session},
     consume::{Consumption, Ended},
     health::{self, Health},
+    metrics,
     retry::Delays,
 };
 use crate::{
@@ -41,6 +42,7 @@ pub struct Settings {
 /// Runs a worker until told to stop. Fails when the broker stays away, or refuses the topology.
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
+    metrics::start(name);
     let health = Health::new(stop.clone());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
     let address =

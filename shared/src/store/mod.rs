@@ -3,6 +3,7 @@
 //! Every statement begins with a comment that names its function, so that it can be found from `pg_stat_activity`.
 //! The store decides nothing about messages and knows nothing of Twitch.
 
+mod alarm;
 mod catalogue;
 mod chunk;
 mod claim;
@@ -25,6 +26,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, R
 use secrecy::{ExposeSecret, SecretString};
 use tokio_postgres::NoTls;
 
+pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
 pub use error::Error;

@@ -90,6 +90,8 @@ enum Drill {
     },
     /// SIGKILL for RabbitMQ, then for PostgreSQL, in the middle of a pull
     Restart,
+    /// SIGKILL for RabbitMQ while a thousand messages fail: a thousand dead letters
+    Deaths,
     /// One and four channel-enrichers; memory at six times the streams
     Scale {
         /// How long Twitch takes to answer, in milliseconds
@@ -108,12 +110,13 @@ enum Drill {
 }
 
 impl Drill {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Pull,
         Self::Replicas,
         Self::Thrice,
         Self::Kill { kills: 0, pulls: 0, seed: 1 },
         Self::Restart,
+        Self::Deaths,
         Self::Scale { latency: 80 },
         Self::Table { pulls: 200, rows: 10_000 },
         Self::Kill { kills: 200, pulls: 50, seed: 1 },
@@ -129,6 +132,7 @@ impl Drill {
             Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
             Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
             Self::Restart => drill::restart(setting).await?,
+            Self::Deaths => drill::deaths(setting).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
         }

@@ -4,6 +4,7 @@
 //! ends by showing that no message is left over. Nothing sleeps: what takes time is awaited with a named deadline
 //! ([`eventually`]).
 
+mod alarms;
 mod barrier;
 mod bucket;
 mod catalogue;
@@ -31,6 +32,7 @@ mod titles;
 mod token;
 mod truth;
 mod validation;
+mod verdicts;
 mod vocabulary;
 mod ward;
 mod weather;

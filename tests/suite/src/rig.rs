@@ -23,7 +23,7 @@ use shared::{
     helix,
     runtime::{Outbox, QueueDepth, Settings, Stop, Stopper, Worker, run},
     schema::{PullId, PullRequested},
-    store::{PullReport, Store, migrate},
+    store::{AlarmLimits, PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
     work::EnricherSettings,
 };
@@ -189,7 +189,9 @@ impl Rig {
     }
 
     pub(crate) fn finalizer(&self) -> Finalizer {
-        Finalizer::of(self.own_store("finalizer"), self.setup.clock.clone(), self.setup.stalled_after)
+        let (store, clock) = (self.own_store("finalizer"), self.setup.clock.clone());
+        let alarms = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
+        Finalizer::of(store, clock, self.setup.stalled_after, alarms)
     }
 
     /// Runs a worker, to be stopped or killed by the caller.

@@ -3,6 +3,7 @@
 //! A second delivery is harmless: a chunk is merged once, a pull closed once, each decided by one statement. It
 //! announces the end of a closed pull again, in case the one before died between its commit and its publish.
 
+mod alarms;
 mod letters;
 mod watch;
 
@@ -19,7 +20,7 @@ use shared::{
     failure::Failure,
     runtime::{Job, Outbox, Outcome, SetupError, Step, Stop, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
-    store::{Merged, Store},
+    store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
     work,
 };
@@ -35,6 +36,12 @@ pub struct Settings {
     /// How long a pull may stand still before its announcements are made again, and, failing that, it is failed
     #[arg(long, env, default_value = "2m", value_name = "DURATION", value_parser = humantime::parse_duration)]
     stalled_after: Duration,
+    /// How long a dead letter may lie in its queue before there is an alarm
+    #[arg(long, env, default_value = "1h", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    alarm_age: Duration,
+    /// How many more dead letters of a stage within ten minutes are an alarm
+    #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    alarm_growth: i64,
 }
 
 /// The worker.
@@ -43,6 +50,7 @@ pub struct Finalizer {
     store: Store,
     clock: Clock,
     stalled_after: Duration,
+    alarms: AlarmLimits,
 }
 
 impl Finalizer {
@@ -51,12 +59,13 @@ impl Finalizer {
         let database = &settings.database;
         let store = Store::new(&database.url()?, database.database_connections, "finalizer")
             .map_err(Failure::from)?;
-        Ok(Self::of(store, clock, settings.stalled_after))
+        let alarms = AlarmLimits { age: settings.alarm_age, growth: settings.alarm_growth };
+        Ok(Self::of(store, clock, settings.stalled_after, alarms))
     }
 
     /// The worker, of its parts.
-    pub fn of(store: Store, clock: Clock, stalled_after: Duration) -> Self {
-        Self { store, clock, stalled_after }
+    pub fn of(store: Store, clock: Clock, stalled_after: Duration, alarms: AlarmLimits) -> Self {
+        Self { store, clock, stalled_after, alarms }
     }
 
     async fn merge(&self, chunk: ChunkRef) -> Result<Merged, Failure> {
@@ -136,6 +145,7 @@ impl Worker for Finalizer {
     async fn background(&self, outbox: Outbox, stop: Stop) {
         let watched = watch::run(&self.store, &self.clock, self.stalled_after, &outbox, &stop);
         let kept = letters::keep(&self.store, &self.clock, &outbox, &stop);
-        tokio::join!(watched, kept);
+        let alarmed = alarms::watch(&self.store, &self.clock, self.alarms, &stop);
+        tokio::join!(watched, kept, alarmed);
     }
 }

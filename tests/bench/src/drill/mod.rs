@@ -1,5 +1,6 @@
 //! One file a drill. Each builds its flows, ends them, and fails where the tables are not what they must be.
 
+mod deaths;
 mod kill;
 mod pull;
 mod restart;
@@ -7,6 +8,7 @@ mod same;
 mod scale;
 mod table;
 
+pub(crate) use deaths::run as deaths;
 pub(crate) use kill::{each as kill_each, many as kill_many};
 pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;

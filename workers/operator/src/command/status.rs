@@ -16,9 +16,12 @@ const LATELY: TimeDelta = TimeDelta::days(1);
 /// The most missed slots that are read.
 const MOST_SLOTS: i64 = 1_000;
 
+/// The most alarms that are read.
+const MOST_ALARMS: i64 = 100;
+
 /// What a program reads.
 const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_trouble", "broker_trouble",
-"under_way": [{…}], "last_closed": {…}, "missed_slots": [{"slot", "reason"}, …],
+"under_way": [{…}], "last_closed": {…}, "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …],
 "stages": [{"stage", "workers", "ready", "replay", "retrying", "dead"}, …], "rejected"}"#;
 
 /// Tell at a glance how everything stands: exits 0 if all is well, 1 if not
@@ -59,5 +62,6 @@ async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<()
     let since = context.clock.now() - LATELY;
     let missed = store.missed_slots(MOST_SLOTS).await?;
     facts.missed_slots = missed.into_iter().filter(|missed| missed.slot >= since).collect();
+    facts.alarms = store.alarms(since, MOST_ALARMS).await?;
     Ok(())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     schema::PullStatus,
-    store::{MissedSlot, PullReport},
+    store::{Alarm, MissedSlot, PullReport},
 };
 
 use super::{
@@ -27,6 +27,8 @@ pub(crate) struct Facts {
     pub(crate) missed_slots: Vec<MissedSlot>,
     /// Each stage's queues.
     pub(crate) stages: Vec<StageQueues>,
+    /// Alarms about dead letters of the last day, newest first.
+    pub(crate) alarms: Vec<Alarm>,
     /// Messages in `streams.rejected`.
     pub(crate) rejected: u32,
 }

@@ -40,6 +40,14 @@ fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
         let slot = short_time(last.slot, now);
         lines.push(("missed", format!("{missed} in a day; the last at {slot}, because of {}", last.reason)));
     }
+    if let Some(last) = facts.alarms.first() {
+        let alarms = count(i64::try_from(facts.alarms.len()).unwrap_or(i64::MAX), "alarm");
+        let at = short_time(last.at, now);
+        lines.push((
+            "alarms",
+            format!("{alarms} in a day; the last at {at}, {}: {}", last.queue, last.detail),
+        ));
+    }
     lines
 }
 
