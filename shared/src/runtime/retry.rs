@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_comes_back_within_a_tenth_of_its_rung_and_no_two_rungs_meet() {
+    fn a_message_comes_back_within_a_tenth_below_its_rung() {
         for rung in ["1s", "5s", "15s", "1m", "5m"] {
             let rung = humantime::parse_duration(rung).unwrap();
             let delays: Vec<_> = (0..200).map(|_| jittered(rung)).collect();

@@ -56,7 +56,6 @@ async fn each_fault_of_twitch_has_its_class_and_fate() {
         (helix, Effect::CutOff, Class::Transient, "helix.malformed", RetriedThenDead),
         (helix, Effect::NoReply, Class::Transient, "helix.unreachable", RetriedThenDead),
         (helix, status(429), Class::RateLimited, "helix.rate_limited", Kept),
-        (helix, Effect::DrainBucket, Class::RateLimited, "helix.rate_limited", Kept),
         (helix, status(401), Class::Auth, "helix.unauthorized", Paused),
         (helix, status(400), Class::Permanent, "helix.bad_request", Dead),
         (helix, status(410), Class::Permanent, "helix.gone", Dead),
@@ -66,6 +65,8 @@ async fn each_fault_of_twitch_has_its_class_and_fate() {
         (token, Effect::Html { code: 503 }, Class::Transient, "helix.server_error", RetriedThenDead),
         (token, Effect::Html { code: 200 }, Class::Transient, "helix.malformed", RetriedThenDead),
         (token, Effect::NoReply, Class::Transient, "helix.unreachable", RetriedThenDead),
+        // Last, because the bucket stays empty for a while.
+        (helix, Effect::DrainBucket, Class::RateLimited, "helix.rate_limited", Kept),
     ];
     let game: GameId = "509658".parse().expect("an id");
     for (endpoint, effect, class, code, expected) in cases {
