@@ -133,6 +133,10 @@ pub const SCENARIOS: &[Scenario] = &[
     scenario("outage", "every call is a 503 in HTML", |w| {
         lay(w, Effect::Html { code: 503 }, When::Always);
     }),
+    scenario("users-gone", "/users answers 410, as if Twitch had removed it", |w| {
+        let gone = status(410, "This API is not available.");
+        w.faults.push(Fault::new(gone).on(Endpoint::Users));
+    }),
     scenario("slow", "every 5th answer takes two seconds more", |w| {
         lay(w, Effect::Slow { millis: 2_000 }, When::Every(5));
     }),
