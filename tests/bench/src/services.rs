@@ -90,6 +90,12 @@ impl Services {
         run(Command::new(&self.script).arg("start").arg(&self.dir)).await
     }
 
+    /// Stops both in the orderly way, and starts them again.
+    pub(crate) async fn restart(&self) -> Outcome<()> {
+        run(Command::new(&self.script).arg("stop").arg(&self.dir)).await?;
+        self.start().await
+    }
+
     pub(crate) fn pid(&self, server: Server) -> Outcome<u32> {
         let process = fs::read_to_string(self.dir.join(server.folder()).join("process"))?;
         Ok(process.split_whitespace().next().ok_or("no process")?.parse()?)
