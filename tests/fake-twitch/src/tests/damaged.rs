@@ -115,6 +115,14 @@ async fn one_sound_id_spoils_its_batch() {
 }
 
 #[tokio::test]
+async fn a_removed_endpoint_is_gone_and_the_others_are_not() {
+    let visitor = Visitor::during("users-gone", 10).await;
+    let user = &visitor.world().streams()[0].user_id;
+    assert_eq!(visitor.get(&format!("users?id={user}")).await.status, 410);
+    assert_eq!(visitor.get("streams").await.status, 200);
+}
+
+#[tokio::test]
 async fn bad_weather_strikes_sometimes_and_the_same_way_each_time() {
     let mut first = None;
     for _ in 0..2 {
