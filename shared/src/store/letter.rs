@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::Transaction;
+use deadpool_postgres::{Object, Transaction};
 use futures::future::BoxFuture;
-use tokio_postgres::types::{Json, ToSql};
+use tokio_postgres::{
+    Row,
+    types::{Json, ToSql},
+};
 
 use super::{Error, Store};
 use crate::{
@@ -17,7 +20,7 @@ impl Ledger for Store {
     fn record<'a>(&'a self, entries: &'a [Entry], now: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let mut client = self.client().await?;
-            let transaction = client.transaction().await.map_err(Error::from)?;
+            let transaction = write_ledger(&mut client).await?;
             for entry in entries {
                 match entry {
                     Entry::Died(letter) => {
@@ -35,6 +38,19 @@ impl Ledger for Store {
 }
 
 impl Store {
+    /// Carries one statement out that writes the ledger.
+    pub(super) async fn change_ledger(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Error> {
+        let mut client = self.client().await?;
+        let transaction = write_ledger(&mut client).await?;
+        let rows = transaction.query(sql, parameters).await?;
+        transaction.commit().await?;
+        Ok(rows)
+    }
+
     /// How many letters the ledger has in each dead-letter queue.
     pub async fn letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
         let sql = "/* letter::by_queue */ select queue, letters from dead_letter_depth";
@@ -61,7 +77,7 @@ impl Store {
         since: DateTime<Utc>,
     ) -> Result<Reconciled, Error> {
         let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let transaction = write_ledger(&mut client).await?;
         let mut reconciled = Reconciled::default();
         let mut seen = HashSet::new();
         for (place, letter) in present.iter().enumerate() {
@@ -88,6 +104,16 @@ impl Store {
         transaction.commit().await?;
         Ok(reconciled)
     }
+}
+
+/// Begins a transaction that writes the ledger. They go one after another: what came of letters, how far a replay of them
+/// got, and what a person asks for each touch many rows of several tables, in an order of their own, and two of them at
+/// once would now and then wait for each other in a circle.
+pub(super) async fn write_ledger(client: &mut Object) -> Result<Transaction<'_>, Error> {
+    let lock = "/* letter::write_ledger */ select pg_advisory_xact_lock(hashtext('ledger'))";
+    let transaction = client.transaction().await?;
+    transaction.execute(lock, &[]).await?;
+    Ok(transaction)
 }
 
 /// What a comparison of a queue with the ledger found.

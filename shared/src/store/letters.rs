@@ -357,7 +357,7 @@ impl Store {
         until: Option<&str>,
         by: &str,
         now: DateTime<Utc>,
-    ) -> Result<u64, Error> {
+    ) -> Result<usize, Error> {
         self.change_letters(filter, &["dead", "held"], "held", until, by, now).await
     }
 
@@ -367,7 +367,7 @@ impl Store {
         filter: &LetterFilter,
         by: &str,
         now: DateTime<Utc>,
-    ) -> Result<u64, Error> {
+    ) -> Result<usize, Error> {
         self.change_letters(filter, &["held"], "dead", None, by, now).await
     }
 
@@ -379,7 +379,7 @@ impl Store {
         until: Option<&str>,
         by: &str,
         now: DateTime<Utc>,
-    ) -> Result<u64, Error> {
+    ) -> Result<usize, Error> {
         let sql = format!(
             "/* letters::change */
             with changed as (
@@ -387,17 +387,17 @@ impl Store {
                 where {CONDITION} and d.state = any($15) returning id)
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $13, $16, case $12 when 'held' then 'held' else 'released' end, coalesce('until build ' || $14, '')
-            from changed"
+            from changed returning letter_id"
         );
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.extend([&to as &(dyn ToSql + Sync), &now, &until, &from, &by]);
-        Ok(self.client().await?.execute(&sql, &parameters).await?)
+        Ok(self.change_ledger(&sql, &parameters).await?.len())
     }
 
     /// Releases letters held until a build that is `build` or older. Returns how many. A build before its release
     /// (`1.2.0-rc.1`) counts as that release.
-    pub async fn release_for_build(&self, build: &str, now: DateTime<Utc>) -> Result<u64, Error> {
+    pub async fn release_for_build(&self, build: &str, now: DateTime<Utc>) -> Result<usize, Error> {
         let build = build.split(['-', '+']).next().unwrap_or_default();
         let sql = "/* letters::release_for_build */
             with released as (
@@ -406,8 +406,8 @@ impl Store {
                   and string_to_array(held_until, '.')::int[] <= string_to_array($1, '.')::int[]
                 returning id)
             insert into dead_letter_event (letter_id, at, by, event, detail)
-            select id, $2, 'finalizer', 'released', 'build ' || $1 || ' is here' from released";
-        Ok(self.client().await?.execute(sql, &[&build, &now]).await?)
+            select id, $2, 'finalizer', 'released', 'build ' || $1 || ' is here' from released returning letter_id";
+        Ok(self.change_ledger(sql, &[&build, &now]).await?.len())
     }
 
     /// Notes what is known about a group, and who looks after it; each kept where it is none.
@@ -453,7 +453,7 @@ impl Store {
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.extend([&limit as &(dyn ToSql + Sync), &now, &by]);
-        Ok(self.client().await?.query(&sql, &parameters).await?.iter().map(archived).collect())
+        Ok(self.change_ledger(&sql, &parameters).await?.iter().map(archived).collect())
     }
 
     /// Notes that archived letters lie in their queues again: those of these numbers that were discarded or are gone, at
@@ -479,7 +479,7 @@ impl Store {
             )
             select id, letter, queue, properties, body from restored order by id";
         let most = MOST_GENERATIONS;
-        let rows = self.client().await?.query(sql, &[&ids, &limit, &now, &by, &most]).await?;
+        let rows = self.change_ledger(sql, &[&ids, &limit, &now, &by, &most]).await?;
         Ok(rows.iter().map(archived).collect())
     }
 
@@ -513,7 +513,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Archived>, Error> {
         let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let transaction = super::letter::write_ledger(&mut client).await?;
         let mut new = Vec::new();
         for letter in letters {
             if let Some(id) = super::letter::imported(&transaction, letter, by, now).await? {

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Error, LetterFilter, Store, letters::CONDITION};
+use super::{Error, LetterFilter, Store, letter::write_ledger, letters::CONDITION};
 
 /// How long a replay may be silent before it counts as interrupted.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -105,7 +105,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(Keeper, i64), Error> {
         let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let transaction = write_ledger(&mut client).await?;
         let insert = "/* replay::plan */
             insert into replay (requested_at, requested_by, filter, target, active_until) values ($1, $2, $3, $4, $5)
             returning id";
@@ -193,8 +193,7 @@ impl Store {
             where l.replay_id = $1 and l.letter_id = any($2)
               and r.id = $1 and r.keeper = $4 and r.ended_at is null
             returning l.letter_id";
-        let client = self.client().await?;
-        let rows = client.query(sql, &[&keeper.replay_id, &ids, &state, &keeper.keeper]).await?;
+        let rows = self.change_ledger(sql, &[&keeper.replay_id, &ids, &state, &keeper.keeper]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
@@ -207,7 +206,7 @@ impl Store {
             update dead_letter d
             set state = case when removed.outcome = 'done' then 'cured' else 'replayed' end, state_at = $3
             from removed where d.id = removed.letter_id and d.state = 'replaying'";
-        self.client().await?.execute(sql, &[&replay, &ids, &now]).await?;
+        self.change_ledger(sql, &[&replay, &ids, &now]).await?;
         Ok(())
     }
 
@@ -222,7 +221,7 @@ impl Store {
             )
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $3, 'replay ' || $1::bigint, 'vanished', 'it was not in its queue, so it was not sent' from vanished";
-        self.client().await?.execute(sql, &[&replay, &ids, &now]).await?;
+        self.change_ledger(sql, &[&replay, &ids, &now]).await?;
         Ok(())
     }
 
@@ -239,7 +238,7 @@ impl Store {
                 select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back
             )
             update replay set ended_at = $3, ending = $2 where id = $1";
-        self.client().await?.execute(sql, &[&replay, &ending, &now]).await?;
+        self.change_ledger(sql, &[&replay, &ending, &now]).await?;
         Ok(())
     }
 
@@ -262,7 +261,7 @@ impl Store {
             update dead_letter d set state = case when was_held then 'held' else 'dead' end, state_at = $2
             from left_over where d.id = left_over.letter_id and d.state = 'replaying'";
         let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let transaction = write_ledger(&mut client).await?;
         let Some(row) = transaction.query_opt(take, &[&replay, &(now + LEASE), &now]).await? else {
             return Ok(None);
         };

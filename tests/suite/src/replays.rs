@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use fake_twitch::{World, WorldConfig};
 use lapin::types::{AMQPValue, ShortString};
 use shared::{
+    ledger::{Entry, Ledger, Replayed},
     runtime::header,
     schema::encode,
-    store::LetterFilter,
+    store::{LetterFilter, Plan},
     topology::GAME_ENRICHER,
     work::{Canary, Order, Replay, finish_interrupted, replay},
 };
@@ -253,8 +254,8 @@ async fn the_news_of_a_death_may_come_after_its_replay() {
     patient.suffers(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
-    let late = shared::ledger::Entry::Died(Box::new(letter));
-    shared::ledger::Ledger::record(&rig.store, &[late], rig.setup.clock.now()).await.expect("recorded");
+    let late = Entry::Died(Box::new(letter));
+    rig.store.record(&[late], rig.setup.clock.now()).await.expect("recorded");
     assert_eq!(rig.store.count_letters(&LetterFilter::default()).await.expect("a count"), 0);
     rig.end(&[]).await;
 }
@@ -281,4 +282,38 @@ async fn a_live_pull_goes_first() {
     assert_eq!(back.returned_same + back.returned_different, 3_000);
     lie(&rig, 3_000).await;
     rig.end(&[(DEAD, 3_000)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_came_of_letters_may_be_told_in_any_order_while_they_leave_their_queue() {
+    const LETTERS: i32 = 300;
+    let mut rig = empty_rig().await;
+    letters(&mut rig, &Patient::of(1), LETTERS).await;
+    rig.stop_all().await;
+    let (filter, now) = (LetterFilter::default(), rig.setup.clock.now());
+    for round in 0..10 {
+        let (keeper, planned) = rig.store.plan_replay(&filter, &Plan::default(), now).await.expect("planned");
+        assert_eq!(planned, i64::from(LETTERS), "round {round}");
+        let replay_id = keeper.replay_id;
+        let sent = rig.store.replay_letters(keeper, planned, now).await.expect("letters");
+        let ids: Vec<i64> = sent.iter().map(|letter| letter.id).collect();
+        let news: Vec<Entry> = ids
+            .iter()
+            .rev()
+            .map(|&letter_id| {
+                let replayed = Replayed { replay_id, letter_id };
+                Entry::Cured { replayed, build: "0.1.0".into(), at: now }
+            })
+            .collect();
+        let (told, removed) =
+            tokio::join!(rig.store.record(&news, now), rig.store.replay_removed(replay_id, &ids, now));
+        told.expect("told");
+        removed.expect("removed");
+        rig.store.end_replay(replay_id, "complete", now).await.expect("ended");
+        let sql = "with cured as (update dead_letter set state = 'dead' where state = 'cured' returning id)
+            select count(*) from cured";
+        let cured: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get(0);
+        assert_eq!(cured, i64::from(LETTERS), "round {round}");
+    }
+    rig.end(&[(DEAD, 300)]).await;
 }

@@ -39,7 +39,7 @@ pub(super) struct Release {
 
 #[derive(Serialize)]
 struct Document {
-    letters: u64,
+    letters: usize,
 }
 
 impl Hold {
@@ -76,7 +76,7 @@ impl Release {
     }
 }
 
-fn counted(letters: u64) -> String {
+fn counted(letters: usize) -> String {
     count(i64::try_from(letters).unwrap_or(i64::MAX), "letter")
 }
 
