@@ -13,7 +13,7 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Outbox, Stop, envelope::header, letter, publish::Publisher};
+use super::{Outbox, Stop, consume::broken, envelope::header, letter, publish::Publisher};
 use crate::{
     failure::{Class, Failure},
     ledger::{Entry, Ledger},
@@ -29,45 +29,42 @@ const TRY_AGAIN: Duration = Duration::from_secs(1);
 pub async fn keep_ledger(ledger: &dyn Ledger, outbox: &Outbox, stop: &Stop) {
     while !stop.is_requested() {
         let kept = async {
-            match outbox.publisher().await {
-                Ok(publisher) => keep(ledger, &publisher).await,
-                Err(error) => Err(error.into()),
-            }
+            let publisher = outbox.publisher().await?;
+            publisher.link().unless_severed(keep(ledger, &publisher, stop)).await?
         };
-        tokio::select! {
-            () = stop.requested() => return,
-            Err(failure) = kept => {
-                tracing::warn!(code = failure.code, "the ledger of dead letters waits: {failure}");
+        if let Err(failure) = kept.await {
+            tracing::warn!(code = failure.code, "the ledger of dead letters waits: {failure}");
+            tokio::select! {
+                () = stop.requested() => {}
+                () = sleep(TRY_AGAIN) => {}
             }
-        }
-        tokio::select! {
-            () = stop.requested() => {}
-            () = sleep(TRY_AGAIN) => {}
         }
     }
 }
 
-/// Ends only with trouble.
-async fn keep(ledger: &dyn Ledger, publisher: &Publisher) -> Result<(), Failure> {
-    let channel = publisher.connection().create_channel().await?;
+/// Ends with trouble, or once it is time to stop and nothing is left in hand.
+async fn keep(ledger: &dyn Ledger, publisher: &Publisher, stop: &Stop) -> Result<(), Failure> {
+    let channel = publisher.link().connection().create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
     let mut consumer =
         channel.basic_consume(LEDGER.into(), "".into(), options, FieldTable::default()).await?;
-    while let Some(delivery) = consumer.next().await {
-        let mut deliveries = vec![delivery?];
+    loop {
+        let next = tokio::select! {
+            () = stop.requested() => return Ok(channel.close(200, "stopping".into()).await?),
+            next = consumer.next() => next,
+        };
+        let mut latest = next.ok_or_else(|| broken("the broker cancelled the ledger's consumer"))??;
+        let mut entries = Vec::from_iter(entry(&latest, publisher));
         while let Some(Some(delivery)) = consumer.next().now_or_never() {
-            deliveries.push(delivery?);
+            latest = delivery?;
+            entries.extend(entry(&latest, publisher));
         }
-        let now = publisher.clock().now();
-        let entries: Vec<Entry> =
-            deliveries.iter().filter_map(|delivery| entry(delivery, publisher)).collect();
-        record(ledger, &entries, now).await?;
-        for delivery in &deliveries {
-            delivery.acker.ack(BasicAckOptions::default()).await?;
-        }
+        record(ledger, &entries, publisher.clock().now()).await?;
+        // All in one: of hundreds of single acknowledgements the broker tells a quorum queue some at a time, and forgets
+        // the rest when the channel closes.
+        latest.acker.ack(BasicAckOptions { multiple: true }).await?;
     }
-    Err(super::consume::broken("the broker cancelled the ledger's consumer"))
 }
 
 /// Writes entries down. One that can never be written must not keep the others waiting: it is told in the log, and its

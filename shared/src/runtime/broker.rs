@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use lapin::{
-    Channel, Connection, ConnectionProperties, ErrorKind, ExchangeKind,
+    Channel, Connection, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     types::{AMQPValue, FieldTable, LongString},
     uri::AMQPUri,
@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{envelope::short, publish::Publisher};
+use super::{envelope::short, link::Link, publish::Publisher};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -67,7 +67,7 @@ impl From<BrokerError> for Failure {
 /// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
 /// goes on to deliver and to take acknowledgements.
 pub(super) struct Session {
-    pub(super) consume: Connection,
+    pub(super) consume: Link,
     pub(super) publisher: Publisher,
 }
 
@@ -81,23 +81,33 @@ impl Session {
     ) -> Result<Self, BrokerError> {
         let uri = uri(url)?;
         let connect = async {
-            let consume = connect(uri.clone(), program, "consume").await?;
-            Ok::<_, BrokerError>((consume, connect(uri, program, "publish").await?))
+            let consume = Link::open(uri.clone(), program, "consume").await?;
+            Ok::<_, BrokerError>((consume, Link::open(uri, program, "publish").await?))
         };
         let (consume, publish) =
             timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
         let prepare = async {
-            declare(&publish, delays).await?;
+            declare(publish.connection(), delays).await?;
             Ok(Self { consume, publisher: Publisher::open(publish, program, clock).await? })
         };
         timeout(DECLARE_TIMEOUT, prepare).await.map_err(|_| BrokerError::Timeout)?
     }
 
+    /// Awaits work that needs both connections; fails, and drops it, as soon as one of them has ended.
+    pub(super) async fn unless_severed<T>(
+        &self,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let publish = self.publisher.link();
+        publish.unless_severed(self.consume.unless_severed(work)).await??
+    }
+
     /// Closes both connections in the orderly way; what is not acknowledged goes back to its queue.
     pub(super) async fn close(self) {
-        for connection in [&self.consume, self.publisher.connection()] {
+        for link in [&self.consume, self.publisher.link()] {
             // A connection that is gone already needs no closing.
-            let _ = timeout(Duration::from_secs(2), connection.close(200, "stopping".into())).await;
+            let closed = link.unless_severed(link.connection().close(200, "stopping".into()));
+            let _ = timeout(Duration::from_secs(2), closed).await;
         }
     }
 }
@@ -106,12 +116,6 @@ fn uri(url: &SecretString) -> Result<AMQPUri, BrokerError> {
     let mut uri: AMQPUri = url.expose_secret().parse().map_err(BrokerError::Url)?;
     uri.query.heartbeat.get_or_insert(HEARTBEAT);
     Ok(uri)
-}
-
-async fn connect(uri: AMQPUri, program: &str, role: &str) -> Result<Connection, BrokerError> {
-    let name = LongString::from(format!("{program} {role}"));
-    let properties = ConnectionProperties::default().with_connection_name(name);
-    Ok(Connection::connect_uri(uri, properties).await?)
 }
 
 /// Declares every exchange, queue and binding; what is there as it should be stays as it is.

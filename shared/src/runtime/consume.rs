@@ -64,7 +64,7 @@ struct Intake {
 
 impl Intake {
     async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, Failure> {
-        let channel = session.consume.create_channel().await?;
+        let channel = session.consume.connection().create_channel().await?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (name, options) = (envelope::short(&queue), BasicConsumeOptions::default());
         let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await?;

@@ -4,7 +4,7 @@
 
 use std::{collections::HashSet, ops::ControlFlow};
 
-use lapin::{message::Delivery, options::BasicAckOptions};
+use lapin::message::Delivery;
 
 use super::{
     envelope, letter,
@@ -81,7 +81,7 @@ impl Graveyard {
                 }
             }
         };
-        let look = look(publisher.connection(), &queue, see).await?;
+        let look = look(publisher.clone(), &queue, see).await?;
         Ok(Self { queue, publisher, look, found })
     }
 
@@ -110,11 +110,7 @@ impl Graveyard {
     /// Takes the letter at `place` out of its queue, for good once the queue is closed with [`Graveyard::close`].
     pub async fn remove(&self, place: usize) -> Result<(), Failure> {
         let (_, delivery) = self.at(place)?;
-        match delivery.acker.ack(BasicAckOptions::default()).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(gone(&self.queue)),
-            Err(error) => Err(error.into()),
-        }
+        if self.look.take(delivery).await? { Ok(()) } else { Err(gone(&self.queue)) }
     }
 
     /// Closes the queue; what was not removed goes back. When this has succeeded, what was removed is gone.

@@ -9,13 +9,13 @@ use futures::StreamExt;
 use lapin::{
     Channel, Connection, Consumer, ErrorKind,
     message::Delivery,
-    options::{BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
+    options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, QueueDeclareOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::FieldTable,
 };
 use tokio::time::{sleep, timeout};
 
-use super::envelope;
+use super::{envelope, publish::Publisher};
 use crate::failure::Failure;
 
 /// How long the broker may take to hand over the next message it has.
@@ -28,26 +28,44 @@ const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// An open queue: what was seen is in our hand, and nobody else gets at the rest. Dropping it gives all of it back.
 pub(super) struct Look {
+    publisher: Publisher,
     channel: Channel,
     /// With it the queue would stop being ours alone, while its messages are in nobody's count.
     _consumer: Consumer,
 }
 
 impl Look {
+    /// Takes a message out, for good once the queue is closed. False if it went back meanwhile.
+    pub(super) async fn take(&self, delivery: &Delivery) -> Result<bool, Failure> {
+        let taken = delivery.acker.ack(BasicAckOptions::default());
+        Ok(self.publisher.link().unless_severed(taken).await??)
+    }
+
     /// Closes the queue. When this has succeeded, what was acknowledged is gone: the broker answers only after it has
     /// carried out what was said before.
     pub(super) async fn close(self) -> Result<(), Failure> {
-        Ok(self.channel.close(200, "looked".into()).await?)
+        let closed = self.channel.close(200, "looked".into());
+        Ok(self.publisher.link().unless_severed(closed).await??)
     }
 }
 
 /// Looks through a queue, oldest first, until `see` has seen enough or everything: what it has not seen by then was not
 /// there. Fails rather than to end early.
 pub(super) async fn look(
+    publisher: Publisher,
+    queue: &str,
+    see: impl FnMut(Delivery) -> ControlFlow<()>,
+) -> Result<Look, Failure> {
+    let link = publisher.link();
+    let (channel, consumer) = link.unless_severed(look_through(link.connection(), queue, see)).await??;
+    Ok(Look { publisher, channel, _consumer: consumer })
+}
+
+async fn look_through(
     connection: &Connection,
     queue: &str,
     mut see: impl FnMut(Delivery) -> ControlFlow<()>,
-) -> Result<Look, Failure> {
+) -> Result<(Channel, Consumer), Failure> {
     let mut tries = 1;
     let (channel, mut consumer, expected) = loop {
         match open(connection, queue).await {
@@ -65,7 +83,7 @@ pub(super) async fn look(
             break;
         }
     }
-    Ok(Look { channel, _consumer: consumer })
+    Ok((channel, consumer))
 }
 
 /// Opens a queue that nobody else has open, and tells how many messages are in it. They are counted while nobody else

@@ -12,6 +12,7 @@ mod fingerprint;
 mod graveyard;
 mod health;
 mod letter;
+mod link;
 mod look;
 pub mod metrics;
 mod outbox;

@@ -59,7 +59,9 @@ impl Outbox {
 
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
-        Ok(broker::depths(self.publisher().await?.connection(), &self.delays).await?)
+        let publisher = self.publisher().await?;
+        let link = publisher.link();
+        Ok(link.unless_severed(broker::depths(link.connection(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
@@ -74,7 +76,7 @@ impl Outbox {
 
     /// Opens the queue of rejected records, and keeps those messages that `wanted` names.
     pub async fn open_rejects(&self, wanted: impl Fn(&RecordsRejected) -> bool) -> Result<Rejects, Failure> {
-        Rejects::open(&self.publisher().await?, wanted).await
+        Rejects::open(self.publisher().await?, wanted).await
     }
 
     /// Puts archived letters into their dead-letter queues, as they were; returns when the broker has confirmed all.

@@ -4,13 +4,13 @@ use std::{sync::Arc, time::Duration};
 
 use futures::future::try_join_all;
 use lapin::{
-    BasicProperties, Channel, Confirmation, Connection,
+    BasicProperties, Channel, Confirmation,
     message::BasicReturnMessage,
     options::{BasicPublishOptions, ConfirmSelectOptions},
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use super::envelope;
+use super::{envelope, link::Link};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -70,22 +70,18 @@ pub(super) struct Outgoing {
 /// wrong confirmation when several publish on one channel at once.
 #[derive(Clone)]
 pub(super) struct Publisher {
-    connection: Arc<Connection>,
+    link: Arc<Link>,
     channel: Arc<Mutex<Channel>>,
     program: Arc<str>,
     clock: Clock,
 }
 
 impl Publisher {
-    pub(super) async fn open(
-        connection: Connection,
-        program: &str,
-        clock: Clock,
-    ) -> Result<Self, lapin::Error> {
-        let channel = connection.create_channel().await?;
+    pub(super) async fn open(link: Link, program: &str, clock: Clock) -> Result<Self, lapin::Error> {
+        let channel = link.connection().create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
         let channel = Arc::new(Mutex::new(channel));
-        Ok(Self { connection: Arc::new(connection), channel, program: program.into(), clock })
+        Ok(Self { link: Arc::new(link), channel, program: program.into(), clock })
     }
 
     /// The program it publishes for.
@@ -99,8 +95,8 @@ impl Publisher {
     }
 
     /// The connection under it, for questions that may break a channel.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    pub(super) fn link(&self) -> &Link {
+        &self.link
     }
 
     /// An announcement, addressed.
@@ -126,8 +122,9 @@ impl Publisher {
                 }
                 try_join_all(confirms).await
             };
-            let confirmations =
-                timeout(CONFIRM_TIMEOUT, published).await.map_err(|_| PublishError::Timeout)??;
+            let confirmations = timeout(CONFIRM_TIMEOUT, self.link.unless_severed(published))
+                .await
+                .map_err(|_| PublishError::Timeout)???;
             for (confirmation, message) in confirmations.into_iter().zip(batch) {
                 check(confirmation, message)?;
             }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use lapin::{message::Delivery, options::BasicAckOptions};
+use lapin::message::Delivery;
 
 use super::{
     look::{Look, look},
@@ -23,7 +23,7 @@ pub struct Rejects {
 impl Rejects {
     /// Opens the queue and keeps the messages that `wanted` names; one that cannot be read is nobody's.
     pub(super) async fn open(
-        publisher: &Publisher,
+        publisher: Publisher,
         wanted: impl Fn(&RecordsRejected) -> bool,
     ) -> Result<Self, Failure> {
         let mut found = Vec::new();
@@ -36,7 +36,7 @@ impl Rejects {
             }
             ControlFlow::Continue(())
         };
-        let look = look(publisher.connection(), REJECTED, see).await?;
+        let look = look(publisher, REJECTED, see).await?;
         Ok(Self { look, found })
     }
 
@@ -48,7 +48,7 @@ impl Rejects {
     /// Takes the message at `place` out, for good once the queue is closed with [`Rejects::close`].
     pub async fn remove(&self, place: usize) -> Result<(), Failure> {
         if let Some((_, delivery)) = self.found.get(place) {
-            delivery.acker.ack(BasicAckOptions::default()).await?;
+            self.look.take(delivery).await?;
         }
         Ok(())
     }

@@ -68,7 +68,8 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
                     announced = wait_ready(&*worker, &health, &stop).await;
                     tracing::info!(%address, "{name} is ready: http://{address}/readyz");
                 }
-                let ended = Consumption::new(&*worker, &session, &settings, &health, &stop).run().await;
+                let consumption = Consumption::new(&*worker, &session, &settings, &health, &stop);
+                let ended = session.unless_severed(consumption.run()).await;
                 health.connected(false);
                 slot.send_replace(None);
                 session.close().await;

@@ -6,8 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Error, Store};
 
-/// How long a claim holds without being given up: longer than a call may take. Its worker's death ends it.
-const CLAIM: Duration = Duration::from_mins(1);
+/// How long a claim holds without being given up: longer than a call commonly takes, and as long as a worker's sudden
+/// death may keep others waiting. A call that takes longer may be made twice.
+const CLAIM: Duration = Duration::from_secs(20);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,27 +30,36 @@ impl Kind {
 }
 
 impl Store {
-    /// Claims ids to ask for; returns those nobody else is asking for right now.
-    pub async fn claim(&self, kind: Kind, ids: &[&str], now: DateTime<Utc>) -> Result<Vec<String>, Error> {
+    /// Claims ids for `holder` to ask for; returns those nobody else is asking for right now. What it claimed before and
+    /// did not come to ask for is no hindrance, so a holder has to ask for one batch after another.
+    pub async fn claim(
+        &self,
+        kind: Kind,
+        ids: &[&str],
+        holder: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<String>, Error> {
         // In order, so that two who claim the same ids do not wait for each other in a circle.
         let sql = "/* claim::claim */
-            insert into helix_claim (kind, id, expires_at)
-            select $1, id, $3 from unnest($2::text[]) id order by id
-            on conflict (kind, id) do update set expires_at = excluded.expires_at where helix_claim.expires_at < $4
+            insert into helix_claim as c (kind, id, expires_at, holder)
+            select $1, id, $3, $5 from unnest($2::text[]) id order by id
+            on conflict (kind, id) do update set expires_at = excluded.expires_at, holder = excluded.holder
+            where c.expires_at < $4 or c.holder = $5
             returning id";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let expires = now + TimeDelta::from_std(CLAIM).unwrap_or_default();
-        let rows = client.query(&statement, &[&kind.as_str(), &ids, &expires, &now]).await?;
+        let rows = client.query(&statement, &[&kind.as_str(), &ids, &expires, &now, &holder]).await?;
         Ok(rows.iter().map(|row| row.get(0)).collect())
     }
 
     /// Gives claims up, so that somebody else may ask.
-    pub async fn release(&self, kind: Kind, ids: &[&str]) -> Result<(), Error> {
-        let sql = "/* claim::release */ delete from helix_claim where kind = $1 and id = any($2)";
+    pub async fn release(&self, kind: Kind, ids: &[&str], holder: &str) -> Result<(), Error> {
+        let sql =
+            "/* claim::release */ delete from helix_claim where kind = $1 and id = any($2) and holder = $3";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&kind.as_str(), &ids]).await?;
+        client.execute(&statement, &[&kind.as_str(), &ids, &holder]).await?;
         Ok(())
     }
 

@@ -86,6 +86,8 @@ pub struct Enricher {
     settings: EnricherSettings,
     /// How long what is kept counts as fresh.
     max_age: Duration,
+    /// Who this is among the replicas.
+    name: String,
     /// Calls that were already put on a pull's account.
     booked: AtomicU64,
 }
@@ -102,7 +104,8 @@ impl Enricher {
         settings: EnricherSettings,
         max_age: Duration,
     ) -> Self {
-        Self { helix, store, clock, settings, max_age, booked: AtomicU64::new(0) }
+        let name = super::replica_name(&clock);
+        Self { helix, store, clock, settings, max_age, name, booked: AtomicU64::new(0) }
     }
 
     /// The client.
@@ -167,7 +170,8 @@ impl Enricher {
     /// Claims the ids; returns those that are ours to ask, and whether some are somebody else's.
     async fn claim<C: Catalogue>(&self, wanted: Vec<Wanted>) -> Result<(Vec<Wanted>, bool), Failure> {
         let ids: Vec<&str> = wanted.iter().map(|(id, _)| id.as_str()).collect();
-        let ours: HashSet<String> = self.store.claim(C::KIND, &ids, self.now()).await?.into_iter().collect();
+        let ours = self.store.claim(C::KIND, &ids, &self.name, self.now()).await?;
+        let ours: HashSet<String> = ours.into_iter().collect();
         let elsewhere = ours.len() < wanted.len();
         Ok((wanted.into_iter().filter(|(id, _)| ours.contains(id)).collect(), elsewhere))
     }
@@ -180,7 +184,7 @@ impl Enricher {
                 let result = self.ask_and_keep::<C>(&ids).await;
                 if result.is_err() {
                     let ids: Vec<&str> = ids.iter().map(|(id, _)| id.as_str()).collect();
-                    if let Err(error) = self.store.release(C::KIND, &ids).await {
+                    if let Err(error) = self.store.release(C::KIND, &ids, &self.name).await {
                         tracing::warn!(%error, "claims are not given up; they run out by themselves");
                     }
                 }

@@ -7,9 +7,20 @@ mod enrich;
 mod readmit;
 mod replay;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::clock::Clock;
+
 pub use archive::{discard, import, restore};
 pub use credentials::keep_validated;
 pub use ending::{give_up_on_chunk, give_up_on_pull};
 pub use enrich::{Catalogue, Enricher, EnricherSettings};
 pub use readmit::{Entered, Readmission, count_readmission, readmit};
 pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
+
+/// A name that no other replica has, for what it holds while it works.
+pub fn replica_name(clock: &Clock) -> String {
+    static REPLICAS: AtomicU64 = AtomicU64::new(0);
+    let number = REPLICAS.fetch_add(1, Ordering::Relaxed);
+    format!("{}-{}-{number}", std::process::id(), clock.now().timestamp_micros())
+}

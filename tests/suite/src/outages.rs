@@ -7,7 +7,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use fake_twitch::{Latency, Settings as TwitchSettings, World, WorldConfig};
 use reqwest::{Method, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{failure::Class, schema::PullRequested, topology::EXTRACTOR};
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
     proxy::Proxy,
     rig::{Rig, Setup},
     truth::assert_true,
+    ward::{DEAD, Patient, announce, empty_rig},
 };
 
 /// No rejects, because a page announced again announces its rejects again; slow enough to have a middle.
@@ -44,6 +45,28 @@ async fn broker_connections_that_break_cost_nothing() {
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_publishing_connection_that_breaks_alone_is_noticed_without_any_work() {
+    let mut rig = empty_rig().await;
+    rig.start(Patient::of(1));
+    rig.start(rig.finalizer());
+    let publishing = eventually("the finalizer's connections should be listed", || async {
+        let all = rig.vhost.call(Method::GET, "vhosts/{vhost}/connections", None).await;
+        let theirs = |connection: &&Value| {
+            let name = connection["client_properties"]["connection_name"].as_str().unwrap_or_default();
+            name.starts_with("finalizer") && name.ends_with("publish")
+        };
+        let found = all.as_array().and_then(|all| all.iter().find(theirs)).cloned();
+        found.ok_or(all)
+    })
+    .await;
+    let name = publishing["name"].as_str().expect("a name").replace(' ', "%20").replace('>', "%3E");
+    rig.vhost.call(Method::DELETE, &format!("connections/{name}"), None).await;
+    // Over that connection the finalizer writes letters down; nothing of this is work of its own.
+    announce(&rig, 10).await;
+    rig.end(&[(DEAD, 10)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,13 +77,7 @@ impl Extractor {
 
     /// The worker, of its parts.
     pub fn of(store: Store, helix: Client, clock: Clock, schedule: Schedule, limits: Limits) -> Self {
-        static REPLICAS: AtomicU64 = AtomicU64::new(0);
-        let name = format!(
-            "{}-{}-{}",
-            std::process::id(),
-            clock.now().timestamp_micros(),
-            REPLICAS.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = work::replica_name(&clock);
         Self { store, helix, clock, schedule, limits, name, booked: AtomicU64::new(0) }
     }
 
