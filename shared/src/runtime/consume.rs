@@ -10,10 +10,18 @@ use lapin::{
     types::FieldTable,
 };
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tracing::Instrument;
 
 use super::{
-    Job, Outcome, Settings, Step, Stop, Verdict, Worker, broker::Session, envelope, fingerprint,
-    health::Health, letter, publish::Outgoing, retry::jittered, verdict,
+    Job, Outcome, Settings, Step, Stop, Verdict, Worker,
+    broker::Session,
+    envelope, fingerprint,
+    health::Health,
+    letter,
+    publish::Outgoing,
+    retry::jittered,
+    trace::{self, Scope, Trace},
+    verdict,
 };
 use crate::{
     failure::{Class, Failure},
@@ -87,6 +95,7 @@ struct InHand<In> {
     delivery: Delivery,
     /// Whether it came from the replay queue.
     replayed: bool,
+    scope: Scope,
     job: Job<In>,
     taken: Instant,
     /// Not to be handed in before this, whatever arrives.
@@ -184,17 +193,24 @@ impl<'a, W: Worker> Consumption<'a, W> {
         delivery: Option<Result<Delivery, lapin::Error>>,
         replayed: bool,
     ) -> Result<(), Failure> {
-        let delivery = delivery.ok_or_else(|| broken("the broker cancelled the consumer"))??;
+        let mut delivery = delivery.ok_or_else(|| broken("the broker cancelled the consumer"))??;
+        let queue = if replayed { self.stage.replay() } else { self.stage.queue().to_owned() };
+        let scope = trace::delivered(self.stage, &queue, &delivery);
+        if Trace::of(&delivery.properties).is_none() {
+            // Whatever becomes of it stays in the trace that begins here.
+            delivery.properties = scope.trace.put(&delivery.properties);
+        }
         match decode::<W::In>(&delivery.data) {
             Ok(message) => {
                 let now = Instant::now();
                 let job = Job { message, held: Duration::ZERO, steps: 0 };
-                self.hands.push(InHand { delivery, replayed, job, taken: now, not_before: now, due: now });
+                let (taken, not_before, due) = (now, now, now);
+                self.hands.push(InHand { delivery, replayed, scope, job, taken, not_before, due });
                 Ok(())
             }
             Err(error) => {
                 let failure = Failure::from(error);
-                let letter = self.dead_letter(&delivery, &failure, 1);
+                let letter = scope.span.in_scope(|| self.dead_letter(&delivery, &scope, &failure, 1));
                 self.session.publisher.publish(&[letter]).await?;
                 acknowledge(&delivery).await
             }
@@ -233,18 +249,21 @@ impl<'a, W: Worker> Consumption<'a, W> {
     /// The worker's outcomes. A panic, or a timeout, in company is looked into one by one.
     async fn outcomes(&self, batch: &[InHand<W::In>]) -> Vec<Outcome> {
         let jobs: Vec<Job<W::In>> = batch.iter().map(|held| held.job.clone()).collect();
-        match self.attempt(&jobs).await {
+        let span = trace::handled_together(self.stage, batch.iter().map(|held| &held.scope));
+        match self.attempt(&jobs).instrument(span.clone()).await {
             Ok(outcomes) => outcomes,
             Err(failure) if jobs.len() == 1 => vec![Err(failure)],
             Err(failure) => {
                 tracing::warn!(
+                    parent: &span,
                     code = failure.code,
                     "{} jobs failed together: trying each alone: {failure}",
                     jobs.len()
                 );
                 let mut outcomes = Vec::with_capacity(jobs.len());
-                for job in &jobs {
-                    let alone = self.attempt(std::slice::from_ref(job)).await;
+                for (job, held) in jobs.iter().zip(batch) {
+                    let alone = self.attempt(std::slice::from_ref(job));
+                    let alone = alone.instrument(held.scope.span.clone()).await;
                     outcomes.push(alone.map_or_else(Err, |mut outcomes| outcomes.remove(0)));
                 }
                 outcomes
@@ -285,12 +304,12 @@ impl<'a, W: Worker> Consumption<'a, W> {
             worked |= outcome.is_ok();
             let fate = match outcome {
                 Ok(Step::Done(announcements)) => {
-                    outgoing.extend(self.addressed(announcements));
-                    outgoing.extend(self.cured(&held.delivery));
+                    outgoing.extend(self.addressed(announcements, &held.scope.trace));
+                    outgoing.extend(self.cured(&held.delivery, &held.scope.trace));
                     Fate::Acknowledge
                 }
                 Ok(Step::More(announcements)) => {
-                    outgoing.extend(self.addressed(announcements));
+                    outgoing.extend(self.addressed(announcements, &held.scope.trace));
                     if held.job.steps > 0 {
                         // There was progress: what fails next fails for the first time. The first step of a delivery
                         // is none, since it may only repeat what the delivery before did.
@@ -304,7 +323,10 @@ impl<'a, W: Worker> Consumption<'a, W> {
                     (held.not_before, held.due) = (now, now + delay);
                     Fate::Keep
                 }
-                Err(failure) => self.judge(&mut held, &failure, &mut outgoing, &mut pause).await?,
+                Err(failure) => {
+                    let span = held.scope.span.clone();
+                    self.judge(&mut held, &failure, &mut outgoing, &mut pause).instrument(span).await?
+                }
             };
             settled.push((held, fate));
         }
@@ -322,8 +344,8 @@ impl<'a, W: Worker> Consumption<'a, W> {
         Ok(pause)
     }
 
-    fn addressed(&self, announcements: Vec<Announcement>) -> impl Iterator<Item = Outgoing> {
-        announcements.into_iter().map(|announcement| self.session.publisher.address(announcement))
+    fn addressed(&self, announcements: Vec<Announcement>, trace: &Trace) -> impl Iterator<Item = Outgoing> {
+        announcements.into_iter().map(|announcement| self.session.publisher.address(announcement, trace))
     }
 
     /// Carries out the verdict on a failed job.
@@ -338,7 +360,7 @@ impl<'a, W: Worker> Consumption<'a, W> {
         let id = held.delivery.properties.message_id().as_ref().map_or("", |id| id.as_str());
         let verdict = verdict(failure, failed_attempts, &self.settings.delays);
         tracing::warn!(
-            stage = self.stage.name, message = id, class = %failure.class, code = failure.code, failed_attempts, ?verdict,
+            message_id = id, class = %failure.class, code = failure.code, failed_attempts, ?verdict,
             "{id} failed: {failure}"
         );
         match verdict {
@@ -357,8 +379,8 @@ impl<'a, W: Worker> Consumption<'a, W> {
             }
             Verdict::DeadLetter => match self.worker.give_up(&held.job.message, failure).await {
                 Ok(announcements) => {
-                    outgoing.extend(self.addressed(announcements));
-                    outgoing.push(self.dead_letter(&held.delivery, failure, failed_attempts));
+                    outgoing.extend(self.addressed(announcements, &held.scope.trace));
+                    outgoing.push(self.dead_letter(&held.delivery, &held.scope, failure, failed_attempts));
                     Ok(Fate::Acknowledge)
                 }
                 // It cannot even be noted: nothing is given up before it is.
@@ -394,8 +416,14 @@ impl<'a, W: Worker> Consumption<'a, W> {
         again
     }
 
-    fn dead_letter(&self, delivery: &Delivery, failure: &Failure, failed_attempts: u32) -> Outgoing {
-        tracing::error!(stage = self.stage.name, code = failure.code, "dead letter: {failure}");
+    fn dead_letter(
+        &self,
+        delivery: &Delivery,
+        scope: &Scope,
+        failure: &Failure,
+        failed_attempts: u32,
+    ) -> Outgoing {
+        tracing::error!(code = failure.code, "dead letter: {failure}");
         let (exchange, key) = (DEAD_LETTERS.to_owned(), self.stage.name.to_owned());
         let mut letter = self.failed(delivery, failure, failed_attempts, exchange, key);
         let mut name = letter::name(self.stage.name, &letter.properties, &letter.body);
@@ -403,22 +431,21 @@ impl<'a, W: Worker> Consumption<'a, W> {
             // Nothing tells it from another of the same words: each is a letter of its own.
             name = format!("{name}-{}", fingerprint::nonce());
         }
-        letter.properties = envelope::letter(&letter.properties, &name);
+        // A replay is linked to the span in which the message died.
+        letter.properties = scope.trace.put(&envelope::letter(&letter.properties, &name));
         letter
     }
 
     /// The news that a replayed message was handled, for the ledger.
-    fn cured(&self, delivery: &Delivery) -> Option<Outgoing> {
+    fn cured(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
         let replayed = letter::replayed(&delivery.properties)?;
+        let properties =
+            envelope::cured(replayed, self.session.publisher.program(), self.settings.clock.now());
         Some(Outgoing {
             exchange: DEAD_LETTERS.to_owned(),
             key: CURED.to_owned(),
             mandatory: true,
-            properties: envelope::cured(
-                replayed,
-                self.session.publisher.program(),
-                self.settings.clock.now(),
-            ),
+            properties: trace.put(&properties),
             body: Vec::new(),
         })
     }

@@ -13,9 +13,15 @@ use crate::ledger::{Letter, Replayed};
 
 /// What a body says of what it is about, whatever else it holds.
 #[derive(Default, Deserialize)]
-struct Subject {
-    pull_id: Option<i64>,
-    chunk: Option<i32>,
+pub(super) struct Subject {
+    pub(super) pull_id: Option<i64>,
+    pub(super) chunk: Option<i32>,
+}
+
+impl Subject {
+    pub(super) fn of(body: &[u8]) -> Self {
+        serde_json::from_slice(body).unwrap_or_default()
+    }
 }
 
 /// The letter in a delivery from the dead-letter queue of `stage`; `now` stands in where it does not say when it failed.
@@ -51,7 +57,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Lett
         },
     };
     let causes = text(header::CAUSES).unwrap_or_default();
-    let subject: Subject = serde_json::from_slice(&delivery.data).unwrap_or_default();
+    let subject = Subject::of(&delivery.data);
     let failed_at = time(header::LAST_FAILED_AT).or_else(|| death(&headers)).unwrap_or(now);
     let fingerprint = text(header::FINGERPRINT)
         .unwrap_or_else(|| fingerprint::fingerprint(stage, &class, &code, &message, &causes));

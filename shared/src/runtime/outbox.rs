@@ -9,6 +9,7 @@ use super::{
     Graveyard, Rejects, Wanted,
     broker::{self, QueueDepth, Session},
     publish::{Outgoing, PublishError, Publisher},
+    trace::{self, Scope},
     typed,
 };
 use crate::{
@@ -50,10 +51,15 @@ impl Outbox {
         Ok((outbox, (slot, session)))
     }
 
-    /// Announces, and returns when the broker has confirmed all.
+    /// Announces, and returns when the broker has confirmed all. With each a trace begins.
     pub async fn announce(&self, announcements: Vec<Announcement>) -> Result<(), Failure> {
         let publisher = self.publisher().await?;
-        let messages: Vec<_> = announcements.into_iter().map(|a| publisher.address(a)).collect();
+        let scopes: Vec<Scope> = announcements.iter().map(trace::begun).collect();
+        let messages: Vec<_> = announcements
+            .into_iter()
+            .zip(&scopes)
+            .map(|(a, scope)| publisher.address(a, &scope.trace))
+            .collect();
         Ok(publisher.publish(&messages).await?)
     }
 

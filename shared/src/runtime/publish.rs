@@ -10,7 +10,7 @@ use lapin::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use super::{envelope, link::Link};
+use super::{envelope, link::Link, trace::Trace};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -99,13 +99,14 @@ impl Publisher {
         &self.link
     }
 
-    /// An announcement, addressed.
-    pub(super) fn address(&self, announcement: Announcement) -> Outgoing {
+    /// An announcement, addressed, and put in its place in a trace.
+    pub(super) fn address(&self, announcement: Announcement, trace: &Trace) -> Outgoing {
+        let properties = envelope::new(announcement.kind, &announcement.id, &self.program, self.clock.now());
         Outgoing {
             exchange: announcement.route.exchange.to_owned(),
             key: announcement.route.key.to_owned(),
             mandatory: announcement.route.mandatory,
-            properties: envelope::new(announcement.kind, &announcement.id, &self.program, self.clock.now()),
+            properties: trace.put(&properties),
             body: announcement.body,
         }
     }
