@@ -10,7 +10,7 @@ use std::{
 
 use reqwest::{Response, StatusCode, header::HeaderValue, redirect};
 use secrecy::ExposeSecret;
-use tracing::debug;
+use tracing::{Instrument, Span, debug, field::Empty, info_span};
 use url::Url;
 
 use super::{
@@ -104,6 +104,7 @@ impl Http {
         self.admit().await?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let started = self.clock.now();
+        let span = self.span(endpoint);
         let sent = self
             .client
             .get(child(&self.api_url, endpoint))
@@ -111,11 +112,13 @@ impl Http {
             .header("authorization", token.header("Bearer"))
             .query(query)
             .send()
+            .instrument(span.clone())
             .await;
         let millis = (self.clock.now() - started).num_milliseconds();
         match sent {
-            Ok(response) => self.judge(endpoint, response, &token, millis).await,
+            Ok(response) => self.judge(endpoint, response, &token, millis).instrument(span).await,
             Err(error) => {
+                span.record("error.type", "unreachable").record("otel.status_code", "ERROR");
                 debug!(helix.endpoint = endpoint, helix.millis = millis, "no answer from /{endpoint}");
                 Err(Error::unreachable(endpoint, error))
             }
@@ -132,6 +135,11 @@ impl Http {
     ) -> Result<Vec<u8>, Error> {
         let (now, status, reading) = (self.clock.now(), response.status(), Reading::of(response.headers()));
         self.bucket().learn(&reading, now);
+        let span = Span::current();
+        span.record("http.response.status_code", status.as_u16());
+        if !status.is_success() {
+            span.record("error.type", status.as_str()).record("otel.status_code", "ERROR");
+        }
         debug!(
             helix.endpoint = endpoint,
             helix.status = status.as_u16(),
@@ -147,6 +155,21 @@ impl Http {
         } else {
             Err(reply::error(endpoint, response, token.secret()).await)
         }
+    }
+
+    /// The span of a call: what was asked for, without the ids.
+    fn span(&self, endpoint: &'static str) -> Span {
+        info_span!(
+            "call",
+            otel.name = format!("GET /{endpoint}"),
+            otel.kind = "client",
+            otel.status_code = Empty,
+            error.type = Empty,
+            http.request.method = "GET",
+            http.response.status_code = Empty,
+            server.address = self.api_url.host_str(),
+            url.template = format!("/{endpoint}"),
+        )
     }
 
     /// Waits for a point if that is soon, and takes it.

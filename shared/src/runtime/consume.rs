@@ -359,6 +359,7 @@ impl<'a, W: Worker> Consumption<'a, W> {
         let failed_attempts = envelope::failed_attempts(&held.delivery.properties) + 1;
         let id = held.delivery.properties.message_id().as_ref().map_or("", |id| id.as_str());
         let verdict = verdict(failure, failed_attempts, &self.settings.delays);
+        held.scope.span.record("error.type", failure.code).record("otel.status_code", "ERROR");
         tracing::warn!(
             message_id = id, class = %failure.class, code = failure.code, failed_attempts, ?verdict,
             "{id} failed: {failure}"

@@ -215,7 +215,7 @@ pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicP
     properties.with_headers(headers)
 }
 
-fn host() -> String {
+pub(super) fn host() -> String {
     std::fs::read_to_string("/proc/sys/kernel/hostname")
         .map(|name| name.trim().to_owned())
         .unwrap_or_default()

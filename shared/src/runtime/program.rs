@@ -4,7 +4,7 @@ use std::{process::ExitCode, sync::Arc};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use super::{Settings, Stop, Worker, run, telemetry};
+use super::{Export, Settings, Stop, Worker, export::Traces, run, telemetry};
 use crate::{
     clock::Clock,
     config::{Broker, ConfigError, EXIT_CONFIG, Process, empty_is_unset},
@@ -24,6 +24,9 @@ pub struct Cli<S: Args> {
     /// How it runs.
     #[command(flatten)]
     pub process: Process,
+    /// Where its spans go.
+    #[command(flatten)]
+    pub export: Export,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -58,8 +61,9 @@ pub fn main<S: Args, W: Worker>(
     if let Some(Command::Healthcheck) = cli.command {
         return healthcheck(cli.process.http_listen);
     }
-    telemetry::init(cli.process.log_format);
-    match start(&cli, build) {
+    let traces = Traces::open(&cli.export, name);
+    telemetry::init(cli.process.log_format, traces.as_ref().unwrap_or(&Traces::default()));
+    match traces.map_err(SetupError::from).and_then(|traces| start(&cli, traces, build)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(SetupError::Config(error)) => {
             tracing::error!("{name} cannot start: {error}");
@@ -74,6 +78,7 @@ pub fn main<S: Args, W: Worker>(
 
 fn start<S: Args, W: Worker>(
     cli: &Cli<S>,
+    traces: Traces,
     build: impl FnOnce(&S, Clock) -> Result<W, SetupError>,
 ) -> Result<(), SetupError> {
     let settings = Settings {
@@ -94,7 +99,11 @@ fn start<S: Args, W: Worker>(
             Stop::on_signals().map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
         let worker = Arc::new(build(&cli.worker, Clock::System)?);
         let deadline = settings.shutdown_deadline;
-        let running = run(worker, settings, signals.clone());
+        let running = async {
+            let ended = run(worker, settings, signals.clone()).await;
+            traces.close().await;
+            ended
+        };
         let overdue = async {
             signals.requested().await;
             tokio::time::sleep(deadline).await;
@@ -115,7 +124,7 @@ fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
     match super::health::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            telemetry::init(None);
+            telemetry::init(None, &Traces::default());
             tracing::error!("{why}");
             ExitCode::FAILURE
         }

@@ -1,9 +1,9 @@
 //! What a program tells while it runs: log lines, one JSON object each, or pretty for a person at a terminal; levels by
-//! `RUST_LOG`.
+//! `RUST_LOG`. And spans, where they are collected, whatever the levels.
 
 use std::io::{IsTerminal, stderr};
 
-use tracing::Metadata;
+use tracing::{Level, Metadata};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, LevelFilter, filter_fn},
@@ -11,18 +11,18 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::line::Lines;
+use super::{export::Traces, line::Lines};
 use crate::config::LogFormat;
 
 /// Starts logging to standard error. lapin repeats as errors what the supervisor reports in its own words.
-pub(super) fn init(format: Option<LogFormat>) {
+pub(super) fn init(format: Option<LogFormat>, traces: &Traces) {
     let levels = EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy()
         .add_directive("lapin=off".parse().unwrap_or_default());
     let pretty = format.map_or_else(|| stderr().is_terminal(), |format| format == LogFormat::Pretty);
     let lines = if pretty {
-        let events = filter_fn(Metadata::is_event).with_max_level_hint(LevelFilter::TRACE);
+        let events = filter_fn(is_event).with_max_level_hint(LevelFilter::TRACE);
         let layer = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
         layer.with_filter(levels.and(events)).boxed()
     } else {
@@ -31,8 +31,23 @@ pub(super) fn init(format: Option<LogFormat>) {
         // What a line is about is known at every level.
         Lines.with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))).boxed()
     };
-    // Tests start several workers in one process: the first one's format stays.
-    let _ = tracing_subscriber::registry().with(lines).try_init();
+    let spans = traces.tracer().map(|tracer| {
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        let layer = layer.with_location(false).with_threads(false).with_target(false);
+        let told = filter_fn(|about| is_our_span(about) || is_trouble(about));
+        layer.with_tracked_inactivity(false).with_filter(told.with_max_level_hint(LevelFilter::INFO))
+    });
+    // Fails only where somebody logs already.
+    let _ = tracing_subscriber::registry().with(spans).with(lines).try_init();
+}
+
+/// What is told of a span beside its own end.
+fn is_trouble(about: &Metadata<'_>) -> bool {
+    about.is_event() && about.target().starts_with("shared::") && *about.level() <= Level::WARN
+}
+
+fn is_event(about: &Metadata<'_>) -> bool {
+    about.is_event()
 }
 
 fn is_our_span(about: &Metadata<'_>) -> bool {
