@@ -210,8 +210,15 @@ impl Enricher {
         }
         let missing = missing(wanted, &ids, &answer);
         for Missing { id, reason, seen } in &missing {
-            tracing::warn!(kind = C::KIND.as_str(), id, reason = reason.as_str(), chunk = %seen,
-                "Twitch has no {} {id}: kept for review", C::KIND.as_str());
+            tracing::warn!(
+                kind = C::KIND.as_str(),
+                id,
+                reason = reason.as_str(),
+                pull = seen.pull_id.0,
+                chunk = seen.chunk,
+                "Twitch has no {} {id}: kept for review",
+                C::KIND.as_str()
+            );
         }
         C::keep(&self.store, &answer.found, &missing, *seen, self.unbooked_calls(), self.now()).await?;
         Ok(())

@@ -27,6 +27,8 @@ pub(crate) struct Told {
     /// Added to the broker's URL, such as `heartbeat=1`.
     pub(crate) amqp: &'static str,
     pub(crate) delays: &'static str,
+    /// More variables.
+    pub(crate) variables: Vec<(&'static str, String)>,
 }
 
 impl Process {
@@ -47,6 +49,7 @@ impl Process {
             .env("RETRY_DELAYS", delays)
             .env("HTTP_LISTEN", "127.0.0.1:0")
             .env("LOG_FORMAT", "json")
+            .envs(told.variables.iter().map(|(name, value)| (name, value)))
             .stderr(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}: tests/run builds the programs first"));
@@ -65,6 +68,20 @@ impl Process {
     /// What it has said so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// SIGTERM: it must end well. All that it said, to the last line.
+    pub(crate) async fn whole_log(self) -> Vec<String> {
+        let log = Arc::clone(&self.log);
+        self.terminate().await;
+        // The reader lets go of the log at its end.
+        eventually("the log should end", || {
+            let readers = Arc::strong_count(&log) - 1;
+            std::future::ready(if readers == 0 { Ok(()) } else { Err(readers) })
+        })
+        .await;
+        let lines = log.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.clone()
     }
 
     /// Waits until it says that it is ready; where it answers probes.
