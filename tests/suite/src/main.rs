@@ -25,6 +25,7 @@ mod proxy;
 mod replays;
 mod rescue;
 mod rig;
+mod rights;
 mod schedule;
 mod services;
 mod status;
