@@ -26,6 +26,7 @@ mod replays;
 mod rerun;
 mod rescue;
 mod rig;
+mod rights;
 mod schedule;
 mod services;
 mod status;
