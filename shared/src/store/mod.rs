@@ -39,7 +39,7 @@ pub use pull::Extraction;
 pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};
 pub use replay::{Interrupted, Keeper, Outcome, Plan, ReplayLetter, ReplayReport};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
-pub use rerun::Rerun;
+pub use rerun::{Rerun, RerunFrom};
 pub use slot::SlotDecision;
 pub use watch::Stalled;
 

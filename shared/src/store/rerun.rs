@@ -1,13 +1,33 @@
 //! Table `pull_rerun`: pulls made again from their stored pages.
 
 use chrono::{DateTime, Utc};
+use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{Error, Store};
-use crate::{
-    schema::{ChunkRef, PullId},
-    topology::{CHANNEL_ENRICHER, GAME_ENRICHER, StageInfo},
-};
+use crate::schema::{ChunkRef, PullId};
+
+/// Where a pull begins again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum RerunFrom {
+    /// With the games.
+    Games,
+    /// With the channels.
+    Channels,
+    /// With the merge: nothing is asked of Twitch.
+    Merge,
+}
+
+impl RerunFrom {
+    /// The stage, as the database names it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Games => "game-enricher",
+            Self::Channels => "channel-enricher",
+            Self::Merge => "finalizer",
+        }
+    }
+}
 
 /// A pull that goes through its stages again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,7 +72,7 @@ impl Store {
     pub async fn rerun(
         &self,
         pull: PullId,
-        from: StageInfo,
+        from: RerunFrom,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Rerun, Error> {
@@ -94,7 +114,7 @@ impl Store {
         }
         let mut rerun = Rerun {
             pull_id: pull,
-            from_stage: from.name,
+            from_stage: from.as_str(),
             build,
             was_status,
             was_completed_at: row.get(3),
@@ -103,8 +123,8 @@ impl Store {
             without_channels: Vec::new(),
             unmerged: Vec::new(),
         };
-        let games = from.name == GAME_ENRICHER.info().name;
-        let channels = games || from.name == CHANNEL_ENRICHER.info().name;
+        let games = from == RerunFrom::Games;
+        let channels = games || from == RerunFrom::Channels;
         for row in transaction.query(chunks, &[&pull.0, &pulled_at, &games, &channels]).await? {
             let chunk = ChunkRef { pull_id: pull, pulled_at, chunk: row.get(0) };
             match (row.get(1), row.get(2)) {
@@ -116,7 +136,7 @@ impl Store {
         transaction.execute(reopen, &[&pull.0, &now]).await?;
         let before = (&rerun.was_status, &rerun.was_completed_at, &rerun.was_build);
         transaction
-            .execute(note, &[&pull.0, &now, &by, &from.name, &build, before.0, before.1, before.2])
+            .execute(note, &[&pull.0, &now, &by, &from.as_str(), &build, before.0, before.1, before.2])
             .await?;
         transaction.commit().await?;
         Ok(rerun)

@@ -1,37 +1,13 @@
 //! A past pull, once more from its stored pages: Twitch's list of streams is not asked for again.
 
-use clap::ValueEnum;
-
 use crate::{
     clock::Clock,
     failure::Failure,
     runtime::Outbox,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId},
-    store::{Rerun, Store},
-    topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER, StageInfo},
+    store::{Rerun, RerunFrom, Store},
+    topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER},
 };
-
-/// Where a pull begins again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum RerunFrom {
-    /// With the games.
-    Games,
-    /// With the channels.
-    Channels,
-    /// With the merge: nothing is asked of Twitch.
-    Merge,
-}
-
-impl RerunFrom {
-    /// The stage.
-    pub fn stage(self) -> StageInfo {
-        match self {
-            Self::Games => GAME_ENRICHER.info(),
-            Self::Channels => CHANNEL_ENRICHER.info(),
-            Self::Merge => FINALIZER.info(),
-        }
-    }
-}
 
 /// Sends a pull that has come to its end through its stages again. What was written of it is written over, by the same
 /// keys; its end is told again.
@@ -45,7 +21,7 @@ pub async fn rerun(
     from: RerunFrom,
     by: &str,
 ) -> Result<Rerun, Failure> {
-    let rerun = store.rerun(pull, from.stage(), by, clock.now()).await?;
+    let rerun = store.rerun(pull, from, by, clock.now()).await?;
     let games = rerun.without_games.iter().map(|chunk| GAME_ENRICHER.request(&ChunkStored(*chunk)));
     let channels = rerun.without_channels.iter().map(|chunk| CHANNEL_ENRICHER.request(&GamesFilled(*chunk)));
     let merges = rerun.unmerged.iter().map(|chunk| FINALIZER.request(&ChannelsFilled(*chunk)));

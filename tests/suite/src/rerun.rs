@@ -47,8 +47,8 @@ async fn a_pull_is_made_again_from_any_stage_without_asking_for_its_streams() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rerun_nobody_was_told_of_is_picked_up() {
     let (rig, pull) = spoilt().await;
-    let stage = shared::work::RerunFrom::Games.stage();
-    rig.store.rerun(pull, stage, "somebody who died", rig.setup.clock.now()).await.expect("put back");
+    let from = shared::store::RerunFrom::Games;
+    rig.store.rerun(pull, from, "somebody who died", rig.setup.clock.now()).await.expect("put back");
     let report = eventually("the pull should succeed again", || async {
         let report = rig.store.pull_report(pull).await.expect("a report");
         if report.status == "success" { Ok(report) } else { Err(report) }

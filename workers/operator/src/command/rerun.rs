@@ -4,8 +4,8 @@ use clap::Args;
 use serde::Serialize;
 use shared::{
     schema::PullId,
-    store::Rerun as Done,
-    work::{self, RerunFrom},
+    store::{Rerun as Done, RerunFrom},
+    work,
 };
 
 use crate::{
@@ -52,7 +52,7 @@ impl Rerun {
         let store = context.ready_store().await?;
         let pull = context.resolve(&store, self.pull).await?;
         let broker = context.connect().await?;
-        let stage = self.from.stage().name;
+        let stage = self.from.as_str();
         self.consent.ask(&format!("Send pull {pull} through its stages again, from the {stage} on?"))?;
         let rerun =
             work::rerun(&store, &broker.outbox, &context.clock, pull, self.from, &self.consent.by).await?;
