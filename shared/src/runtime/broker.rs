@@ -8,6 +8,7 @@ use std::time::Duration;
 use lapin::{
     Channel, Connection, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, LongString},
     uri::AMQPUri,
 };
@@ -51,6 +52,9 @@ pub enum BrokerError {
         /// What RabbitMQ says: which argument, and both values.
         reason: String,
     },
+    /// A queue or exchange is not there, and this user may not declare it.
+    #[error("{0} is not there, and this user may not declare it: `operator topology --declare` does")]
+    Absent(String),
 }
 
 impl From<BrokerError> for Failure {
@@ -58,6 +62,7 @@ impl From<BrokerError> for Failure {
         let (class, code) = match error {
             BrokerError::Url(_) => (Class::Permanent, "broker.setup"),
             BrokerError::Declare { .. } => (Class::Permanent, "broker.declare"),
+            BrokerError::Absent(_) => (Class::Outage, "broker.absent"),
             BrokerError::Timeout | BrokerError::Connection(_) => (Class::Outage, "broker.unreachable"),
         };
         Self::of(class, code, &error)
@@ -122,16 +127,43 @@ fn uri(url: &SecretString) -> Result<AMQPUri, BrokerError> {
 async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
     let channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
-        let kind = if topic { ExchangeKind::Topic } else { ExchangeKind::Direct };
-        let options = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-        let declared = channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await;
-        declared.map_err(|error| refused(name, error))?;
+        match declare_exchange(&channel, name, topic, false).await {
+            Err(error) if may_not(&error) => return verify(connection, delays).await,
+            declared => declared.map_err(|error| refused(name, error))?,
+        }
     }
     for queue in queues(delays) {
         declare_queue(&channel, &queue).await.map_err(|error| refused(&queue.name, error))?;
     }
     channel.close(200, "declared".into()).await?;
     Ok(())
+}
+
+/// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were
+/// compared by whoever declared them.
+async fn verify(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+    let channel = connection.create_channel().await?;
+    for (name, topic) in EXCHANGES {
+        declare_exchange(&channel, name, topic, true).await.map_err(|error| absent(name, error))?;
+    }
+    for Queue { name, .. } in queues(delays) {
+        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+        let found = channel.queue_declare(short(&name), passive, FieldTable::default()).await;
+        found.map_err(|error| absent(&name, error))?;
+    }
+    channel.close(200, "verified".into()).await?;
+    Ok(())
+}
+
+async fn declare_exchange(
+    channel: &Channel,
+    name: &'static str,
+    topic: bool,
+    passive: bool,
+) -> Result<(), lapin::Error> {
+    let kind = if topic { ExchangeKind::Topic } else { ExchangeKind::Direct };
+    let options = ExchangeDeclareOptions { durable: true, passive, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await
 }
 
 async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
@@ -154,6 +186,24 @@ fn arguments(queue: &Queue) -> FieldTable {
         table.insert((*name).into(), value);
     }
     table
+}
+
+/// Whether this user lacks the right to declare. RabbitMQ asks for none where a declaration is passive.
+fn may_not(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::ACCESSREFUSED)
+}
+
+fn absent(name: &str, error: lapin::Error) -> BrokerError {
+    if is_soft(&error, &AMQPSoftError::NOTFOUND) {
+        BrokerError::Absent(name.to_owned())
+    } else {
+        refused(name, error)
+    }
+}
+
+fn is_soft(error: &lapin::Error, wanted: &AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(refusal)
+        if matches!(refusal.kind(), AMQPErrorKind::Soft(soft) if soft == wanted))
 }
 
 /// A refusal of this one declaration names the argument and both values; anything else is the connection's trouble. So is
@@ -206,7 +256,7 @@ pub(super) async fn depths(
 
 #[cfg(test)]
 mod tests {
-    use lapin::protocol::{AMQPError, AMQPHardError, AMQPSoftError};
+    use lapin::protocol::{AMQPError, AMQPHardError};
 
     use super::*;
 

@@ -28,9 +28,13 @@ impl Link {
         if !connection.status().connected() {
             tell.send_replace(Some(closed()));
         }
+        let status = connection.status().clone();
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
-                if let Event::Error(error) = event {
+                // lapin tells of the errors of channels here as well; they end no connection.
+                if let Event::Error(error) = event
+                    && !status.connected()
+                {
                     tell.send_replace(Some(error));
                     return;
                 }

@@ -35,9 +35,7 @@ pub enum PublishError {
     #[error("the broker refused a message for {0}")]
     Refused(String),
     /// No queue takes the message.
-    #[error(
-        "no queue takes {id}: the binding of {to} is gone; `operator topology` shows it, a restart declares it"
-    )]
+    #[error("no queue takes {id}: the binding of {to} is gone; `operator topology` declares it again")]
     Unroutable {
         /// The message's id.
         id: String,

@@ -61,7 +61,7 @@ pub(crate) async fn filled(store: &Store, pages: &[Vec<Record>]) -> Vec<ChunkRef
 pub(crate) async fn note_closings(db: &Client) {
     let sql = "
         create table closing (pull_id bigint not null, extracting boolean not null, unmerged bigint not null);
-        create function note_closing() returns trigger language plpgsql as $$
+        create function note_closing() returns trigger language plpgsql security definer as $$
         begin
             insert into closing
             select new.id, new.extracted_at is null, count(*) filter (where merged_at is null)

@@ -106,7 +106,7 @@ async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wak
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rolling_restarts_under_load_lose_nothing_and_take_no_time() {
-    let rig = Rig::with(world(), slow()).await;
+    let rig = Rig::with(world(), Setup { delays: "1h".parse().expect("delays"), ..slow() }).await;
     let told = Told { delays: "1h", ..Told::default() };
     let mut running: Vec<Process> = PROGRAMS.map(|name| Process::start(&rig, name, &told)).into();
     for process in &running {

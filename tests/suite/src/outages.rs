@@ -140,7 +140,7 @@ async fn without_its_broker_a_worker_says_so_and_stays_alive() {
     let mut rig = rig().await;
     let line = Proxy::to(&rig.amqp_url).await;
     rig.amqp_url = line.url(&rig.amqp_url);
-    let worker = Process::start(&rig, "finalizer", &Told::default());
+    let worker = Process::start(&rig, "finalizer", &Told { delays: "1h", ..Told::default() });
     let address = worker.ready().await;
     line.close();
     let why = readiness(address, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -153,8 +153,9 @@ async fn without_its_broker_a_worker_says_so_and_stays_alive() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_binding_deleted_by_hand_heals_itself() {
+async fn a_binding_deleted_by_hand_heals_itself_where_workers_may_declare() {
     let mut rig = rig().await;
+    rig.setup.may_declare = true;
     rig.start_all();
     let pull = rig.pull().await;
     rig.reached(pull, "stored", 1).await;
@@ -171,7 +172,8 @@ async fn a_binding_deleted_by_hand_heals_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_queue_that_is_there_with_other_arguments_is_named_and_nothing_is_touched() {
-    let rig = rig().await;
+    let mut rig = rig().await;
+    rig.setup.may_declare = true;
     let path = "queues/{vhost}/finalizer";
     let queue = rig.vhost.call(Method::GET, path, None).await;
     let mut arguments = queue["arguments"].clone();

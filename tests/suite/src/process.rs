@@ -34,11 +34,11 @@ pub(crate) struct Told {
 impl Process {
     /// Starts a program of the workspace on this rig, and does not wait for it.
     pub(crate) fn start(rig: &Rig, name: &'static str, told: &Told) -> Self {
-        let amqp = format!("{}?{}", rig.amqp_url.expose_secret(), told.amqp);
+        let amqp = format!("{}?{}", rig.amqp_url_of(name).expose_secret(), told.amqp);
         let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
         let mut child = Command::new(binary(name))
             .env_clear()
-            .env("DATABASE_URL", rig.database.plain_url())
+            .env("DATABASE_URL", rig.database.url_of(name))
             .env("AMQP_URL", amqp)
             .env("TWITCH_CLIENT_ID", rig.twitch.client_id())
             .env("TWITCH_CLIENT_SECRET", rig.twitch.client_secret())

@@ -15,7 +15,7 @@ use extractor::{Extractor, Limits, Schedule};
 use fake_twitch::{FakeTwitch, Settings as TwitchSettings, World};
 use finalizer::Finalizer;
 use game_enricher::GameEnricher;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use shared::{
     clock::Clock,
     config::Twitch,
@@ -31,7 +31,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     eventually::{DEADLINE, eventually},
-    services::{Database, Vhost},
+    services::{Database, Vhost, as_user_of},
 };
 
 /// What a test may set differently.
@@ -44,6 +44,8 @@ pub(crate) struct Setup {
     pub(crate) stalled_after: Duration,
     pub(crate) twitch: TwitchSettings,
     pub(crate) clock: Clock,
+    /// Whether workers may declare what their queues should be like; in a deployment only the operator may.
+    pub(crate) may_declare: bool,
 }
 
 impl Default for Setup {
@@ -58,6 +60,7 @@ impl Default for Setup {
             // A bucket no test empties by accident; those about the bucket bring their own.
             twitch: TwitchSettings { limit: 60_000, refill: 60_000, ..TwitchSettings::default() },
             clock: Clock::System,
+            may_declare: false,
         }
     }
 }
@@ -115,6 +118,7 @@ impl Rig {
     pub(crate) async fn with(world: World, setup: Setup) -> Self {
         let (database, vhost) = (Database::create().await, Vhost::create().await);
         migrate(&database.url()).await.expect("the migrations should run");
+        tokio::join!(database.admit_programs(), vhost.admit_programs());
         let store = Store::new(&database.url(), 8, "test").expect("a store");
         // A broker with much to do sometimes has no leader yet for a queue it has just made.
         let (outbox, connection) = eventually("the broker should answer", || {
@@ -157,18 +161,30 @@ impl Rig {
 
     /// A Helix client of one's own, as every process has one.
     pub(crate) fn helix(&self) -> helix::Client {
-        let vault = Arc::new(self.store.clone());
+        self.helix_of(&self.store)
+    }
+
+    fn helix_of(&self, store: &Store) -> helix::Client {
+        let vault = Arc::new(store.clone());
         helix::Client::new(&self.twitch_settings(), vault, self.setup.clock.clone()).expect("a Helix client")
     }
 
-    /// A store of one's own, as every process has one.
-    fn own_store(&self, name: &str) -> Store {
-        Store::new(&self.database.url(), 4, name).expect("a store")
+    /// A store of one's own, as every process has one, with the rights of that program.
+    fn own_store(&self, program: &str) -> Store {
+        Store::new(&self.database.url_of(program).into(), 4, program).expect("a store")
+    }
+
+    /// Where a program finds the broker, and as whom.
+    pub(crate) fn amqp_url_of(&self, program: &str) -> SecretString {
+        if self.setup.may_declare {
+            return self.amqp_url.clone();
+        }
+        String::from(as_user_of(&self.amqp_url.expose_secret().parse().expect("a URL"), program)).into()
     }
 
     pub(crate) fn extractor(&self) -> Extractor {
         let (store, clock) = (self.own_store("extractor"), self.setup.clock.clone());
-        Extractor::of(store, self.helix(), clock, Schedule::Never, self.setup.limits.clone())
+        Extractor::of(store.clone(), self.helix_of(&store), clock, Schedule::Never, self.setup.limits.clone())
     }
 
     fn enricher_settings(&self) -> EnricherSettings {
@@ -180,12 +196,18 @@ impl Rig {
 
     pub(crate) fn game_enricher(&self) -> GameEnricher {
         let (store, clock) = (self.own_store("game-enricher"), self.setup.clock.clone());
-        GameEnricher::of(store, self.helix(), clock, self.enricher_settings())
+        GameEnricher::of(store.clone(), self.helix_of(&store), clock, self.enricher_settings())
     }
 
     pub(crate) fn channel_enricher(&self) -> ChannelEnricher {
         let (store, clock) = (self.own_store("channel-enricher"), self.setup.clock.clone());
-        ChannelEnricher::of(store, self.helix(), clock, self.enricher_settings(), self.setup.channel_max_age)
+        ChannelEnricher::of(
+            store.clone(),
+            self.helix_of(&store),
+            clock,
+            self.enricher_settings(),
+            self.setup.channel_max_age,
+        )
     }
 
     pub(crate) fn finalizer(&self) -> Finalizer {
@@ -198,7 +220,7 @@ impl Rig {
     pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
         let (stopper, stop) = Stop::new();
         let settings = Settings {
-            amqp_url: self.amqp_url.clone(),
+            amqp_url: self.amqp_url_of(W::STAGE.info().name),
             delays: self.setup.delays.clone(),
             http_listen: ([127, 0, 0, 1], 0).into(),
             shutdown_deadline: Duration::from_secs(10),

@@ -1,11 +1,14 @@
-//! A database and a vhost of one's own, on the servers that `tests/run` brought up.
+//! A database and a vhost of one's own, on the servers that `tests/run` brought up; each program has its own users there,
+//! with the rights that a deployment gives them and no others.
 
 use std::{
     fs,
+    path::Path,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
@@ -17,6 +20,29 @@ fn url(variable: &str) -> Url {
     });
     let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{variable} names {path}: {error}"));
     text.trim().parse().unwrap_or_else(|error| panic!("{path} holds no URL: {error}"))
+}
+
+/// Who has users of their own.
+pub(crate) const PROGRAMS: [&str; 6] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator", "reader"];
+
+/// A server's URL for the user of a program. Users belong to a whole server, so the password is the same in all tests.
+pub(crate) fn as_user_of(url: &Url, program: &str) -> Url {
+    let mut own = url.clone();
+    let password = format!("{program}-{}", url.password().unwrap_or_default());
+    own.set_username(&user_of(program)).expect("a user");
+    own.set_password(Some(&password)).expect("a password");
+    own
+}
+
+fn user_of(program: &str) -> String {
+    format!("suite_{}", program.replace('-', "_"))
+}
+
+/// What a deployment tells RabbitMQ of its users and their rights.
+pub(crate) fn definitions() -> serde_json::Value {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/rabbitmq/definitions.json");
+    serde_json::from_str(&fs::read_to_string(path).expect("the definitions")).expect("JSON")
 }
 
 /// A name no other test of this run has.
@@ -60,6 +86,26 @@ impl Database {
         let mut url = self.server.clone();
         url.set_path(&self.name);
         url.into()
+    }
+
+    /// The URL for the user of a program, who is a member of that program's role and of no other.
+    pub(crate) fn url_of(&self, program: &str) -> String {
+        as_user_of(&self.plain_url().parse().expect("a URL"), program).into()
+    }
+
+    /// Makes the programs' users, whose roles the migrations have made.
+    pub(crate) async fn admit_programs(&self) {
+        let client = self.client().await;
+        for program in PROGRAMS {
+            let (user, role) = (user_of(program), format!("twitch_{}", program.replace('-', "_")));
+            let url = as_user_of(&self.server, program);
+            let password = url.password().expect("a password");
+            let sql = format!(
+                "do $$ begin create user {user} password '{password}' in role {role};
+                 exception when duplicate_object or unique_violation then null; end $$"
+            );
+            client.batch_execute(&sql).await.expect("a user");
+        }
     }
 
     pub(crate) async fn client(&self) -> Client {
@@ -126,6 +172,41 @@ impl Vhost {
         let mut url = self.amqp.clone();
         url.set_path(&self.name);
         String::from(url).into()
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn management(&self) -> &Url {
+        &self.management
+    }
+
+    pub(crate) fn url_of(&self, program: &str) -> SecretString {
+        String::from(as_user_of(&self.url().expose_secret().parse().expect("a URL"), program)).into()
+    }
+
+    /// Makes the programs' users, with the rights that the definitions of a deployment give them.
+    pub(crate) async fn admit_programs(&self) {
+        // Users belong to the whole broker, which may answer 400 `user_already_exists` to whoever makes one
+        // that another is just making: the first test makes them, and the others wait for it.
+        static USERS: OnceCell<()> = OnceCell::const_new();
+        let definitions = definitions();
+        USERS.get_or_init(|| self.make_users(&definitions)).await;
+        for rights in definitions["permissions"].as_array().expect("permissions") {
+            let user = user_of(rights["user"].as_str().expect("a user"));
+            self.call(reqwest::Method::PUT, &format!("permissions/{{vhost}}/{user}"), Some(rights.clone()))
+                .await;
+        }
+    }
+
+    async fn make_users(&self, definitions: &serde_json::Value) {
+        for user in definitions["users"].as_array().expect("users") {
+            let program = user["name"].as_str().expect("a name");
+            let url = as_user_of(&self.amqp, program);
+            let user = serde_json::json!({"password": url.password(), "tags": user["tags"]});
+            self.call(reqwest::Method::PUT, &format!("users/{}", url.username()), Some(user)).await;
+        }
     }
 
     /// A call of the management API; `{vhost}` in the path becomes this one's name.

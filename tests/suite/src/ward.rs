@@ -162,8 +162,8 @@ pub(crate) fn command(rig: &Rig, words: &str) -> Command {
     command
         .args(words.split_whitespace())
         .env_clear()
-        .env("DATABASE_URL", rig.database.plain_url())
-        .env("AMQP_URL", rig.vhost.url().expose_secret())
+        .env("DATABASE_URL", rig.database.url_of("operator"))
+        .env("AMQP_URL", rig.vhost.url_of("operator").expose_secret())
         .env("RETRY_DELAYS", "50ms,100ms,200ms,400ms")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

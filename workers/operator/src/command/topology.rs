@@ -20,7 +20,11 @@ const JSON: &str = r#"JSON: {"stages": [{"name", "reads", "announces", "prefetch
 /// Works without a broker, and says so. The retry queues follow --retry-delays, which must be as the workers have it.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
-pub(crate) struct Topology;
+pub(crate) struct Topology {
+    /// Declare what is missing, or fail: for workers whose users may not
+    #[arg(long)]
+    declare: bool,
+}
 
 #[derive(Serialize)]
 struct Document {
@@ -63,6 +67,7 @@ impl Topology {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let (depths, broker_trouble) = match context.depths().await {
             Ok(depths) => (depths, None),
+            Err(error) if self.declare => return Err(error),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
         let table = queues(&context.broker.retry_delays);

@@ -1,0 +1,493 @@
+//! Least privilege: each program does its work as a user of its own, and can do nothing else.
+//!
+//! All tests run their programs as such users ([`crate::services`]); these look at the rights themselves.
+
+use std::collections::BTreeMap;
+
+use fake_twitch::{Scenario, World, WorldConfig};
+use lapin::{
+    Connection, ConnectionProperties, ErrorKind,
+    options::{BasicGetOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
+    protocol::{AMQPErrorKind, AMQPSoftError},
+    types::FieldTable,
+};
+use secrecy::ExposeSecret;
+use shared::{
+    failure::Failure,
+    schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
+    store::{AlarmLimits, LetterFilter, Plan, Store},
+    topology::{
+        CHANNEL_ENRICHER, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER, LEDGER, REJECTED,
+        STAGES, WORK, queues,
+    },
+};
+use tokio_postgres::{Client, error::SqlState};
+
+use crate::{
+    craft::now,
+    eventually::eventually,
+    process::{Process, Told, probe},
+    rig::Rig,
+    services::{Database, PROGRAMS, Vhost, as_user_of, connect},
+    truth::assert_true,
+    ward::{let_replays_run_out, message, operator, operator_json},
+};
+
+const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
+    let world = WorldConfig { tail: 30, test_record: true, ..WorldConfig::sized(300) };
+    let rig = Rig::new(World::generate(world)).await;
+    let running = WORKERS.map(|name| Process::start(&rig, name, &Told::default()));
+    for process in &running {
+        process.ready().await;
+    }
+    assert_eq!(users(&rig.db).await, WORKERS.map(str::to_owned), "each works as its own user");
+
+    // A stage that dies fails the pull; its letters are replayed when it is well again.
+    rig.twitch.world().play(&"users-gone".parse::<Scenario>().expect("the fake knows it"));
+    let (code, _, err) = operator(&rig, "pull --wait").await;
+    assert_eq!(code, 1, "{err}");
+    eventually("somebody should be told", || async {
+        let status: serde_json::Value =
+            serde_json::from_str(&operator(&rig, "status --json").await.1).expect("JSON");
+        if status["alarms"].as_array().is_some_and(|alarms| !alarms.is_empty()) {
+            Ok(())
+        } else {
+            Err(status)
+        }
+    })
+    .await;
+    rig.twitch.world().heal();
+    let letters = |operator: serde_json::Value| operator["matching"].as_i64().expect("a number");
+    let dead = letters(operator_json(&rig, "dead-letters list").await);
+    assert!(dead > 0);
+    let replayed = operator_json(&rig, "dead-letters replay --all --yes").await;
+    assert_eq!(replayed["letters"].as_i64(), Some(dead));
+    let report = eventually("the replay should bring the pull back", || async {
+        let report = rig.store.pull_report(PullId(1)).await.expect("a report");
+        if report.status == "success" { Ok(report) } else { Err(report) }
+    })
+    .await;
+    operator_json(&rig, "wait latest").await;
+    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+
+    // What nobody can handle is given up by every stage, and lies there.
+    let nowhere = message(1).0;
+    let hopeless = [
+        EXTRACTOR.request(&PullRequested { pull_id: PullId(404) }),
+        GAME_ENRICHER.request(&ChunkStored(nowhere)),
+        CHANNEL_ENRICHER.request(&GamesFilled(nowhere)),
+        FINALIZER.request(&ChannelsFilled(nowhere)),
+    ];
+    rig.outbox.announce(hopeless.to_vec()).await.expect("announced");
+    eventually("each stage should have its letter", || async {
+        let list = operator_json(&rig, "dead-letters list").await;
+        if letters(list.clone()) == 4 { Ok(()) } else { Err(list) }
+    })
+    .await;
+    everything_an_operator_asks(&rig).await;
+
+    for process in running {
+        let log = process.log();
+        let denied = |line: &&String| {
+            let line = line.to_lowercase();
+            ["permission denied", "access_refused", "access-refused"].iter().any(|no| line.contains(no))
+        };
+        assert_eq!(log.iter().find(denied), None, "nothing is denied");
+        process.terminate().await;
+    }
+    rig.end(&[(REJECTED, 1)]).await;
+}
+
+/// The programs that are connected, as their users' names tell.
+async fn users(db: &Client) -> Vec<String> {
+    let sql = "select usename::text, application_name from pg_stat_activity
+               where datname = current_database() and usename like 'suite\\_%' group by 1, 2";
+    let rows = db.query(sql, &[]).await.expect("connections");
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for row in rows {
+        let (user, program): (String, String) = (row.get(0), row.get(1));
+        assert_eq!(user, format!("suite_{}", program.replace('-', "_")));
+        found.insert(program, user);
+    }
+    WORKERS.iter().filter(|name| found.contains_key(**name)).map(|name| (*name).to_owned()).collect()
+}
+
+/// The commands that have not been used yet; of the four letters none is left.
+async fn everything_an_operator_asks(rig: &Rig) {
+    for words in ["pulls", "show latest", "topology --declare", "dead-letters groups", "dead-letters show 1"]
+    {
+        let (code, _, err) = operator(rig, words).await;
+        assert_eq!(code, 0, "{words}: {err}");
+    }
+    let list = operator_json(rig, "dead-letters list").await;
+    let letter = &list["letters"][0];
+    let (group, id) = (letter["fingerprint"].as_str().expect("a group"), &letter["id"]);
+    for words in [
+        format!("dead-letters note {group} --note known --owner ada"),
+        format!("dead-letters hold {id} --yes"),
+        format!("dead-letters release {id} --yes"),
+        format!("dead-letters discard {id} --yes"),
+        format!("dead-letters restore {id} --yes"),
+        "dead-letters report".to_owned(),
+        "dead-letters discard --all --yes".to_owned(),
+        "dead-letters export --state discarded".to_owned(),
+        "rejected groups".to_owned(),
+        "rejected list --pull 1".to_owned(),
+        "rejected replay --pull 1 --min-viewers 0 --yes".to_owned(),
+    ] {
+        let (code, _, err) = operator(rig, &words).await;
+        assert_eq!(code, 0, "{words}: {err}");
+    }
+    rig.succeeded(PullId(1)).await;
+}
+
+/// Fails if the database denied it; that it is in vain is fine.
+fn allowed<T>(what: &str, result: Result<T, impl Into<Failure>>) {
+    if let Err(failure) = result.map_err(Into::into) {
+        assert!(!format!("{failure:?}").contains("permission denied"), "{what}: {failure:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_rarely_done_is_allowed_too() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let own = |program: &str| Store::new(&rig.database.url_of(program).into(), 2, program).expect("a store");
+    let (now, chunk) = (now(), message(1).0);
+
+    let extractor = own("extractor");
+    allowed("a slot", extractor.open_slot(now, now).await);
+    allowed("a slot that overlaps", extractor.open_slot(now + chrono::TimeDelta::minutes(1), now).await);
+    allowed("missed slots", extractor.miss_slots(&[now - chrono::TimeDelta::hours(1)], "test", now).await);
+    allowed("the last slot", extractor.last_slot().await);
+    allowed("giving a pull up", extractor.fail_pull(PullId(1), "test", None, now).await);
+    allowed("its event", extractor.closed(PullId(1)).await);
+    allowed("rejects", extractor.rejects(chunk).await);
+
+    let finalizer = own("finalizer");
+    allowed("stalled pulls", finalizer.stalled(std::time::Duration::ZERO, now).await);
+    allowed("old claims", finalizer.sweep_claims(now).await);
+    allowed("closed pulls", finalizer.closed_since(now).await);
+    allowed("giving a pull up", finalizer.fail_pull(PullId(1), "test", None, now).await);
+    allowed("letters known", finalizer.letters_known("finalizer.dead").await);
+    allowed("letters by queue", finalizer.letters_by_queue().await);
+    allowed("a comparison", finalizer.reconcile("finalizer.dead", &[], now).await);
+    allowed("letters held for a build", finalizer.release_for_build("0.1.0", now).await);
+    let limits = AlarmLimits { age: std::time::Duration::ZERO, growth: 1 };
+    allowed("alarms", finalizer.raise_alarms(&["finalizer.dead".to_owned()], limits, now).await);
+
+    // A replay that an operator began, and a finalizer has to finish.
+    letter(&rig).await;
+    let filter = LetterFilter::default();
+    let plan = Plan { by: "test", ..Plan::default() };
+    let (keeper, letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
+    assert_eq!(letters, 1);
+    let_replays_run_out(&rig).await;
+    allowed("interrupted replays", finalizer.interrupted_replays(now).await);
+    let taken = finalizer.take_replay_over(keeper.replay_id, now + chrono::TimeDelta::minutes(1)).await;
+    let keeper = taken.expect("it should be allowed").expect("it is interrupted");
+    allowed("its letters", finalizer.replay_letters(keeper, 10, now).await);
+    allowed("how far it got", finalizer.replay_reached(keeper, &[1], "sent").await);
+    allowed("what is out", finalizer.replay_removed(keeper.replay_id, &[1], now).await);
+    allowed("what is lost", finalizer.replay_lost(keeper.replay_id, &[1], now).await);
+    allowed("its report", finalizer.replay_report(keeper.replay_id).await);
+    allowed("its end", finalizer.end_replay(keeper.replay_id, "test", now).await);
+
+    for program in ["game-enricher", "channel-enricher", "finalizer"] {
+        let failed = own(program).fail_chunk(chunk, program, "test", now).await;
+        allowed("giving a chunk up", failed);
+    }
+    rig.end(&[]).await;
+}
+
+/// A letter in the ledger alone.
+async fn letter(rig: &Rig) {
+    let sql = "insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
+                   first_failed_at, last_failed_at, build, host, generation, message_id, kind, properties, body, state_at)
+               values ('test', 'finalizer.dead', 'finalizer', 'permanent', 'test', '', '', 'test', 1, now(), now(), '', '',
+                       0, '', '', '{}', '', now())";
+    rig.db.batch_execute(sql).await.expect("a letter");
+}
+
+/// Shows that the database denies it.
+async fn denied(client: &Client, sql: &str) {
+    let error = client.batch_execute(sql).await.expect_err(sql);
+    let state = error.code().unwrap_or_else(|| panic!("{sql}: {error}"));
+    assert_eq!(*state, SqlState::INSUFFICIENT_PRIVILEGE, "{sql}: {error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_denies_what_is_not_a_programs_work() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    rig.store.request_pull("test", now()).await.expect("a pull, and with it partitions");
+    let partition: String = rig
+        .db
+        .query_one("select inhrelid::regclass::text from pg_inherits limit 1", &[])
+        .await
+        .expect("a partition")
+        .get(0);
+    for program in PROGRAMS {
+        let client = connect(&rig.database.url_of(program)).await;
+        for sql in [
+            "alter table pull add column mine text",
+            "alter table pull disable trigger all",
+            "drop table missed_slot",
+            "truncate pull cascade",
+            "delete from pull",
+            "update pull set started_at = now()",
+            "update _sqlx_migrations set version = 99",
+            "create table mine ()",
+            "create role mine",
+            "select grant_roles()",
+            "create or replace function ensure_partitions(at timestamptz) returns void language sql as ''",
+            "set role twitch",
+            &format!("select from {partition}"),
+        ] {
+            denied(&client, sql).await;
+        }
+    }
+    let per_program: [(&str, &[&str]); 5] = [
+        (
+            "extractor",
+            &[
+                "select from dead_letter",
+                "select from dead_letter_event",
+                "select from replay",
+                "insert into twitch_game (game_id) values ('1')",
+                "update twitch_game set name = ''",
+                "select from twitch_channel",
+                "update pull_data set data = '{}'",
+                "update pull_chunk set merged_at = now()",
+                "update pull set games_added = 1",
+            ],
+        ),
+        (
+            "game-enricher",
+            &[
+                "select from dead_letter",
+                "select from twitch_channel",
+                "update missing_channel set times = 2",
+                "select from pull_data",
+                "insert into pull (requested_by, started_at) values ('me', now())",
+                "update pull set stored = 1",
+                "update pull_chunk set channels_at = now()",
+                "select ensure_partitions(now())",
+            ],
+        ),
+        (
+            "channel-enricher",
+            &[
+                "select from dead_letter",
+                "select from twitch_game",
+                "update pull_chunk set games_at = now()",
+                "update pull_chunk set page = '[]'",
+            ],
+        ),
+        (
+            "finalizer",
+            &[
+                "select from helix_token",
+                "update twitch_game set name = ''",
+                "update pull_data set viewer_count = 1",
+                "delete from dead_letter",
+                "update pull_chunk set page = '[]'",
+                "insert into replay_letter (replay_id, letter_id) values (1, 1)",
+            ],
+        ),
+        (
+            "operator",
+            &[
+                "select from helix_token",
+                "select from helix_claim",
+                "update twitch_game set name = ''",
+                "delete from dead_letter",
+                "delete from dead_letter_event",
+            ],
+        ),
+    ];
+    for (program, statements) in per_program {
+        let client = connect(&rig.database.url_of(program)).await;
+        for sql in statements {
+            denied(&client, sql).await;
+        }
+    }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_reads_what_is_pulled_and_nothing_else() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    rig.whole_pull().await;
+    let reader = connect(&rig.database.url_of("reader")).await;
+    for view in ["pull", "pull_data", "pull_document", "legacy_pull_data", "twitch_game", "twitch_channel"] {
+        let rows: i64 =
+            reader.query_one(&format!("select count(*) from {view}"), &[]).await.expect(view).get(0);
+        assert!(rows > 0, "{view}");
+    }
+    for table in ["helix_token", "helix_claim", "dead_letter", "replay", "alarm", "_sqlx_migrations"] {
+        denied(&reader, &format!("select from {table}")).await;
+    }
+    let writable = "
+        select c.relname::text from pg_class c
+        where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p', 'v', 'S')
+          and (has_table_privilege(c.oid, 'insert, update, delete, truncate, references, trigger')
+               or c.relkind <> 'S' and has_any_column_privilege(c.oid, 'insert, update, references'))";
+    let rows = reader.query(writable, &[]).await.expect("a list");
+    let names: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    assert_eq!(names, [""; 0], "it can write none of them");
+    denied(&reader, "select ensure_partitions(now())").await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_cannot_lead_the_owners_function_astray() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let extractor = connect(&rig.database.url_of("extractor")).await;
+    let trap =
+        "create temporary table pull_data (mine text); create temporary table pull_data_20300101 (mine text)";
+    extractor.batch_execute(trap).await.expect("its own temporary tables");
+    extractor.execute("select ensure_partitions('2030-01-01')", &[]).await.expect("partitions");
+    let there = "select count(*) from pg_inherits where inhparent = 'pull_data'::regclass";
+    let partitions: i64 = rig.db.query_one(there, &[]).await.expect("a count").get(0);
+    assert_eq!(partitions, 2, "it saw the real tables");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_who_may_not_create_roles_has_a_schema_all_the_same() {
+    let database = Database::create().await;
+    shared::store::migrate(&database.url()).await.expect("the migrations should run");
+    let client = database.client().await;
+    // As if nobody had created one of the roles yet: seen from this transaction alone, which comes to nothing.
+    let without = "
+        begin;
+        alter role twitch_reader rename to twitch_reader_of_somebody_else;
+        create role suite_plain_owner;
+        grant create, usage on schema public to suite_plain_owner;
+        grant execute on function grant_roles() to suite_plain_owner;
+        set local role suite_plain_owner;
+        select grant_roles()";
+    client.batch_execute(without).await.expect("a warning, and no error");
+    let made: bool =
+        client.query_one("select to_regrole('twitch_reader') is not null", &[]).await.expect("a look").get(0);
+    assert!(!made, "it could not be made");
+    client.batch_execute("rollback").await.expect("undone");
+    client.batch_execute("select grant_roles()").await.expect("the grants can be made again");
+    drop(client);
+    database.drop().await;
+}
+
+/// Whether RabbitMQ refuses it for want of rights; it costs the channel.
+fn is_refused<T>(result: Result<T, lapin::Error>) -> bool {
+    result.is_err_and(|error| {
+        matches!(error.kind(), ErrorKind::ProtocolError(refusal)
+            if matches!(refusal.kind(), AMQPErrorKind::Soft(AMQPSoftError::ACCESSREFUSED)))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_lets_each_program_read_its_own_queues_only() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    for program in WORKERS {
+        let url = rig.vhost.url_of(program);
+        let connection =
+            Connection::connect(url.expose_secret(), ConnectionProperties::default()).await.expect("let in");
+        let (finalizer, dead) = (program == FINALIZER.info().name, STAGES.map(|stage| stage.dead()));
+        for queue in queues(&rig.setup.delays) {
+            let own = queue.name == program
+                || queue.name == format!("{program}.replay")
+                || (finalizer && (dead.contains(&queue.name) || queue.name == LEDGER));
+            let channel = connection.create_channel().await.expect("a channel");
+            let got = channel.basic_get(queue.name.as_str().into(), BasicGetOptions { no_ack: false }).await;
+            assert_eq!(is_refused(got), !own, "{program} reads {}", queue.name);
+            let channel = connection.create_channel().await.expect("a channel");
+            let purged =
+                channel.queue_delete(queue.name.as_str().into(), QueueDeleteOptions::default()).await;
+            assert!(is_refused(purged), "{program} deletes {}", queue.name);
+            for exchange in [WORK, DEAD_LETTERS, EVENTS] {
+                let channel = connection.create_channel().await.expect("a channel");
+                let options = QueueBindOptions::default();
+                let name = queue.name.as_str();
+                let bound = channel.queue_bind(
+                    name.into(),
+                    exchange.into(),
+                    "x".into(),
+                    options,
+                    FieldTable::default(),
+                );
+                assert!(is_refused(bound.await), "{program} binds {name} to {exchange}");
+            }
+        }
+        let channel = connection.create_channel().await.expect("a channel");
+        let options = QueueDeclareOptions::durable();
+        let made = channel.queue_declare("mine".into(), options, FieldTable::default()).await;
+        assert!(is_refused(made), "{program} makes a queue");
+    }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_scaler_sees_depths_and_no_messages() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let scaler = as_user_of(rig.vhost.management(), "scaler");
+    let queue = scaler.join(&format!("api/queues/{}/{}", rig.vhost.name(), GAME_ENRICHER.info().queue()));
+    let queue = queue.expect("a path");
+    let answer = reqwest::get(queue.clone()).await.expect("an answer");
+    assert_eq!(answer.status(), reqwest::StatusCode::OK);
+    let seen: serde_json::Value = serde_json::from_str(&answer.text().await.expect("a text")).expect("JSON");
+    assert_eq!(seen["name"], "game-enricher");
+    let look = serde_json::json!({"count": 1, "ackmode": "ack_requeue_true", "encoding": "auto"});
+    let client = reqwest::Client::builder().build().expect("a client");
+    let answer = client.post(format!("{queue}/get")).json(&look).send().await.expect("an answer");
+    assert!(!answer.status().is_success(), "{answer:?}");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_may_not_declare_waits_for_whoever_may() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    // Nobody has declared anything here.
+    let bare = Vhost::create().await;
+    bare.admit_programs().await;
+    rig.amqp_url = bare.url();
+    let worker = Process::start(&rig, CHANNEL_ENRICHER.info().name, &Told::default());
+    eventually("it should say what to do", || async {
+        let log = worker.log();
+        if log.iter().any(|line| line.contains("`operator topology --declare`")) { Ok(()) } else { Err(log) }
+    })
+    .await;
+    let mut declare = crate::ward::command(&rig, "topology --declare");
+    declare.env("AMQP_URL", bare.url_of("operator").expose_secret());
+    let declared =
+        tokio::task::spawn_blocking(move || declare.output()).await.expect("a thread").expect("run");
+    assert!(declared.status.success(), "{declared:?}");
+    let address = worker.ready().await;
+    assert!(probe(address, "readyz").await.0.is_success());
+    worker.terminate().await;
+    bare.drop().await;
+    rig.end(&[]).await;
+}
+
+#[test]
+fn every_stage_has_a_user_with_rights() {
+    let definitions = crate::services::definitions();
+    for list in ["users", "permissions"] {
+        let key = if list == "users" { "name" } else { "user" };
+        let names: Vec<&str> = definitions[list]
+            .as_array()
+            .expect(list)
+            .iter()
+            .filter_map(|entry| entry[key].as_str())
+            .collect();
+        for stage in STAGES {
+            assert!(names.contains(&stage.name), "{} is not among the {list}", stage.name);
+        }
+    }
+    for user in definitions["users"].as_array().expect("users") {
+        let (name, password) = (user["name"].as_str().unwrap_or_default(), &user["password"]);
+        assert_eq!(*password, format!("@{name}@"), "a template holds no password");
+    }
+}
