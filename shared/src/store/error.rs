@@ -56,6 +56,29 @@ pub enum Error {
     /// A message names a chunk that is not there.
     #[error("{0} is not there")]
     NoChunk(ChunkRef),
+    /// A pull that has not come to its end cannot be made again.
+    #[error("pull {pull} is under way ({status}): wait for its end, `operator wait {pull}`")]
+    UnderWay {
+        /// The pull.
+        pull: PullId,
+        /// Where it stands.
+        status: String,
+    },
+    /// A pull whose pages were not all fetched cannot be made again from them.
+    #[error("the pages of pull {0} were not all fetched: replay its dead letter, or make another pull")]
+    Unfetched(PullId),
+    /// Pages were dropped with their day.
+    #[error(
+        "pull {pull} had {known} pages, of which {there} are still there: the rest was dropped with its day"
+    )]
+    PagesGone {
+        /// The pull.
+        pull: PullId,
+        /// How many it had.
+        known: i64,
+        /// How many there are.
+        there: i64,
+    },
     /// Somebody else carries a replay out by now.
     #[error("replay {replay} was silent for so long that somebody else has finished it: see its report")]
     Replaced {
@@ -97,6 +120,9 @@ impl From<Error> for Failure {
             }
             Error::Url(_) | Error::Build(_) | Error::Migrate(_) => (Class::Permanent, "store.setup"),
             Error::NoPull(_) | Error::NoChunk(_) => (Class::Permanent, "store.not_there"),
+            Error::UnderWay { .. } | Error::Unfetched(_) | Error::PagesGone { .. } => {
+                (Class::Permanent, "pull.not_to_rerun")
+            }
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
             Error::Statement(_) => match error.state() {

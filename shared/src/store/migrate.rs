@@ -10,7 +10,7 @@ use sqlx::{
 use super::Error;
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 9] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -18,7 +18,8 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (5, "letters mended", include_str!("../../../migrations/0005_letters_mended.sql")),
     (6, "rejected record", include_str!("../../../migrations/0006_rejected_record.sql")),
     (7, "claim holder", include_str!("../../../migrations/0007_claim_holder.sql")),
-    (8, "roles", include_str!("../../../migrations/0008_roles.sql")),
+    (8, "rerun", include_str!("../../../migrations/0008_rerun.sql")),
+    (9, "roles", include_str!("../../../migrations/0009_roles.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

@@ -16,6 +16,7 @@ mod pull;
 mod rejected;
 mod replay;
 mod report;
+mod rerun;
 mod slot;
 mod token;
 mod watch;
@@ -38,6 +39,7 @@ pub use pull::Extraction;
 pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};
 pub use replay::{Interrupted, Keeper, Outcome, Plan, ReplayLetter, ReplayReport};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
+pub use rerun::{Rerun, RerunFrom};
 pub use slot::SlotDecision;
 pub use watch::Stalled;
 

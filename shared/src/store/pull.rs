@@ -111,7 +111,7 @@ impl Store {
                                 and (c.games_at is null or c.failed_stage is not null))";
         let success = "/* pull::close, success */
             update pull p
-            set status = 'success', completed_at = $2, error = null,
+            set status = 'success', completed_at = $2, error = null, build = $3,
                 games_added = (select count(*) from twitch_game where first_pull_id = p.id),
                 games_missing = counted.games_missing,
                 channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
@@ -128,7 +128,7 @@ impl Store {
         let statement = client.prepare_cached(filling_channels).await?;
         client.execute(&statement, &[&pull.0]).await?;
         let statement = client.prepare_cached(success).await?;
-        Ok(client.execute(&statement, &[&pull.0, &now]).await? == 1)
+        Ok(client.execute(&statement, &[&pull.0, &now, &env!("CARGO_PKG_VERSION")]).await? == 1)
     }
 
     /// Moves the pull on to `filling-channels` once every chunk has its games.

@@ -6,6 +6,7 @@ mod ending;
 mod enrich;
 mod readmit;
 mod replay;
+mod rerun;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,6 +18,7 @@ pub use ending::{give_up_on_chunk, give_up_on_pull};
 pub use enrich::{Catalogue, Enricher, EnricherSettings};
 pub use readmit::{Entered, Readmission, count_readmission, readmit};
 pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
+pub use rerun::rerun;
 
 /// A name that no other replica has, for what it holds while it works.
 pub fn replica_name(clock: &Clock) -> String {

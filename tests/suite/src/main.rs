@@ -24,6 +24,7 @@ mod pipeline;
 mod process;
 mod proxy;
 mod replays;
+mod rerun;
 mod rescue;
 mod rig;
 mod rights;

@@ -8,6 +8,7 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 use url::Url;
 
@@ -187,17 +188,24 @@ impl Vhost {
 
     /// Makes the programs' users, with the rights that the definitions of a deployment give them.
     pub(crate) async fn admit_programs(&self) {
+        // Users belong to the whole broker, which may answer 400 `user_already_exists` to whoever makes one
+        // that another is just making: the first test makes them, and the others wait for it.
+        static USERS: OnceCell<()> = OnceCell::const_new();
         let definitions = definitions();
+        USERS.get_or_init(|| self.make_users(&definitions)).await;
+        for rights in definitions["permissions"].as_array().expect("permissions") {
+            let user = user_of(rights["user"].as_str().expect("a user"));
+            self.call(reqwest::Method::PUT, &format!("permissions/{{vhost}}/{user}"), Some(rights.clone()))
+                .await;
+        }
+    }
+
+    async fn make_users(&self, definitions: &serde_json::Value) {
         for user in definitions["users"].as_array().expect("users") {
             let program = user["name"].as_str().expect("a name");
             let url = as_user_of(&self.amqp, program);
             let user = serde_json::json!({"password": url.password(), "tags": user["tags"]});
             self.call(reqwest::Method::PUT, &format!("users/{}", url.username()), Some(user)).await;
-        }
-        for rights in definitions["permissions"].as_array().expect("permissions") {
-            let user = user_of(rights["user"].as_str().expect("a user"));
-            self.call(reqwest::Method::PUT, &format!("permissions/{{vhost}}/{user}"), Some(rights.clone()))
-                .await;
         }
     }
 

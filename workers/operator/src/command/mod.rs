@@ -3,6 +3,7 @@
 mod migrate;
 mod pull;
 mod pulls;
+mod rerun;
 mod show;
 mod status;
 mod topology;
@@ -19,6 +20,7 @@ pub(crate) enum Command {
     Pull(pull::Pull),
     Wait(wait::Wait),
     Pulls(pulls::Pulls),
+    Rerun(rerun::Rerun),
     Show(show::Show),
     Status(status::Status),
     Topology(topology::Topology),
@@ -34,6 +36,7 @@ impl Command {
             Self::Pull(pull) => pull.run(context).await,
             Self::Wait(wait) => wait.run(context).await,
             Self::Pulls(pulls) => pulls.run(context).await,
+            Self::Rerun(rerun) => rerun.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Topology(topology) => topology.run(context).await,

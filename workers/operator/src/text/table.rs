@@ -5,6 +5,9 @@ use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, pre
 /// Spaces left and right of a column.
 const PADDING: (u16, u16) = (0, 2);
 
+/// The width of a terminal that does not tell.
+const USUAL_WIDTH: u16 = 100;
+
 /// A table without lines: columns two spaces apart, numbers to the right.
 pub(crate) struct Table(comfy_table::Table);
 
@@ -98,6 +101,10 @@ pub(crate) fn line(text: &str, tone: Tone) -> String {
 fn bare() -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    if table.width() == Some(0) {
+        // A terminal that does not know its width, as one over a serial line or made by `script`.
+        table.set_width(USUAL_WIDTH);
+    }
     table
 }
 

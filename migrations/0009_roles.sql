@@ -72,7 +72,7 @@ begin
     grant select on twitch_game, twitch_channel to twitch_finalizer;
     grant select, insert, update (data) on pull_data to twitch_finalizer;
     grant update (merged_at, games_missing, channels_filled, channels_missing) on pull_chunk to twitch_finalizer;
-    grant update (games_added, games_missing, channels_filled, channels_missing, rescues, rescued_at) on pull
+    grant update (games_added, games_missing, channels_filled, channels_missing, build, rescues, rescued_at) on pull
         to twitch_finalizer;
     grant select, delete on helix_claim to twitch_finalizer;
     grant select, insert, update on alarm_watch to twitch_finalizer;
@@ -85,14 +85,17 @@ begin
     grant select, update on replay to twitch_finalizer, twitch_operator;
     grant select, update, delete on replay_letter to twitch_finalizer, twitch_operator;
 
-    -- A person replays letters, notes what is known of them, and lets rejected records in.
+    -- A person replays letters, notes what is known of them, lets rejected records in, and makes pulls again.
     grant insert on replay, replay_letter to twitch_operator;
     grant select, insert, update on dead_letter_note to twitch_operator;
     grant insert on pull_data to twitch_operator;
-    grant update (status, completed_at, stored, rejected, duplicates, nul_replaced, games_added, games_missing,
+    grant update (status, completed_at, error, stored, rejected, duplicates, nul_replaced, games_added, games_missing,
         channels_filled, channels_missing, rescues, rescued_at) on pull to twitch_operator;
     grant update (page, rejects, rejected_by_rule, game_ids, channel_ids, stored, rejected, duplicates, games_at,
-        channels_at, merged_at, games_missing, channels_filled, channels_missing) on pull_chunk to twitch_operator;
+        channels_at, merged_at, games_missing, channels_filled, channels_missing, failed_stage, failed_at, failure)
+        on pull_chunk to twitch_operator;
+    grant select on pull_rerun to twitch_reader;
+    grant select, insert on pull_rerun to twitch_operator;
 end $$;
 
 -- As before, but what runs with its owner's rights must find nothing that its caller has put in the way, such as a temporary
