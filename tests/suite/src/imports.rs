@@ -63,3 +63,15 @@ fn workers_name_no_driver() {
         }
     }
 }
+
+#[test]
+fn what_nobody_looks_after_stays_in_one_place() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut files = Vec::new();
+    for folder in ["shared/src", "workers"] {
+        sources(&root.join(folder), &mut files);
+    }
+    let users: Vec<_> =
+        files.iter().filter(|(_, text)| text.contains("backoff::")).map(|(file, _)| file).collect();
+    assert!(matches!(users[..], [only] if only.ends_with("runtime/retry.rs")), "{users:?}");
+}

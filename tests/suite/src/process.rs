@@ -137,7 +137,7 @@ pub(crate) async fn probe(address: SocketAddr, path: &str) -> (StatusCode, Strin
 }
 
 /// Where cargo puts the programs: beside the folder of the tests.
-fn binary(name: &str) -> PathBuf {
+pub(crate) fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a path");
     test.parent().and_then(|deps| deps.parent()).expect("a target folder").join(name)
 }

@@ -1,0 +1,371 @@
+//! `deploy/kubernetes`: every document is what Kubernetes takes, and agrees with the programs and the topology.
+//!
+//! The base is applied whole; `keda` and `prometheus` are components, for clusters that have those.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    process::Command,
+    time::Duration,
+};
+
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    batch::v1::Job,
+    core::v1::{Container, PodSpec, Secret, SecurityContext},
+    policy::v1::PodDisruptionBudget,
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+use shared::topology::{RetryDelays, STAGES, StageInfo, queues};
+
+use crate::{
+    process::binary,
+    settings::{project_file, settings_of},
+};
+
+const FOLDERS: [&str; 3] = ["base", "keda", "prometheus"];
+
+/// All documents, each with its file.
+fn documents() -> Vec<(String, Value)> {
+    let mut documents = Vec::new();
+    for folder in FOLDERS {
+        let path = format!("deploy/kubernetes/{folder}");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&path);
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let file = format!("{path}/{}", entry.expect("an entry").file_name().display());
+            let found: Vec<Value> = serde_saphyr::from_multiple(&project_file(&file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
+            assert!(!found.is_empty(), "{file} is empty");
+            documents.extend(found.into_iter().map(|document| (file.clone(), document)));
+        }
+    }
+    documents
+}
+
+/// The documents of a kind as what Kubernetes takes them for.
+fn all<T: DeserializeOwned>(kind: &str) -> Vec<T> {
+    let of_kind = documents().into_iter().filter(|(_, document)| document["kind"] == kind);
+    let all: Vec<T> =
+        of_kind.map(|(file, document)| serde_json::from_value(document).expect(&file)).collect();
+    assert!(!all.is_empty(), "there should be a {kind}");
+    all
+}
+
+/// Kubernetes ignores what it does not know, so a typing error would go unnoticed: what is read must be all there is.
+fn assert_is<T: DeserializeOwned + Serialize>(file: &str, document: &Value) {
+    let read: T = serde_json::from_value(document.clone()).unwrap_or_else(|error| panic!("{file}: {error}"));
+    assert_eq!(serde_json::to_value(read).expect("JSON"), *document, "{file}");
+}
+
+#[test]
+fn every_document_is_what_kubernetes_takes() {
+    for (file, document) in documents() {
+        assert_eq!(
+            document.pointer("/metadata/namespace"),
+            None,
+            "{file}: the namespace is the cluster's affair"
+        );
+        match document["kind"].as_str().unwrap_or_default() {
+            "Deployment" => assert_is::<Deployment>(&file, &document),
+            "Job" => assert_is::<Job>(&file, &document),
+            "PodDisruptionBudget" => assert_is::<PodDisruptionBudget>(&file, &document),
+            "Secret" => assert_is::<Secret>(&file, &document),
+            "Kustomization" | "Component" | "ScaledObject" | "TriggerAuthentication" | "PodMonitor" => {}
+            other => panic!("{file} holds a {other:?}"),
+        }
+    }
+}
+
+fn kustomization(folder: &str) -> Value {
+    let text = project_file(&format!("deploy/kubernetes/{folder}/kustomization.yaml"));
+    serde_saphyr::from_str(&text).expect("a kustomization")
+}
+
+#[test]
+fn what_lies_there_is_applied_but_for_the_example_of_secrets() {
+    for folder in FOLDERS {
+        let mut applied: BTreeSet<String> = kustomization(folder)["resources"]
+            .as_array()
+            .expect("resources")
+            .iter()
+            .map(|file| format!("deploy/kubernetes/{folder}/{}", file.as_str().expect("a name")))
+            .collect();
+        let own = |file: &String| file.starts_with(&format!("deploy/kubernetes/{folder}/"));
+        for (file, document) in documents().into_iter().filter(|(file, _)| own(file)) {
+            let example = document["kind"] == "Secret";
+            let itself = file.ends_with("/kustomization.yaml");
+            assert_ne!(applied.contains(&file), example || itself, "{file}");
+        }
+        applied.retain(|file| !documents().iter().any(|(there, _)| there == file));
+        assert_eq!(applied, BTreeSet::new(), "not there");
+    }
+}
+
+/// The settings that the base generates, by the name of their config map.
+fn config_maps() -> BTreeMap<String, BTreeMap<String, String>> {
+    let kustomization = kustomization("base");
+    let generated = kustomization["configMapGenerator"].as_array().expect("config maps");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    generated
+        .iter()
+        .map(|map| {
+            let literals = map["literals"].as_array().expect("literals").iter().map(|literal| {
+                let (name, value) = literal.as_str().and_then(|l| l.split_once('=')).expect("NAME=value");
+                (name.to_owned(), value.to_owned())
+            });
+            (text(&map["name"]), literals.collect())
+        })
+        .collect()
+}
+
+/// The pods there are, each with the name of its workload.
+fn pods() -> Vec<(String, PodSpec)> {
+    let deployments = all::<Deployment>("Deployment")
+        .into_iter()
+        .map(|deployment| (deployment.metadata.name, deployment.spec.and_then(|spec| spec.template.spec)));
+    let jobs = all::<Job>("Job")
+        .into_iter()
+        .map(|job| (job.metadata.name, job.spec.and_then(|spec| spec.template.spec)));
+    deployments.chain(jobs).map(|(name, pod)| (name.expect("a name"), pod.expect("a pod"))).collect()
+}
+
+fn containers(pod: &PodSpec) -> impl Iterator<Item = &Container> {
+    pod.init_containers.iter().flatten().chain(&pod.containers)
+}
+
+/// What a container finds in its environment.
+fn environment(container: &Container) -> BTreeMap<String, String> {
+    let maps = config_maps();
+    let mut environment = BTreeMap::new();
+    for source in container.env_from.iter().flatten() {
+        let name = &source.config_map_ref.as_ref().expect("a config map").name;
+        let map = maps.get(name).unwrap_or_else(|| panic!("no config map {name} is generated"));
+        environment.extend(map.clone());
+    }
+    for variable in container.env.iter().flatten() {
+        environment.insert(variable.name.clone(), variable.value.clone().expect("a value"));
+    }
+    environment
+}
+
+/// The program that a container runs.
+fn program(container: &Container) -> &str {
+    container.command.as_ref().and_then(|command| command.first()).expect("a command")
+}
+
+#[test]
+fn each_stage_has_a_workload_that_rolls_without_a_gap_and_drains_with_nodes() {
+    let deployments = all::<Deployment>("Deployment");
+    let budgets = all::<PodDisruptionBudget>("PodDisruptionBudget");
+    let names: BTreeSet<_> = deployments.iter().filter_map(|one| one.metadata.name.clone()).collect();
+    assert_eq!(names, STAGES.iter().map(|stage| stage.name.to_owned()).collect());
+    for deployment in deployments {
+        let (name, spec) = (deployment.metadata.name, deployment.spec.expect("a spec"));
+        let rolling = spec.strategy.and_then(|strategy| strategy.rolling_update).expect("a rolling update");
+        assert_eq!(serde_json::to_value(rolling.max_unavailable).expect("JSON"), 0, "{name:?}");
+        let labels = spec.template.metadata.and_then(|metadata| metadata.labels);
+        assert_eq!(spec.selector.match_labels, labels, "{name:?} selects its pods");
+        let budget = budgets.iter().find(|budget| budget.metadata.name == name).expect("a budget");
+        let budget = budget.spec.clone().expect("a spec");
+        assert_eq!(budget.selector, Some(spec.selector), "{name:?}");
+        assert_eq!(budget.min_available, None, "a single replica would keep its node for ever");
+        assert!(budget.max_unavailable.is_some());
+    }
+}
+
+#[test]
+fn a_worker_has_the_time_to_finish_and_is_probed_where_it_listens() {
+    for deployment in all::<Deployment>("Deployment") {
+        let pod = deployment.spec.and_then(|spec| spec.template.spec).expect("a pod");
+        let container = &pod.containers[0];
+        let environment = environment(container);
+        let deadline = humantime::parse_duration(&environment["SHUTDOWN_DEADLINE"]).expect("a duration");
+        let grace = u64::try_from(pod.termination_grace_period_seconds.expect("a time")).expect("seconds");
+        let grace = Duration::from_secs(grace);
+        assert!(grace > deadline, "{}: {grace:?}, and it may take {deadline:?}", container.name);
+
+        let port = container.ports.iter().flatten().find(|port| port.name.as_deref() == Some("http"));
+        let port = port.expect("a port").container_port;
+        assert_eq!(environment["HTTP_LISTEN"], format!("0.0.0.0:{port}"));
+        for (probe, path) in [(&container.liveness_probe, "/livez"), (&container.readiness_probe, "/readyz")]
+        {
+            let get = probe.as_ref().and_then(|probe| probe.http_get.as_ref()).expect("a probe");
+            assert_eq!(get.path.as_deref(), Some(path));
+            assert_eq!(serde_json::to_value(&get.port).expect("JSON"), "http");
+        }
+    }
+}
+
+#[test]
+fn nothing_runs_with_more_rights_than_it_needs() {
+    for (name, pod) in pods() {
+        assert_eq!(pod.automount_service_account_token, Some(false), "{name}: nobody talks to Kubernetes");
+        let security = pod.security_context.as_ref().expect("a security context");
+        assert_eq!(security.run_as_non_root, Some(true), "{name}");
+        let seccomp = security.seccomp_profile.as_ref().expect("a seccomp profile");
+        assert_eq!(seccomp.type_, "RuntimeDefault", "{name}");
+        assert_eq!((pod.host_network, pod.host_pid, pod.host_ipc), (None, None, None), "{name}");
+        for container in containers(&pod) {
+            let SecurityContext {
+                allow_privilege_escalation,
+                read_only_root_filesystem,
+                privileged,
+                run_as_non_root,
+                capabilities,
+                ..
+            } = container.security_context.clone().expect("a security context");
+            assert_eq!(allow_privilege_escalation, Some(false), "{name}");
+            assert_eq!(read_only_root_filesystem, Some(true), "{name}");
+            assert_eq!((privileged, run_as_non_root), (None, None), "{name}: as its pod says");
+            let capabilities = capabilities.expect("capabilities");
+            assert_eq!((capabilities.drop, capabilities.add), (Some(vec!["ALL".to_owned()]), None), "{name}");
+            let resources = container.resources.clone().expect("resources");
+            assert!(resources.limits.is_some_and(|limits| limits.contains_key("memory")), "{name}");
+            assert!(resources.requests.is_some(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_program_is_told_only_what_it_knows_and_can_read() {
+    for (name, pod) in pods() {
+        for container in containers(&pod) {
+            let (program, environment) = (program(container), environment(container));
+            let settings = settings_of(program);
+            let files = mounted_files(&pod, container);
+            for (variable, value) in &environment {
+                assert!(settings.contains(variable), "{variable} is no setting of the {program} in {name}");
+                if variable.ends_with("_FILE") {
+                    assert!(files.contains(value), "{variable}: {value} is not among {files:?}");
+                }
+            }
+            for secret in ["DATABASE_URL", "AMQP_URL", "TWITCH_CLIENT_SECRET"] {
+                assert!(!environment.contains_key(secret), "{name}: {secret} is for a file");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_workers_values_are_taken() {
+    for deployment in all::<Deployment>("Deployment") {
+        let pod = deployment.spec.and_then(|spec| spec.template.spec).expect("a pod");
+        let container = &pod.containers[0];
+        // Reads all settings, and then asks a port at which nobody is.
+        let mut command = Command::new(binary(program(container)));
+        command.arg("healthcheck").env_clear().envs(environment(container)).env("HTTP_LISTEN", "127.0.0.1:1");
+        let asked = command.output().expect("tests/run builds the programs first");
+        let said = String::from_utf8_lossy(&asked.stderr);
+        assert_eq!(asked.status.code(), Some(1), "{}: {said}", container.name);
+    }
+}
+
+/// A secret's key, and where it is mounted.
+type Mounted = (String, String, String);
+
+fn mounted(pod: &PodSpec) -> Vec<(String, Mounted)> {
+    let mut mounted = Vec::new();
+    for volume in pod.volumes.iter().flatten() {
+        let projected = volume.projected.iter().flat_map(|all| all.sources.iter().flatten());
+        let projected = projected.filter_map(|source| source.secret.as_ref());
+        let projected = projected.map(|secret| (secret.name.clone(), secret.items.clone()));
+        let plain = volume.secret.iter();
+        let plain =
+            plain.map(|secret| (secret.secret_name.clone().unwrap_or_default(), secret.items.clone()));
+        for (secret, items) in projected.chain(plain) {
+            for item in items.expect("only what is needed is mounted") {
+                mounted.push((volume.name.clone(), (secret.clone(), item.key, item.path)));
+            }
+        }
+    }
+    mounted
+}
+
+fn mounted_files(pod: &PodSpec, container: &Container) -> BTreeSet<String> {
+    let mounts = container.volume_mounts.iter().flatten();
+    mounts
+        .flat_map(|mount| {
+            assert_eq!(mount.read_only, Some(true));
+            let here = mounted(pod).into_iter().filter(|(volume, _)| *volume == mount.name);
+            here.map(|(_, (_, _, path))| format!("{}/{path}", mount.mount_path)).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+/// The keys of each secret in the example.
+fn example() -> BTreeMap<String, BTreeSet<String>> {
+    let secrets = all::<Secret>("Secret").into_iter();
+    let keys = |secret: Secret| secret.string_data.into_iter().flatten().map(|(key, _)| key).collect();
+    secrets.map(|secret| (secret.metadata.name.clone().expect("a name"), keys(secret))).collect()
+}
+
+#[test]
+fn every_secret_is_in_the_example_and_each_worker_has_its_own() {
+    let example = example();
+    for (name, pod) in pods() {
+        for (_, (secret, key, _)) in mounted(&pod) {
+            let keys = example.get(&secret).unwrap_or_else(|| panic!("the example lacks {secret}"));
+            assert!(keys.contains(&key), "the example lacks {key} of {secret}");
+            let own = secret == name || secret == "twitch-app" || name == "migrate";
+            assert!(own, "{name} mounts the secret of {secret}");
+        }
+    }
+}
+
+#[test]
+fn scaling_asks_the_management_api_about_queues_that_are_there() {
+    let queues: Vec<String> = queues(&RetryDelays::default()).into_iter().map(|queue| queue.name).collect();
+    let scaled = all::<Value>("ScaledObject");
+    for object in &scaled {
+        let target = object.pointer("/spec/scaleTargetRef/name").and_then(Value::as_str).expect("a target");
+        let deployment = all::<Deployment>("Deployment");
+        let deployment = deployment.iter().find(|one| one.metadata.name.as_deref() == Some(target));
+        let replicas = deployment.and_then(|one| one.spec.as_ref()).expect("a deployment").replicas;
+        assert_eq!(replicas, None, "{target}: applying it again would undo the scaling");
+        let triggers = object.pointer("/spec/triggers").and_then(Value::as_array).expect("triggers");
+        assert_eq!(triggers.len(), 1);
+        let (trigger, metadata) = (&triggers[0], &triggers[0]["metadata"]);
+        assert_eq!(trigger["type"], "rabbitmq");
+        assert_eq!(metadata["protocol"], "http", "AMQP does not tell what is in hand");
+        assert_eq!(metadata["mode"], "QueueLength");
+        let queue = metadata["queueName"].as_str().expect("a queue");
+        assert!(queues.iter().any(|name| name == queue), "{queue} is not in the topology");
+        assert_eq!(queue, target, "a stage is scaled by its own queue");
+        let value: u16 = metadata["value"].as_str().and_then(|value| value.parse().ok()).expect("a number");
+        let stage = StageInfo::find(target).expect("a stage");
+        assert!(value > 0 && metadata["excludeUnacknowledged"].is_null(), "{stage:?}");
+        let authentication = trigger["authenticationRef"]["name"].as_str().expect("a name");
+        assert_host_is_secret(authentication);
+    }
+    let targets: BTreeSet<_> = scaled.iter().filter_map(|one| one["metadata"]["name"].as_str()).collect();
+    assert_eq!(targets, BTreeSet::from(["game-enricher", "channel-enricher", "finalizer"]));
+}
+
+/// Shows that an authentication takes the host from a secret that the example describes, and that it speaks HTTP.
+fn assert_host_is_secret(name: &str) {
+    let all = all::<Value>("TriggerAuthentication");
+    let found = all.iter().find(|one| one["metadata"]["name"] == name).expect("an authentication");
+    let reference = found.pointer("/spec/secretTargetRef/0").expect("a secret");
+    assert_eq!(reference["parameter"], "host");
+    let (secret, key) =
+        (reference["name"].as_str().expect("a name"), reference["key"].as_str().expect("a key"));
+    assert!(example()[secret].contains(key), "the example lacks {key} of {secret}");
+}
+
+#[test]
+fn prometheus_reads_the_port_that_workers_name() {
+    for monitor in all::<Value>("PodMonitor") {
+        let endpoint = monitor.pointer("/spec/podMetricsEndpoints/0").expect("an endpoint");
+        assert_eq!((&endpoint["port"], &endpoint["path"]), (&"http".into(), &"/metrics".into()));
+        let wanted =
+            monitor.pointer("/spec/selector/matchLabels").and_then(Value::as_object).expect("labels");
+        for deployment in all::<Deployment>("Deployment") {
+            let labels = deployment.spec.and_then(|spec| spec.template.metadata?.labels).expect("labels");
+            for (label, value) in wanted {
+                assert_eq!(labels.get(label).map(String::as_str), value.as_str(), "{label}");
+            }
+        }
+    }
+}
