@@ -34,7 +34,7 @@ fn help(program: &str) -> String {
 /// The variables a program reads, as its own `--help` tells them. A secret's file is told, and the secret goes without.
 pub(crate) fn settings_of(program: &str) -> BTreeSet<String> {
     let text = help(program);
-    let told = text.split("[env: ").skip(1).filter_map(|rest| rest.split('=').next());
+    let told = text.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next());
     let mut names: BTreeSet<String> = told.map(str::to_owned).collect();
     assert!(names.contains("DATABASE_URL_FILE"), "{program}: {names:?}");
     let direct: Vec<String> =
