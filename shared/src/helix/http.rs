@@ -1,6 +1,7 @@
 //! The one `get` under all endpoints: token, budget, status, repetition, body. Knows no endpoint.
 
 use std::{
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -20,7 +21,7 @@ use super::{
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, vault::TokenVault};
+use crate::{clock::Clock, config::ConfigError, tls, vault::TokenVault};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,9 +46,9 @@ pub(super) struct Http {
 
 impl Http {
     pub(super) fn new(app: App, vault: Arc<dyn TokenVault>, clock: Clock) -> Result<Self, ConfigError> {
-        let client = client()?;
+        let client = client(app.ca_bundle.as_deref())?;
         let client_id = sensitive(app.client_id.expose_secret()).ok_or_else(|| ConfigError::Unusable {
-            name: "TWITCH_CLIENT_ID",
+            name: "TWITCH_CLIENT_ID".into(),
             why: "it holds a character that no client id has".into(),
         })?;
         Ok(Self {
@@ -197,23 +198,22 @@ impl std::fmt::Debug for Http {
 }
 
 /// The one HTTP client. It follows no redirect: a token goes where it was meant to go.
-fn client() -> Result<reqwest::Client, ConfigError> {
-    // Fails only when a provider is installed already, and any will do.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, ConfigError> {
+    let unusable = |why| {
+        let name = if ca_bundle.is_some() { "TWITCH_CA_BUNDLE" } else { "TWITCH_API_URL" };
+        ConfigError::Unusable { name: name.into(), why }
+    };
+    let tls = tls::client(ca_bundle)
+        .map_err(|why| unusable(format!("there can be no secure connection: {why}")))?;
     reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .redirect(redirect::Policy::none())
         .gzip(true)
         .build()
-        .map_err(|error| ConfigError::Unusable {
-            name: "TWITCH_API_URL",
-            why: format!(
-                "there can be no secure connection: {}; are the system's CA certificates installed?",
-                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string)
-            ),
-        })
+        .map_err(|error| unusable(error.to_string()))
 }
 
 /// A header that shows itself to nobody but the receiver.

@@ -23,7 +23,7 @@ mod token;
 mod users;
 mod validate;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use secrecy::SecretString;
 use url::Url;
@@ -48,6 +48,7 @@ impl Client {
             client_secret: config.client_secret()?,
             api_url: config.twitch_api_url.clone(),
             token_url: config.twitch_token_url.clone(),
+            ca_bundle: config.twitch_ca_bundle.clone(),
         };
         Self::of(app, vault, clock)
     }
@@ -76,4 +77,6 @@ struct App {
     api_url: Url,
     /// The token endpoint; `validate` is its sibling.
     token_url: Url,
+    /// Whom to trust, in the place of the system's authorities.
+    ca_bundle: Option<PathBuf>,
 }

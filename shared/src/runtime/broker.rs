@@ -10,13 +10,12 @@ use lapin::{
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, LongString},
-    uri::AMQPUri,
 };
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{envelope::short, link::Link, publish::Publisher};
+use super::{address::Address, envelope::short, link::Link, publish::Publisher};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -27,14 +26,12 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long declaring everything may take: quorum queues that are new cost a busy broker a while.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
-/// Seconds between heartbeats: a silent peer is noticed after twice that.
-const HEARTBEAT: u16 = 10;
 
 /// What can go wrong with the broker.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// The URL cannot be parsed. It is a secret, so it is not shown.
-    #[error("AMQP_URL is not an AMQP URL: {0}")]
+    /// The URL cannot be used, and why. It is a secret, so it is not shown.
+    #[error("AMQP_URL cannot be used: {0}")]
     Url(String),
     /// No connection within the time.
     #[error("RabbitMQ did not answer in time")]
@@ -84,10 +81,10 @@ impl Session {
         program: &str,
         clock: Clock,
     ) -> Result<Self, BrokerError> {
-        let uri = uri(url)?;
+        let address = Address::parse(url)?;
         let connect = async {
-            let consume = Link::open(uri.clone(), program, "consume").await?;
-            Ok::<_, BrokerError>((consume, Link::open(uri, program, "publish").await?))
+            let consume = Link::open(&address, program, "consume").await?;
+            Ok::<_, BrokerError>((consume, Link::open(&address, program, "publish").await?))
         };
         let (consume, publish) =
             timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
@@ -115,12 +112,6 @@ impl Session {
             let _ = timeout(Duration::from_secs(2), closed).await;
         }
     }
-}
-
-fn uri(url: &SecretString) -> Result<AMQPUri, BrokerError> {
-    let mut uri: AMQPUri = url.expose_secret().parse().map_err(BrokerError::Url)?;
-    uri.query.heartbeat.get_or_insert(HEARTBEAT);
-    Ok(uri)
 }
 
 /// Declares every exchange, queue and binding; what is there as it should be stays as it is.

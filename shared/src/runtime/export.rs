@@ -54,7 +54,7 @@ impl Traces {
         let endpoint = format!("{}/v1/traces", base.as_str().trim_end_matches('/'));
         let builder = OtlpExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
         let exporter = builder.with_endpoint(endpoint).build().map_err(|error| ConfigError::Unusable {
-            name: "OTEL_EXPORTER_OTLP_ENDPOINT",
+            name: "OTEL_EXPORTER_OTLP_ENDPOINT".into(),
             why: format!("there can be no exporter of traces: {error}"),
         })?;
         let processor = BatchSpanProcessor::builder(Outspoken::new(exporter)).build();

@@ -5,10 +5,10 @@
 //! uses it. So whatever waits for the broker, or for work that needs it, waits through [`Link::unless_severed`].
 
 use futures::StreamExt;
-use lapin::{
-    Connection, ConnectionProperties, ConnectionState, ErrorKind, Event, types::LongString, uri::AMQPUri,
-};
+use lapin::{Connection, ConnectionProperties, ConnectionState, ErrorKind, Event, types::LongString};
 use tokio::sync::watch;
+
+use super::address::Address;
 
 /// A connection to the broker.
 pub(super) struct Link {
@@ -19,10 +19,15 @@ pub(super) struct Link {
 
 impl Link {
     /// Connects; `role` tells the connections of a program apart in the broker's lists.
-    pub(super) async fn open(uri: AMQPUri, program: &str, role: &str) -> Result<Self, lapin::Error> {
+    pub(super) async fn open(address: &Address, program: &str, role: &str) -> Result<Self, lapin::Error> {
         let name = LongString::from(format!("{program} {role}"));
         let properties = ConnectionProperties::default().with_connection_name(name);
-        let connection = Connection::connect_uri(uri, properties).await?;
+        // Fails only when a provider is installed already, and any will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let runtime = lapin::runtime::default_runtime()?;
+        let uri = address.uri.clone();
+        let connecting = Connection::connect_uri_with_config(uri, properties, address.tls(), runtime);
+        let connection = connecting.await?;
         let mut events = connection.events_listener();
         let (tell, end) = watch::channel(None);
         if !connection.status().connected() {

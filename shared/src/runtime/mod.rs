@@ -4,6 +4,7 @@
 //! business than [`Worker`] tells it. The order is always: the handler's database commit, then a confirmed publish,
 //! then the acknowledgement. A crash anywhere leads to a second delivery, never to a loss.
 
+mod address;
 mod bookkeeper;
 mod broker;
 mod consume;
@@ -30,17 +31,19 @@ mod typed;
 mod verdict;
 mod worker;
 
+pub use address::check_url;
 pub use bookkeeper::keep_ledger;
 pub use broker::{BrokerError, QueueDepth};
 pub use envelope::header;
 pub use export::Export;
 pub use graveyard::{Graveyard, Resend, Wanted};
 pub use outbox::Outbox;
-pub use program::{Cli, SetupError, main};
+pub use program::{Cli, main};
 pub use publish::PublishError;
 pub use rejects::Rejects;
 pub use stop::{Stop, Stopper};
 pub use supervise::{Settings, run};
+pub use telemetry::log_levels;
 pub use typed::check_properties;
 pub use verdict::{Verdict, verdict};
 pub use worker::{Job, Outcome, Step, Worker};

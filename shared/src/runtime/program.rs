@@ -1,19 +1,31 @@
 //! A worker as a program: settings, construction, the run, an honest exit code.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{
+    io::{Write, stderr, stdout},
+    process::ExitCode,
+    sync::Arc,
+};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{Export, Settings, Stop, Worker, export::Traces, run, telemetry};
+use super::{Export, Settings, Stop, Worker, address::check_url, export::Traces, run, telemetry};
 use crate::{
     clock::Clock,
-    config::{Broker, ConfigError, EXIT_CONFIG, Process, empty_is_unset},
+    config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},
     failure::Failure,
 };
 
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  told to stop, and done with what was in hand
+    1  it cannot work, or is not ready (healthcheck)
+    2  the command line cannot be understood
+   78  a setting cannot be used; one line says which, why, and what to do";
+
 /// The command line of a worker: its own settings, then what all workers have.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, after_help = EXIT_CODES)]
 pub struct Cli<S: Args> {
     /// The worker's own settings.
     #[command(flatten)]
@@ -35,59 +47,79 @@ pub struct Cli<S: Args> {
 enum Command {
     /// Asks the worker that listens on `HTTP_LISTEN` whether it is ready: exits 0 if it is, 1 if not
     Healthcheck,
-}
-
-/// Why a worker could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum SetupError {
-    /// A setting cannot be used.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Something else went wrong.
-    #[error(transparent)]
-    Failure(#[from] Failure),
+    /// Looks at the settings
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
 }
 
 /// The whole of a worker's `main`: parses the command line, makes the worker with `build`, runs it until SIGTERM.
 ///
-/// Exits 0 when told to stop, 78 for settings that cannot be used, 2 for a command line that cannot be parsed, 1 else.
+/// Exits 0 when told to stop, 78 for settings that cannot be used, 2 for a command line that cannot be understood, 1 else.
 pub fn main<S: Args, W: Worker>(
     about: &'static str,
     build: impl FnOnce(&S, Clock) -> Result<W, SetupError>,
 ) -> ExitCode {
     let name = W::STAGE.info().name;
-    let command = empty_is_unset(Cli::<S>::command().name(name).about(about));
-    let cli = Cli::<S>::from_arg_matches(&command.get_matches()).unwrap_or_else(|error| error.exit());
-    if let Some(Command::Healthcheck) = cli.command {
-        return healthcheck(cli.process.http_listen);
-    }
-    let traces = Traces::open(&cli.export, name);
-    telemetry::init(cli.process.log_format, traces.as_ref().unwrap_or(&Traces::default()));
-    match traces.map_err(SetupError::from).and_then(|traces| start(&cli, traces, build)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(SetupError::Config(error)) => {
-            tracing::error!("{name} cannot start: {error}");
-            ExitCode::from(EXIT_CONFIG)
-        }
-        Err(SetupError::Failure(failure)) => {
-            tracing::error!(code = failure.code, "{name} stops: {failure}");
-            ExitCode::FAILURE
-        }
+    let parsed = match config::parse::<Cli<S>>(Cli::<S>::command().name(name).about(about)) {
+        Ok(parsed) => parsed,
+        Err(Unparsed::Told(code)) => return code,
+        Err(Unparsed::Setting(error)) => return refuse(name, &error.into()),
+    };
+    let cli = &parsed.program;
+    match cli.command {
+        Some(Command::Healthcheck) => healthcheck(cli.process.http_listen),
+        Some(Command::Config { command: ConfigCommand::Show }) => show(&parsed),
+        Some(Command::Config { command: ConfigCommand::Check }) => match prepare(cli, build) {
+            Ok(_) => {
+                say(&mut stdout(), &format!("{name}: the settings can be used"));
+                ExitCode::SUCCESS
+            }
+            Err(error) => refuse(name, &error),
+        },
+        None => match prepare(cli, build) {
+            Ok(prepared) => match start(cli, prepared) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(failure) => {
+                    tracing::error!(code = failure.code, "{name} stops: {failure}");
+                    ExitCode::FAILURE
+                }
+            },
+            Err(error) => refuse(name, &error),
+        },
     }
 }
 
-fn start<S: Args, W: Worker>(
-    cli: &Cli<S>,
+/// All that settings decide, before anybody is called.
+struct Prepared<W> {
+    levels: EnvFilter,
     traces: Traces,
+    settings: Settings,
+    worker: W,
+}
+
+fn prepare<S: Args, W: Worker>(
+    cli: &Cli<S>,
     build: impl FnOnce(&S, Clock) -> Result<W, SetupError>,
-) -> Result<(), SetupError> {
+) -> Result<Prepared<W>, SetupError> {
+    let levels = telemetry::log_levels(LevelFilter::INFO)?;
+    let amqp_url = cli.broker.url()?;
+    check_url(&amqp_url)?;
     let settings = Settings {
-        amqp_url: cli.broker.url()?,
+        amqp_url,
         delays: cli.broker.retry_delays.clone(),
         http_listen: cli.process.http_listen,
         shutdown_deadline: cli.process.shutdown_deadline,
         clock: Clock::System,
     };
+    let worker = build(&cli.worker, Clock::System)?;
+    Ok(Prepared { levels, traces: Traces::open(&cli.export, W::STAGE.info().name)?, settings, worker })
+}
+
+fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), Failure> {
+    let Prepared { levels, traces, settings, worker } = prepared;
+    telemetry::init(cli.process.log_format, levels, &traces);
     // Two threads: one may be busy with a page of JSON while the other keeps the heartbeats.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -97,10 +129,9 @@ fn start<S: Args, W: Worker>(
     runtime.block_on(async {
         let signals =
             Stop::on_signals().map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
-        let worker = Arc::new(build(&cli.worker, Clock::System)?);
         let deadline = settings.shutdown_deadline;
         let running = async {
-            let ended = run(worker, settings, signals.clone()).await;
+            let ended = run(Arc::new(worker), settings, signals.clone()).await;
             traces.close().await;
             ended
         };
@@ -109,7 +140,7 @@ fn start<S: Args, W: Worker>(
             tokio::time::sleep(deadline).await;
         };
         tokio::select! {
-            ended = running => Ok(ended?),
+            ended = running => ended,
             // What is not acknowledged by now is delivered again, to somebody else.
             () = overdue => {
                 tracing::warn!("the deadline to finish has passed: leaving the rest to another delivery");
@@ -119,14 +150,41 @@ fn start<S: Args, W: Worker>(
     })
 }
 
+/// Says in one line why there is nothing to run, and with what code.
+fn refuse(name: &str, error: &SetupError) -> ExitCode {
+    telemetry::init(None, EnvFilter::new("info"), &Traces::default());
+    match error {
+        SetupError::Config(error) => {
+            tracing::error!("{name} cannot start: {error}");
+            ExitCode::from(EXIT_CONFIG)
+        }
+        SetupError::Failure(failure) => {
+            tracing::error!(code = failure.code, "{name} cannot start: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn show<S: Args>(parsed: &Parsed<Cli<S>>) -> ExitCode {
+    let settings = parsed.settings();
+    let code = if settings.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
+    say(&mut stdout(), &settings.unwrap_or_else(|settings| settings));
+    code
+}
+
 /// Asks the process that listens on `address`; for health checks in an image without a shell.
 fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
     match super::health::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
-            telemetry::init(None, &Traces::default());
-            tracing::error!("{why}");
+            say(&mut stderr(), &why);
             ExitCode::FAILURE
         }
     }
+}
+
+/// What a person asked for.
+fn say(out: &mut impl Write, text: &str) {
+    // Where nobody reads it there is nobody to tell.
+    let _ = writeln!(out, "{text}");
 }

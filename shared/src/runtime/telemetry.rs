@@ -12,14 +12,21 @@ use tracing_subscriber::{
 };
 
 use super::{export::Traces, line::Lines};
-use crate::config::LogFormat;
+use crate::config::{self, ConfigError, LogFormat};
 
-/// Starts logging to standard error. lapin repeats as errors what the supervisor reports in its own words.
-pub(super) fn init(format: Option<LogFormat>, traces: &Traces) {
-    let levels = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .from_env_lossy()
-        .add_directive("lapin=off".parse().unwrap_or_default());
+/// What is logged, by `RUST_LOG`, or else by `default`. lapin stays silent: it repeats as errors what the supervisor reports in its own words.
+pub fn log_levels(default: LevelFilter) -> Result<EnvFilter, ConfigError> {
+    let builder = EnvFilter::builder().with_default_directive(default.into());
+    let parsed = builder.parse(config::log_levels()?);
+    let levels = parsed.map_err(|error| ConfigError::Unusable {
+        name: config::LOG_LEVELS.into(),
+        why: format!("{error}; or target=level, separated by commas"),
+    })?;
+    Ok(levels.add_directive("lapin=off".parse().unwrap_or_default()))
+}
+
+/// Starts logging to standard error.
+pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) {
     let pretty = format.map_or_else(|| stderr().is_terminal(), |format| format == LogFormat::Pretty);
     let lines = if pretty {
         let events = filter_fn(is_event).with_max_level_hint(LevelFilter::TRACE);

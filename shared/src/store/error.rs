@@ -4,6 +4,7 @@ use deadpool_postgres::{BuildError, PoolError};
 use tokio_postgres::error::SqlState;
 
 use crate::{
+    config::{ConfigError, SetupError},
     failure::{Class, Failure},
     schema::{ChunkRef, PullId},
 };
@@ -11,9 +12,9 @@ use crate::{
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The URL cannot be parsed. It is a secret, so it is not shown.
-    #[error("DATABASE_URL is not a PostgreSQL URL")]
-    Url(#[source] tokio_postgres::Error),
+    /// The URL cannot be used, and why. It is a secret, so it is not shown.
+    #[error("DATABASE_URL cannot be used: {0}")]
+    Url(String),
     /// The pool cannot be made.
     #[error("the connection pool cannot be made")]
     Build(#[source] BuildError),
@@ -109,6 +110,15 @@ impl Error {
 /// the statement's. Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
 fn is_outage(state: &SqlState) -> bool {
     ["08", "53", "57P", "58"].iter().any(|class| state.code().starts_with(class))
+}
+
+impl From<Error> for SetupError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Url(why) => ConfigError::Unusable { name: "DATABASE_URL".into(), why }.into(),
+            error => Failure::from(error).into(),
+        }
+    }
 }
 
 impl From<Error> for Failure {

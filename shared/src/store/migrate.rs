@@ -1,13 +1,13 @@
 //! Migrations, embedded in the binary, and the schema version a program insists on.
 
 use deadpool_postgres::ClientWrapper;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use sqlx::{
     Connection, PgConnection, SqlSafeStr,
     migrate::{Migrate, Migration, MigrationType, Migrator},
 };
 
-use super::Error;
+use super::{Error, address::Address};
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
 const MIGRATIONS: [(i64, &str, &str); 9] = [
@@ -41,7 +41,8 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let migrator = Migrator::with_migrations(migrations.to_vec());
-    let mut connection = PgConnection::connect(url.expose_secret()).await.map_err(Error::MigrateConnect)?;
+    let mut connection =
+        PgConnection::connect_with(&Address::parse(url)?.options()?).await.map_err(Error::MigrateConnect)?;
     connection.ensure_migrations_table(&migrator.table_name).await?;
     let before = connection.list_applied_migrations(&migrator.table_name).await?;
     migrator.run(&mut connection).await?;

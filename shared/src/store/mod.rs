@@ -3,6 +3,7 @@
 //! Every statement begins with a comment that names its function, so that it can be found from `pg_stat_activity`.
 //! The store decides nothing about messages and knows nothing of Twitch.
 
+mod address;
 mod alarm;
 mod catalogue;
 mod chunk;
@@ -24,9 +25,11 @@ mod watch;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use tokio_postgres::NoTls;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
+use address::Address;
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
@@ -63,7 +66,8 @@ impl Store {
     ///
     /// Connects when first used, and again by itself after the database was away.
     pub fn new(url: &SecretString, connections: u16, program: &str) -> Result<Self, Error> {
-        let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(Error::Url)?;
+        let address = Address::parse(url)?;
+        let mut config = address.config()?;
         config
             .application_name(program)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -72,8 +76,11 @@ impl Store {
                 "-c statement_timeout={} -c timezone=UTC {PLANNING}",
                 STATEMENT_TIMEOUT.as_millis()
             ));
-        let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = match address.tls()? {
+            Some(tls) => Manager::from_config(config, MakeRustlsConnect::new(tls), recycling),
+            None => Manager::from_config(config, NoTls, recycling),
+        };
         let pool = Pool::builder(manager)
             .max_size(connections.into())
             .wait_timeout(Some(Duration::from_secs(30)))

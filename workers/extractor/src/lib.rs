@@ -22,10 +22,10 @@ pub use page::Page;
 pub use schedule::{Schedule, ScheduleSettings};
 use shared::{
     clock::Clock,
-    config::{Database, Twitch},
+    config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Client},
-    runtime::{Job, Outbox, Outcome, SetupError, Step, Stop, Worker},
+    runtime::{Job, Outbox, Outcome, Step, Stop, Worker},
     schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, Rejected, StopReason},
     store::{Extraction, Store},
     topology::{Announcement, EXTRACTOR, Stage},
@@ -68,8 +68,7 @@ impl Extractor {
     /// Makes the worker; calls nobody yet.
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
         let database = &settings.database;
-        let store = Store::new(&database.url()?, database.database_connections, "extractor")
-            .map_err(Failure::from)?;
+        let store = Store::new(&database.url()?, database.database_connections, "extractor")?;
         let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
         let schedule = Schedule::new(&settings.schedule);
         Ok(Self::of(store, helix, clock, schedule, settings.limits.clone()))

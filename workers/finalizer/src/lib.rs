@@ -16,9 +16,9 @@ use clap::Args;
 use futures::{StreamExt, stream};
 use shared::{
     clock::Clock,
-    config::Database,
+    config::{Database, SetupError},
     failure::Failure,
-    runtime::{Job, Outbox, Outcome, SetupError, Step, Stop, Worker},
+    runtime::{Job, Outbox, Outcome, Step, Stop, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
@@ -57,8 +57,7 @@ impl Finalizer {
     /// Makes the worker; calls nobody yet.
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
         let database = &settings.database;
-        let store = Store::new(&database.url()?, database.database_connections, "finalizer")
-            .map_err(Failure::from)?;
+        let store = Store::new(&database.url()?, database.database_connections, "finalizer")?;
         let alarms = AlarmLimits { age: settings.alarm_age, growth: settings.alarm_growth };
         Ok(Self::of(store, clock, settings.stalled_after, alarms))
     }

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use shared::{
     clock::Clock,
-    config::{Database, Twitch},
+    config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Batch, Client},
-    runtime::{Job, Outbox, Outcome, SetupError, Stop, Worker},
+    runtime::{Job, Outbox, Outcome, Stop, Worker},
     schema::{ChunkRef, ChunkStored, Game, GameId, GamesFilled, Missing},
     store::{self, Kind, Store},
     topology::{Announcement, GAME_ENRICHER, Stage},
@@ -37,8 +37,7 @@ impl GameEnricher {
     /// Makes the worker; calls nobody yet.
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
         let database = &settings.database;
-        let store = Store::new(&database.url()?, database.database_connections, "game-enricher")
-            .map_err(Failure::from)?;
+        let store = Store::new(&database.url()?, database.database_connections, "game-enricher")?;
         let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
         Ok(Self::of(store, helix, clock, settings.enricher.clone()))
     }

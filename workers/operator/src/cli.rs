@@ -2,10 +2,10 @@
 
 use std::str::FromStr;
 
-use clap::{CommandFactory, FromArgMatches, Parser};
+use clap::{CommandFactory, Parser};
 use shared::{
     clock::Clock,
-    config::{Broker, Database, empty_is_unset},
+    config::{self, Broker, Database, Parsed, Unparsed},
     schema::PullId,
 };
 
@@ -43,21 +43,20 @@ pub(crate) struct Cli {
     broker: Broker,
 }
 
-/// Parses the command line, or exits as `--help`, `--version` and mistakes do. Settings may stand anywhere.
-pub(crate) fn parse() -> Cli {
-    let matches = command().get_matches();
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+/// Parses the command line. Settings may stand anywhere.
+pub(crate) fn parse() -> Result<Parsed<Cli>, Unparsed> {
+    config::parse(command())
 }
 
 fn command() -> clap::Command {
-    empty_is_unset(Cli::command().mut_args(|setting| setting.global(true)))
+    Cli::command().mut_args(|setting| setting.global(true))
 }
 
 impl Cli {
-    /// What to do, and what with.
-    pub(crate) fn into_parts(self) -> (Command, Context) {
+    /// What to do, and what with; `settings` are all of them, as they may be seen.
+    pub(crate) fn into_parts(self, settings: Result<String, String>) -> (Command, Context) {
         let Self { command, json, database, broker } = self;
-        (command, Context { database, broker, output: Output { json }, clock: Clock::System })
+        (command, Context { database, broker, settings, output: Output { json }, clock: Clock::System })
     }
 }
 
@@ -86,6 +85,8 @@ impl FromStr for PullRef {
 
 #[cfg(test)]
 mod tests {
+    use clap::FromArgMatches;
+
     use super::*;
 
     #[test]

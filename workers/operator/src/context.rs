@@ -3,7 +3,7 @@
 use shared::{
     clock::Clock,
     config::{Broker, Database},
-    runtime::{Outbox, QueueDepth},
+    runtime::{self, Outbox, QueueDepth},
     schema::PullId,
     store::Store,
 };
@@ -20,6 +20,8 @@ pub(crate) struct Context {
     pub(crate) database: Database,
     /// Where RabbitMQ is.
     pub(crate) broker: Broker,
+    /// All settings, as they may be seen; an error where a secret cannot be had.
+    pub(crate) settings: Result<String, String>,
     /// Where results go.
     pub(crate) output: Output,
     /// The time.
@@ -34,6 +36,12 @@ pub(crate) struct Connected {
 }
 
 impl Context {
+    /// Whether all settings can be used. Calls nobody.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        self.store()?;
+        Ok(runtime::check_url(&self.broker.url()?)?)
+    }
+
     /// The store, not asked anything yet.
     pub(crate) fn store(&self) -> Result<Store, Error> {
         Ok(Store::new(&self.database.url()?, self.database.database_connections, PROGRAM)?)

@@ -51,8 +51,8 @@ pub(crate) enum Error {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Url(source) => {
-                Self::Config(ConfigError::Unusable { name: "DATABASE_URL", why: source.to_string() })
+            store::Error::Url(why) => {
+                Self::Config(ConfigError::Unusable { name: "DATABASE_URL".into(), why })
             }
             error => Failure::from(error).into(),
         }
@@ -115,7 +115,7 @@ mod tests {
     fn each_error_has_its_exit_code() {
         let outage = Failure::new(Class::Outage, "store.unreachable", "PostgreSQL cannot be reached");
         let cases: [(Error, u8, &str); 6] = [
-            (ConfigError::Missing { name: "AMQP_URL" }.into(), 78, "AMQP_URL is not set"),
+            (ConfigError::Missing { name: "AMQP_URL".into() }.into(), 78, "AMQP_URL is not set"),
             (Failure::permanent("broker.setup", "AMQP_URL is not an AMQP URL").into(), 78, "AMQP_URL"),
             (outage.clone().into(), 69, "does PostgreSQL run"),
             (store::Error::NoPull(PullId(9)).into(), 1, "there is no pull 9: `operator pulls`"),

@@ -17,23 +17,32 @@ mod warnings;
 
 use std::process::ExitCode;
 
+use command::Command;
 use context::Context;
 use error::Error;
 use exit::Exit;
+use shared::config::Unparsed;
 
 /// The whole of the operator's `main`: parses the command line, runs the command, exits honestly.
 pub fn main() -> ExitCode {
-    let cli = cli::parse();
-    warnings::init();
-    let (command, context) = cli.into_parts();
-    let exit = run(command, &context).unwrap_or_else(|error| {
+    let exit = match cli::parse() {
+        Err(Unparsed::Told(code)) => return code,
+        Err(Unparsed::Setting(error)) => Err(error.into()),
+        Ok(parsed) => {
+            let settings = parsed.settings();
+            let (command, context) = parsed.program.into_parts(settings);
+            run(command, &context)
+        }
+    };
+    let exit = exit.unwrap_or_else(|error| {
         output::complain(&error);
         error.exit()
     });
     exit.into()
 }
 
-fn run(command: command::Command, context: &Context) -> Result<Exit, Error> {
+fn run(command: Command, context: &Context) -> Result<Exit, Error> {
+    warnings::init()?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     runtime.block_on(command.run(context))

@@ -39,6 +39,11 @@ impl Output {
     }
 }
 
+/// A result that is the same for people and programs.
+pub(crate) fn say(text: &str) {
+    line(&mut stdout(), text);
+}
+
 /// What went wrong, in one line on standard error.
 pub(crate) fn complain(what: &dyn Display) {
     remark(&format!("operator: {what}"));

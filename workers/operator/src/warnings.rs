@@ -2,18 +2,16 @@
 
 use std::io::stderr;
 
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use shared::{config::ConfigError, runtime::log_levels};
+use tracing_subscriber::filter::LevelFilter;
 
-/// Starts it. lapin's own errors stay out: a command says in its own words when the broker is away.
-pub(crate) fn init() {
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::WARN.into())
-        .from_env_lossy()
-        .add_directive("lapin=off".parse().unwrap_or_default());
+/// Starts it; a command says in its own words when the broker is away. Fails where `RUST_LOG` cannot be used.
+pub(crate) fn init() -> Result<(), ConfigError> {
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(log_levels(LevelFilter::WARN)?)
         .with_writer(stderr)
         .with_target(false)
         .without_time()
         .init();
+    Ok(())
 }

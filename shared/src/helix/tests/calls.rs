@@ -105,6 +105,7 @@ async fn a_broken_connection_is_tried_again_at_once_and_once() {
         client_secret: CLIENT_SECRET.into(),
         api_url: format!("http://{nobody}/helix").parse().unwrap(),
         token_url: world.server.url("/oauth2/token"),
+        ca_bundle: None,
     };
     let client = Client::of(app, Arc::clone(&world.vault) as _, world.clock.clone()).unwrap();
     let error = client.streams(Some("a-cursor")).await.unwrap_err();

@@ -104,6 +104,7 @@ fn client(server: &Server, vault: &Arc<MemoryVault>, clock: &Clock, secret: &str
         client_secret: secret.into(),
         api_url: server.url("/prefix/helix/"),
         token_url: server.url("/prefix/oauth2/token"),
+        ca_bundle: None,
     };
     Client::of(app, Arc::clone(vault) as _, clock.clone()).unwrap()
 }

@@ -1,5 +1,6 @@
 //! The commands, one a file: each reads like what it does.
 
+mod config;
 mod migrate;
 mod pull;
 mod pulls;
@@ -26,6 +27,7 @@ pub(crate) enum Command {
     Topology(topology::Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
+    Config(config::Config),
 }
 
 impl Command {
@@ -42,6 +44,7 @@ impl Command {
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(letters) => letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
+            Self::Config(config) => config.run(context),
         }
     }
 }

@@ -1,0 +1,274 @@
+//! Settings: what cannot be used is refused in one line, before anybody is called; what can be used can be seen.
+
+use std::{
+    fs,
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::process::binary;
+
+const PROGRAMS: [&str; 5] = ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator"];
+/// Stands in every secret: nobody may show it.
+const CANARY: &str = "canary-7f3a";
+
+/// Settings that can be used, though nobody is there.
+fn usable() -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", format!("postgres://someone:{CANARY}@127.0.0.1:1/nowhere")),
+        ("AMQP_URL", format!("amqp://someone:{CANARY}@127.0.0.1:1/%2f")),
+        ("TWITCH_CLIENT_ID", format!("{CANARY}-id")),
+        ("TWITCH_CLIENT_SECRET", format!("{CANARY}-secret")),
+    ]
+}
+
+fn run(program: &str, words: &[&str], settings: &[(&'static str, String)]) -> Output {
+    let mut command = Command::new(binary(program));
+    command.args(words).env_clear();
+    // A later one takes the place of an earlier, and an empty one counts as not set.
+    for (name, value) in settings {
+        command.env(name, value);
+    }
+    command.output().unwrap_or_else(|error| panic!("{program}: {error}: tests/run builds the programs first"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+/// A program, what is set beside what can be used, and what its one line must say: which setting, what is wrong, and what
+/// to do.
+struct Bad {
+    program: &'static str,
+    settings: Vec<(&'static str, String)>,
+    says: &'static [&'static str],
+}
+
+/// Every kind of setting that cannot be used; `folder` holds files that cannot be used either.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn bad(folder: &TempDir) -> Vec<Bad> {
+    let file = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, content).expect("a file");
+        path.display().to_string()
+    };
+    let none = folder.path().join("none").display().to_string();
+    let database = |rest: &str| ("DATABASE_URL", format!("postgres://me:{CANARY}@127.0.0.1:1/db?{rest}"));
+    let amqp =
+        |scheme: &str, rest: &str| ("AMQP_URL", format!("{scheme}://me:{CANARY}@127.0.0.1:1/%2f?{rest}"));
+    let set = |name, value: &str| (name, value.to_owned());
+    let bad = |program, settings: Vec<(&'static str, String)>, says| Bad { program, settings, says };
+    vec![
+        bad("extractor", vec![set("DATABASE_URL", "")], &["DATABASE_URL is not set", "DATABASE_URL_FILE"]),
+        bad(
+            "finalizer",
+            vec![set("AMQP_URL_FILE", &file("url", b"amqp://x"))],
+            &["both AMQP_URL and AMQP_URL_FILE", "keep one"],
+        ),
+        bad(
+            "extractor",
+            vec![set("TWITCH_CLIENT_SECRET", ""), set("TWITCH_CLIENT_SECRET_FILE", &none)],
+            &["TWITCH_CLIENT_SECRET_FILE names", "none", "No such file"],
+        ),
+        bad(
+            "extractor",
+            vec![set("TWITCH_CLIENT_ID", ""), set("TWITCH_CLIENT_ID_FILE", &file("empty", b" \n"))],
+            &["TWITCH_CLIENT_ID cannot be used", "empty"],
+        ),
+        bad(
+            "channel-enricher",
+            vec![set("TWITCH_CLIENT_SECRET", ""), set("TWITCH_CLIENT_SECRET_FILE", &file("two", b"a\nb"))],
+            &["TWITCH_CLIENT_SECRET cannot be used", "line break", "give one word"],
+        ),
+        bad(
+            "game-enricher",
+            vec![
+                set("TWITCH_CLIENT_SECRET", ""),
+                set("TWITCH_CLIENT_SECRET_FILE", &file("latin", b"se\xe9cret")),
+            ],
+            &["TWITCH_CLIENT_SECRET_FILE names", "UTF-8"],
+        ),
+        bad("extractor", vec![set("TWITCH_CLIENT_ID", "\u{1}x")], &["TWITCH_CLIENT_ID", "character"]),
+        bad(
+            "operator",
+            vec![set("DATABASE_URL", "mysql://me@h/db")],
+            &["DATABASE_URL cannot be used", "\"mysql\"", "postgres"],
+        ),
+        bad("finalizer", vec![set("DATABASE_URL", "localhost")], &["DATABASE_URL", "not a URL"]),
+        bad(
+            "finalizer",
+            vec![database("sslmode=prefer")],
+            &["DATABASE_URL", "\"prefer\"", "write verify-full"],
+        ),
+        bad(
+            "finalizer",
+            vec![database("sslrootcert=/ca.pem")],
+            &["DATABASE_URL", "sslrootcert without sslmode", "add sslmode=verify-full"],
+        ),
+        bad(
+            "operator",
+            vec![database(&format!("sslmode=verify-full&sslrootcert={none}"))],
+            &["DATABASE_URL", "sslrootcert", "none cannot be read"],
+        ),
+        bad("extractor", vec![database("sslcompression=1")], &["DATABASE_URL", "sslcompression"]),
+        bad("operator", vec![set("AMQP_URL", "http://me@h/")], &["AMQP_URL", "\"http\"", "amqps"]),
+        bad(
+            "extractor",
+            vec![amqp("amqps", &format!("cacertfile={}", file("no.pem", b"hello")))],
+            &["AMQP_URL", "cacertfile", "holds no certificate", "PEM"],
+        ),
+        bad("extractor", vec![amqp("amqp", "cacertfile=/ca.pem")], &["AMQP_URL", "write amqps"]),
+        bad(
+            "operator",
+            vec![amqp("amqps", "verify=verify_none")],
+            &["AMQP_URL", "verify_none", "cacertfile"],
+        ),
+        bad(
+            "extractor",
+            vec![amqp("amqp", "heartbeat=often")],
+            &["AMQP_URL", "not an AMQP URL", "invalid digit"],
+        ),
+        bad(
+            "channel-enricher",
+            vec![set("TWITCH_CA_BUNDLE", &none)],
+            &["TWITCH_CA_BUNDLE cannot be used", "none cannot be read"],
+        ),
+        bad(
+            "extractor",
+            vec![set("TWITCH_API_URL", "ftp://twitch/")],
+            &["TWITCH_API_URL", "\"ftp://twitch/\"", "environment", "http or https"],
+        ),
+        bad(
+            "extractor",
+            vec![("TWITCH_TOKEN_URL", format!("http://me:{CANARY}@h/"))],
+            &["TWITCH_TOKEN_URL", "a user or a password has no place"],
+        ),
+        bad(
+            "extractor",
+            vec![set("PULL_INTERVAL", "often")],
+            &["PULL_INTERVAL cannot be \"often\"", "--help"],
+        ),
+        bad("extractor", vec![set("PULL_INTERVAL", "1500ms")], &["PULL_INTERVAL", "whole seconds"]),
+        bad("extractor", vec![set("PULL_CRON", "61 * * * *")], &["PULL_CRON cannot be \"61 * * * *\""]),
+        bad(
+            "extractor",
+            vec![set("MIN_VIEWERS", "-1")],
+            &["MIN_VIEWERS cannot be \"-1\"", "-1 is not in 0.."],
+        ),
+        bad("extractor", vec![set("MAX_PAGES", "all")], &["MAX_PAGES cannot be \"all\"", "invalid digit"]),
+        bad(
+            "extractor",
+            vec![set("STOP_BELOW_MIN_VIEWERS", "maybe")],
+            &["STOP_BELOW_MIN_VIEWERS", "write true or false"],
+        ),
+        bad(
+            "channel-enricher",
+            vec![set("CHANNEL_MAX_AGE", "1 fortnight")],
+            &["CHANNEL_MAX_AGE", "fortnight"],
+        ),
+        bad("game-enricher", vec![set("COLLECT_FOR", "1")], &["COLLECT_FOR", "unit"]),
+        bad("finalizer", vec![set("ALARM_GROWTH", "0")], &["ALARM_GROWTH", "0 is not in 1.."]),
+        bad(
+            "finalizer",
+            vec![set("DATABASE_CONNECTIONS", "1")],
+            &["DATABASE_CONNECTIONS", "1 is not in 2..=100"],
+        ),
+        bad("operator", vec![set("RETRY_DELAYS", "5s,1s")], &["RETRY_DELAYS cannot be \"5s,1s\""]),
+        bad("finalizer", vec![set("HTTP_LISTEN", "8080")], &["HTTP_LISTEN cannot be \"8080\"", "address"]),
+        bad("finalizer", vec![set("SHUTDOWN_DEADLINE", "soon")], &["SHUTDOWN_DEADLINE cannot be \"soon\""]),
+        bad("finalizer", vec![set("LOG_FORMAT", "xml")], &["LOG_FORMAT", "write json or pretty"]),
+        bad(
+            "operator",
+            vec![set("RUST_LOG", "shared=loud")],
+            &["RUST_LOG", "expected one of", "target=level"],
+        ),
+        bad(
+            "finalizer",
+            vec![set("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")],
+            &["OTEL_EXPORTER_OTLP_ENDPOINT", "http or https"],
+        ),
+    ]
+}
+
+#[test]
+fn what_cannot_be_used_is_refused_in_one_line_before_anybody_is_called() {
+    let folder = TempDir::new().expect("a folder");
+    let bad = bad(&folder);
+    assert!(bad.len() >= 20, "{} kinds", bad.len());
+    for Bad { program, settings, says } in bad {
+        let settings: Vec<_> = usable().into_iter().chain(settings).collect();
+        // As the program would be started, and as a person asks beforehand. The operator does nothing by itself.
+        let mut ways: Vec<&[&str]> = vec![&["config", "check"]];
+        if program != "operator" {
+            ways.push(&[]);
+        }
+        for words in ways {
+            let output = run(program, words, &settings);
+            let said = text(&output.stderr);
+            assert_eq!(output.status.code(), Some(78), "{program} {words:?} {says:?}: {said}");
+            assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+            let line = match serde_json::from_str::<Value>(&said) {
+                Ok(line) => line["message"].as_str().expect("a message").to_owned(),
+                Err(_) => said,
+            };
+            for word in says {
+                assert!(line.contains(word), "{program} should say {word:?}: {line}");
+            }
+            assert!(!line.contains(CANARY), "{line}");
+            assert!(output.stdout.is_empty(), "{}", text(&output.stdout));
+        }
+    }
+}
+
+#[test]
+fn settings_that_can_be_used_are_shown_without_their_secrets() {
+    let folder = TempDir::new().expect("a folder");
+    let file = folder.path().join("amqp-url");
+    fs::write(&file, format!("amqps://me:{CANARY}@broker/%2f?heartbeat=5\n")).expect("a file");
+    let from_file = [("AMQP_URL", String::new()), ("AMQP_URL_FILE", file.display().to_string())];
+    let settings: Vec<_> = usable().into_iter().chain(from_file).collect();
+    for program in PROGRAMS {
+        let checked = run(program, &["config", "check"], &settings);
+        assert_eq!(checked.status.code(), Some(0), "{}", text(&checked.stderr));
+        assert!(text(&checked.stdout).contains("can be used"));
+
+        let shown = run(program, &["config", "show", "--retry-delays", "2s"], &settings);
+        let words = if program == "operator" {
+            shown
+        } else {
+            // A worker's settings stand before what it is to do.
+            run(program, &["--retry-delays", "2s", "config", "show"], &settings)
+        };
+        assert_eq!(words.status.code(), Some(0), "{}", text(&words.stderr));
+        let shown = text(&words.stdout);
+        let line = |name: &str| {
+            let line = shown.lines().find(|line| line.split_whitespace().next() == Some(name));
+            let line = line.unwrap_or_else(|| panic!("{name}: {shown}"));
+            line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(line("DATABASE_URL"), ["postgres://someone:***@127.0.0.1:1/nowhere", "environment"]);
+        let origin = file.display().to_string();
+        assert_eq!(line("AMQP_URL"), ["amqps://me:***@broker/%2f?heartbeat=5", "file", &origin]);
+        assert_eq!(line("DATABASE_CONNECTIONS"), ["8", "default"]);
+        assert_eq!(line("RETRY_DELAYS"), ["2s", "flag"]);
+        assert_eq!(line("RUST_LOG"), ["info", "default"]);
+        assert!(!shown.contains(CANARY), "{shown}");
+    }
+    let shown = run("extractor", &["config", "show"], &[]);
+    assert_eq!(shown.status.code(), Some(78), "secrets are missing");
+    assert!(text(&shown.stdout).contains("TWITCH_CLIENT_SECRET is not set"), "{}", text(&shown.stdout));
+}
+
+#[test]
+fn a_command_line_that_cannot_be_understood_is_no_setting() {
+    for words in [&["--no-such-flag"][..], &["config"], &["config", "guess"]] {
+        for program in PROGRAMS {
+            assert_eq!(run(program, words, &usable()).status.code(), Some(2), "{program} {words:?}");
+        }
+    }
+    let both = run("extractor", &["--min-viewers=x"], &usable());
+    assert_eq!(both.status.code(), Some(78));
+    assert!(text(&both.stderr).contains("flag --min-viewers"), "{}", text(&both.stderr));
+}
