@@ -6,7 +6,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use reqwest::{Response, StatusCode, header::HeaderValue, redirect};
@@ -21,7 +21,7 @@ use super::{
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, tls, vault::TokenVault};
+use crate::{clock::Clock, config::ConfigError, measure, tls, vault::TokenVault};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -104,7 +104,7 @@ impl Http {
     ) -> Result<Vec<u8>, Error> {
         self.admit().await?;
         self.calls.fetch_add(1, Ordering::Relaxed);
-        let started = self.clock.now();
+        let (started, began) = (self.clock.now(), Instant::now());
         let span = self.span(endpoint);
         let sent = self
             .client
@@ -116,6 +116,7 @@ impl Http {
             .instrument(span.clone())
             .await;
         let millis = (self.clock.now() - started).num_milliseconds();
+        measure::called(endpoint, began.elapsed(), sent.as_ref().ok().map(|answer| answer.status().as_u16()));
         match sent {
             Ok(response) => self.judge(endpoint, response, &token, millis).instrument(span).await,
             Err(error) => {
@@ -136,6 +137,7 @@ impl Http {
     ) -> Result<Vec<u8>, Error> {
         let (now, status, reading) = (self.clock.now(), response.status(), Reading::of(response.headers()));
         self.bucket().learn(&reading, now);
+        measure::points(self.budget().remaining.into());
         let span = Span::current();
         span.record("http.response.status_code", status.as_u16());
         if !status.is_success() {

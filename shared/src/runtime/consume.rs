@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     failure::{Class, Failure},
+    measure,
     schema::{DecodeError, decode},
     topology::{Announcement, CURED, DEAD_LETTERS, StageInfo},
 };
@@ -195,6 +196,7 @@ impl<'a, W: Worker> Consumption<'a, W> {
     ) -> Result<(), Failure> {
         let mut delivery = delivery.ok_or_else(|| broken("the broker cancelled the consumer"))??;
         let queue = if replayed { self.stage.replay() } else { self.stage.queue().to_owned() };
+        measure::consumed(&queue);
         let scope = trace::delivered(self.stage, &queue, &delivery);
         if Trace::of(&delivery.properties).is_none() {
             // Whatever becomes of it stays in the trace that begins here.
@@ -240,10 +242,19 @@ impl<'a, W: Worker> Consumption<'a, W> {
                 self.hands.extend(batch);
                 continue;
             }
+            let began = Instant::now();
             let outcomes = self.outcomes(&batch).await;
+            self.measure(&batch, &outcomes, began.elapsed());
             pause = self.settle(batch, outcomes).await?;
         }
         Ok(pause)
+    }
+
+    fn measure(&self, batch: &[InHand<W::In>], outcomes: &[Outcome], took: Duration) {
+        for (held, outcome) in batch.iter().zip(outcomes) {
+            let queue = if held.replayed { self.stage.replay() } else { self.stage.queue().to_owned() };
+            measure::processed(&queue, took, outcome.as_ref().err().map(|failure| failure.code));
+        }
     }
 
     /// The worker's outcomes. A panic, or a timeout, in company is looked into one by one.

@@ -15,6 +15,7 @@ use axum::{
 use tokio::{net::TcpListener, time::timeout};
 
 use super::{Stop, Worker, metrics};
+use crate::measure;
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
@@ -45,6 +46,7 @@ impl Health {
 
     /// Paused for a reason, until work succeeds again.
     pub(super) fn paused(&self, reason: Option<String>) {
+        measure::paused(reason.is_some());
         self.with(|state| state.paused = reason);
     }
 

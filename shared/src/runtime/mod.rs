@@ -17,7 +17,7 @@ mod letter;
 mod line;
 mod link;
 mod look;
-pub mod metrics;
+mod metrics;
 mod outbox;
 mod program;
 mod publish;

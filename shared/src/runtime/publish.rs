@@ -14,6 +14,7 @@ use super::{envelope, link::Link, trace::Trace};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
+    measure,
     topology::Announcement,
 };
 
@@ -126,6 +127,8 @@ impl Publisher {
                 .map_err(|_| PublishError::Timeout)???;
             for (confirmation, message) in confirmations.into_iter().zip(batch) {
                 check(confirmation, message)?;
+                let direct = message.exchange.is_empty();
+                measure::sent(if direct { &message.key } else { &message.exchange });
             }
         }
         Ok(())

@@ -22,6 +22,7 @@ mod kubernetes;
 mod letters;
 mod logs;
 mod messages;
+mod metrics;
 mod outages;
 mod pipeline;
 mod process;

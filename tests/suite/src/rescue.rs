@@ -166,7 +166,7 @@ async fn no_rescue_is_spent_while_the_broker_cannot_be_asked() {
     line.close();
     let (stopper, stop) = Stop::new();
     let finalizer = rig.finalizer();
-    let watch = tokio::spawn(async move { finalizer.background(outbox, stop).await });
+    let watch = tokio::spawn(async move { Box::pin(finalizer.background(outbox, stop)).await });
     // Each look begins with sweeping out claims that have run out: the second time, one look is over. The looks go on
     // although the ends of pulls cannot be told.
     for _ in 0..3 {

@@ -6,10 +6,8 @@ use metrics::{counter, gauge};
 use shared::{
     clock::Clock,
     failure::Failure,
-    runtime::{
-        Stop,
-        metrics::{DEAD_LETTER_ALARMS, DEAD_LETTER_OLDEST_AGE, DEAD_LETTERS},
-    },
+    measure::{DEAD_LETTER_ALARMS, DEAD_LETTER_OLDEST_AGE, DEAD_LETTERS},
+    runtime::Stop,
     store::{AlarmLimits, Store},
     topology::{STAGES, StageInfo},
 };

@@ -4,6 +4,7 @@
 //! announces the end of a closed pull again, in case the one before died between its commit and its publish.
 
 mod alarms;
+mod gauges;
 mod letters;
 mod watch;
 
@@ -145,6 +146,7 @@ impl Worker for Finalizer {
         let watched = watch::run(&self.store, &self.clock, self.stalled_after, &outbox, &stop);
         let kept = letters::keep(&self.store, &self.clock, &outbox, &stop);
         let alarmed = alarms::watch(&self.store, &self.clock, self.alarms, &stop);
-        tokio::join!(watched, kept, alarmed);
+        let told = gauges::watch(&self.store, &self.clock, &stop);
+        tokio::join!(watched, kept, alarmed, told);
     }
 }

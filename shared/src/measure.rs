@@ -1,0 +1,106 @@
+//! What programs count, for Prometheus: every name there is. The README's table says the same, which a test compares;
+//! dashboards and alert rules use nothing else.
+//!
+//! Names follow OpenTelemetry's conventions where there are any
+//! (<https://opentelemetry.io/docs/specs/semconv/messaging/messaging-metrics/>,
+//! <https://opentelemetry.io/docs/specs/semconv/http/http-metrics/>), with the spelling of
+//! <https://opentelemetry.io/docs/specs/otel/compatibility/prometheus_and_openmetrics/>. Labels have few values: stages,
+//! endpoints, codes; never an id.
+
+use std::time::Duration;
+
+use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+
+/// Deliveries taken in hand, by queue.
+pub const CONSUMED: &str = "messaging_client_consumed_messages_total";
+/// Messages the broker has confirmed, by exchange, or by queue where no exchange is between.
+pub const SENT: &str = "messaging_client_sent_messages_total";
+/// How long deliveries were being handled, by queue and code of the failure.
+pub const PROCESS_DURATION: &str = "messaging_process_duration_seconds";
+/// Calls of Helix, by endpoint and status, or by what kept them from having one.
+pub const CALL_DURATION: &str = "http_client_request_duration_seconds";
+/// What Twitch's point bucket holds.
+pub const POINTS: &str = "helix_points_remaining";
+/// Whether a worker pauses.
+pub const PAUSED: &str = "worker_paused";
+/// Streams of the newest pull that succeeded.
+pub const STREAMS: &str = "pull_streams";
+/// When the newest pull that succeeded was completed.
+pub const LAST_SUCCESS: &str = "pull_last_success_timestamp_seconds";
+/// How late the newest scheduled pull was started.
+pub const SLOT_LAG: &str = "pull_slot_lag_seconds";
+/// For how long the oldest chunk waits for a stage.
+pub const CHUNK_AGE: &str = "pull_chunk_oldest_age_seconds";
+/// Letters that lie in a dead-letter queue.
+pub const DEAD_LETTERS: &str = "dead_letters";
+/// For how long the oldest of them lies there; 0 when there is none.
+pub const DEAD_LETTER_OLDEST_AGE: &str = "dead_letter_oldest_age_seconds";
+/// Alarms raised by this process.
+pub const DEAD_LETTER_ALARMS: &str = "dead_letter_alarms_total";
+/// Who answers.
+const BUILD_INFO: &str = "build_info";
+
+/// Upper bounds of durations, in seconds, as the conventions advise, and beyond: a handler has five minutes.
+pub const DURATION_BOUNDS: [f64; 17] =
+    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0, 60.0, 300.0];
+
+/// Tells what each name means, and who `program` is.
+pub fn begin(program: &'static str) {
+    describe_counter!(CONSUMED, "Deliveries taken in hand");
+    describe_counter!(SENT, "Messages the broker has confirmed");
+    describe_histogram!(PROCESS_DURATION, "How long deliveries were being handled");
+    describe_histogram!(CALL_DURATION, "How long calls of Helix took");
+    describe_gauge!(POINTS, "Points in Twitch's bucket, as this process knows it");
+    describe_gauge!(PAUSED, "1 while the worker cannot go on and takes nothing");
+    describe_gauge!(STREAMS, "Streams of the newest pull that succeeded");
+    describe_gauge!(LAST_SUCCESS, "When the newest pull that succeeded was completed");
+    describe_gauge!(SLOT_LAG, "How late the newest scheduled pull was started");
+    describe_gauge!(CHUNK_AGE, "For how long the oldest chunk waits for a stage");
+    describe_gauge!(DEAD_LETTERS, "Letters that lie in a dead-letter queue");
+    describe_gauge!(DEAD_LETTER_OLDEST_AGE, "For how long the oldest letter lies there");
+    describe_counter!(DEAD_LETTER_ALARMS, "Alarms raised by this process");
+    describe_gauge!(BUILD_INFO, "Always 1");
+    gauge!(BUILD_INFO, "program" => program, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(PAUSED).set(0.0);
+}
+
+/// A delivery was taken from `queue`.
+pub fn consumed(queue: &str) {
+    counter!(CONSUMED, "messaging_destination_name" => queue.to_owned()).increment(1);
+}
+
+/// The broker has confirmed a message for `destination`.
+pub fn sent(destination: &str) {
+    counter!(SENT, "messaging_destination_name" => destination.to_owned()).increment(1);
+}
+
+/// A delivery from `queue` was in a handler's hands for so long, and failed with the code `error`, or went well.
+pub fn processed(queue: &str, took: Duration, error: Option<&'static str>) {
+    let mut labels = vec![Label::new("messaging_destination_name", queue.to_owned())];
+    labels.extend(error.map(|code| Label::new("error_type", code)));
+    histogram!(PROCESS_DURATION, labels).record(took.as_secs_f64());
+}
+
+/// A call of Helix took so long, and was answered with `status`, or not at all.
+pub fn called(endpoint: &'static str, took: Duration, status: Option<u16>) {
+    let outcome = match status {
+        Some(status) => Label::new("http_response_status_code", status.to_string()),
+        None => Label::new("error_type", "unreachable"),
+    };
+    let labels = vec![
+        Label::new("http_request_method", "GET"),
+        Label::new("url_template", format!("/{endpoint}")),
+        outcome,
+    ];
+    histogram!(CALL_DURATION, labels).record(took.as_secs_f64());
+}
+
+/// So many points are left.
+pub fn points(left: f64) {
+    gauge!(POINTS).set(left);
+}
+
+/// Whether the worker pauses.
+pub fn paused(paused: bool) {
+    gauge!(PAUSED).set(if paused { 1.0 } else { 0.0 });
+}
