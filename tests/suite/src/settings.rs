@@ -119,3 +119,21 @@ fn a_documented_default_is_the_programs_own() {
         }
     }
 }
+
+#[test]
+fn the_image_is_built_from_every_crate_of_the_workspace() {
+    let manifest = project_file("Cargo.toml");
+    let members =
+        manifest.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).expect("members");
+    let members: Vec<&str> = members.split('"').skip(1).step_by(2).collect();
+    assert!(members.len() >= 5, "{members:?}");
+    let ignore = project_file(".dockerignore");
+    let let_in: Vec<&str> = ignore.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    for member in members {
+        let is_in = |path: &&&str| Path::new(member).starts_with(path);
+        assert!(
+            let_in.iter().any(|path| is_in(&path)),
+            ".dockerignore keeps {member} out of the image's build"
+        );
+    }
+}
