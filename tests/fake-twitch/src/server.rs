@@ -100,6 +100,11 @@ impl FakeTwitch {
         self.twitch.reset_stats();
     }
 
+    /// Every token issued so far: what somebody who looks for leaks has to look for.
+    pub fn tokens(&self) -> Vec<String> {
+        lock(&self.twitch.tokens).issued().to_vec()
+    }
+
     /// Every token issued becomes invalid.
     pub fn expire_tokens(&self) {
         lock(&self.twitch.tokens).expire();

@@ -96,6 +96,12 @@ impl Process {
         .await
     }
 
+    /// What everybody on the machine can see of it: its command line.
+    pub(crate) fn command_line(&self) -> String {
+        let line = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).expect("a command line");
+        String::from_utf8_lossy(&line).into_owned()
+    }
+
     /// SIGKILL: it has no say in it.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("killed");

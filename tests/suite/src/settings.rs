@@ -137,3 +137,33 @@ fn the_image_is_built_from_every_crate_of_the_workspace() {
         );
     }
 }
+
+#[test]
+fn compose_gives_each_program_its_own_credentials_and_no_others() {
+    let compose: serde_json::Value =
+        serde_saphyr::from_str(&project_file("docker-compose.yml")).expect("YAML");
+    let services = compose["services"].as_object().expect("services");
+    let credentials = |service: &str| -> Vec<String> {
+        let volumes = services[service]["volumes"].as_array().into_iter().flatten();
+        let names =
+            volumes.filter_map(|volume| volume.as_str()?.split_once(':')?.0.strip_prefix("credentials-"));
+        names.map(str::to_owned).collect()
+    };
+    for program in PROGRAMS {
+        assert_eq!(credentials(program), [program]);
+    }
+    assert_eq!(credentials("migrate"), ["owner"]);
+    assert_eq!(credentials("queues"), ["operator"]);
+    // Whoever makes them sees all of them; nobody else sees more than one server's.
+    let made: BTreeSet<String> = credentials("credentials").into_iter().collect();
+    let used: BTreeSet<String> =
+        services.keys().filter(|name| *name != "credentials").flat_map(|name| credentials(name)).collect();
+    assert_eq!(made, used);
+    let users = project_file("deploy/compose/make-users.sql");
+    for program in PROGRAMS {
+        assert!(
+            users.contains(&format!("('{program}', ")),
+            "make-users.sql should make a user for {program}"
+        );
+    }
+}

@@ -11,7 +11,7 @@ use crate::world::rng::Rng;
 #[derive(Debug, Default)]
 pub(crate) struct Tokens {
     valid: HashMap<String, Instant>,
-    issued: u64,
+    issued: Vec<String>,
 }
 
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
@@ -19,11 +19,16 @@ const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 impl Tokens {
     /// A new token: thirty lower-case letters and digits.
     pub(crate) fn issue(&mut self, seed: u64, lifetime: Duration) -> String {
-        self.issued += 1;
-        let rng = &mut Rng::new(seed, self.issued);
+        let rng = &mut Rng::new(seed, self.issued.len() as u64 + 1);
         let token: String = (0..30).map(|_| char::from(rng.pick(LETTERS))).collect();
         self.valid.insert(token.clone(), Instant::now() + lifetime);
+        self.issued.push(token.clone());
         token
+    }
+
+    /// Every token issued so far, valid or not.
+    pub(crate) fn issued(&self) -> &[String] {
+        &self.issued
     }
 
     /// How long the token is still good for, if it is.
