@@ -43,7 +43,7 @@ pub enum Error {
     },
     /// The database is newer than this build.
     #[error(
-        "the database has schema {found}, and this build knows versions up to {known}: run a newer build"
+        "the database has schema {found}, which does not promise to serve builds of schema {known}: run a newer build"
     )]
     NewSchema {
         /// The version found.

@@ -4,13 +4,13 @@ use deadpool_postgres::ClientWrapper;
 use secrecy::SecretString;
 use sqlx::{
     Connection, PgConnection, SqlSafeStr,
-    migrate::{Migrate, Migration, MigrationType, Migrator},
+    migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
 use super::{Error, address::Address};
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 9] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -20,10 +20,15 @@ const MIGRATIONS: [(i64, &str, &str); 9] = [
     (7, "claim holder", include_str!("../../../migrations/0007_claim_holder.sql")),
     (8, "rerun", include_str!("../../../migrations/0008_rerun.sql")),
     (9, "roles", include_str!("../../../migrations/0009_roles.sql")),
+    (10, "schema promise", include_str!("../../../migrations/0010_schema_promise.sql")),
 ];
 
 /// The schema version this build knows: its last migration.
 const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
+
+/// Whether the schema $1, newer than a build, promises to serve that build, which knows schema $2.
+const PROMISED: &str = "/* migrate::promised */
+    select exists (select from schema_promise where version = $1 and oldest_build <= $2)";
 
 /// What a migration run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +40,7 @@ pub struct Migrated {
 }
 
 /// Brings the database at `url` to the schema of this build. Harmless when it is there already, and when several run
-/// it at once: sqlx holds a lock.
+/// it at once: sqlx holds a lock. A newer schema that serves this build stays as it is; another one is an error.
 pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
     let migrations = MIGRATIONS.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
@@ -45,6 +50,16 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
         PgConnection::connect_with(&Address::parse(url)?.options()?).await.map_err(Error::MigrateConnect)?;
     connection.ensure_migrations_table(&migrator.table_name).await?;
     let before = connection.list_applied_migrations(&migrator.table_name).await?;
+    let found = before.iter().map(|done| done.version).max().unwrap_or(0);
+    // A newer build was here: nothing is to be done, or nothing can be.
+    if found > KNOWN {
+        let promised = sqlx::query_scalar(PROMISED).bind(found).bind(KNOWN).fetch_one(&mut connection).await;
+        return if promised.map_err(MigrateError::from)? {
+            Ok(Migrated { version: found, applied: Vec::new() })
+        } else {
+            Err(Error::NewSchema { found, known: KNOWN })
+        };
+    }
     migrator.run(&mut connection).await?;
     connection.close().await.map_err(Error::MigrateConnect)?;
     let applied = MIGRATIONS
@@ -55,7 +70,8 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
     Ok(Migrated { version: KNOWN, applied })
 }
 
-/// Compares the database's schema with the one this build knows.
+/// Compares the database's schema with the one this build knows. A newer one is fine where its migration promises to
+/// serve this build: so a migration can run before the workers are replaced, one by one.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
     let there = "/* migrate::check */ select to_regclass('_sqlx_migrations') is not null";
     if !client.query_one(there, &[]).await?.get::<_, bool>(0) {
@@ -66,6 +82,7 @@ pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
         KNOWN => Ok(()),
         0 => Err(Error::NoSchema),
         found if found < KNOWN => Err(Error::OldSchema { found, known: KNOWN }),
+        found if client.query_one(PROMISED, &[&found, &KNOWN]).await?.get(0) => Ok(()),
         found => Err(Error::NewSchema { found, known: KNOWN }),
     }
 }

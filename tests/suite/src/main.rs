@@ -33,6 +33,7 @@ mod rescue;
 mod rig;
 mod rights;
 mod schedule;
+mod schema;
 mod secrets;
 mod services;
 mod settings;
