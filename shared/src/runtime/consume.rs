@@ -259,6 +259,10 @@ impl<'a, W: Worker> Consumption<'a, W> {
 
     /// The worker's outcomes. A panic, or a timeout, in company is looked into one by one.
     async fn outcomes(&self, batch: &[InHand<W::In>]) -> Vec<Outcome> {
+        // Since the last batch a migration may have run that does not serve this build.
+        if let Err(failure) = self.worker.ready().await {
+            return batch.iter().map(|_| Err(failure.clone())).collect();
+        }
         let jobs: Vec<Job<W::In>> = batch.iter().map(|held| held.job.clone()).collect();
         let span = trace::handled_together(self.stage, batch.iter().map(|held| &held.scope));
         match self.attempt(&jobs).instrument(span.clone()).await {

@@ -7,6 +7,8 @@ use sqlx::{
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
+use tokio_postgres::error::SqlState;
+
 use super::{Error, address::Address};
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
@@ -73,12 +75,13 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
 /// Compares the database's schema with the one this build knows. A newer one is fine where its migration promises to
 /// serve this build: so a migration can run before the workers are replaced, one by one.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
-    let there = "/* migrate::check */ select to_regclass('_sqlx_migrations') is not null";
-    if !client.query_one(there, &[]).await?.get::<_, bool>(0) {
-        return Err(Error::NoSchema);
-    }
-    let version = "/* migrate::check */ select coalesce(max(version), 0) from _sqlx_migrations where success";
-    match client.query_one(version, &[]).await?.get(0) {
+    let sql = "/* migrate::check */ select coalesce(max(version), 0) from _sqlx_migrations where success";
+    let version = async { client.query_one(&client.prepare_cached(sql).await?, &[]).await };
+    let version = match version.await {
+        Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(Error::NoSchema),
+        version => version?,
+    };
+    match version.get(0) {
         KNOWN => Ok(()),
         0 => Err(Error::NoSchema),
         found if found < KNOWN => Err(Error::OldSchema { found, known: KNOWN }),

@@ -94,7 +94,17 @@ async fn a_migration_under_running_workers_stops_those_it_does_not_serve_and_no_
         .await;
         assert_eq!(probe(*address, "livez").await.0, StatusCode::OK, "a restart would not help");
     }
+    // Work waits, for whoever may do it.
+    let pull = rig.pull().await;
+    eventually("the extractor should be paused", || async {
+        let said = probe(addresses[0], "readyz").await.1;
+        if said.contains("paused: the database has schema") { Ok(()) } else { Err(said) }
+    })
+    .await;
+    let waiting = rig.store.pull_report(pull).await.expect("a report");
+    assert_eq!((waiting.pages, waiting.helix_calls), (0, 0), "{waiting:#?}");
     promise(&rig, newer, newer - 1).await;
+    rig.succeeded(pull).await;
     for address in &addresses {
         eventually("it should be ready again", || async {
             let (status, said) = probe(*address, "readyz").await;
