@@ -15,6 +15,8 @@ pub enum Class {
     Transient,
     /// The point budget is spent: waits until there are points again, and burns no attempt.
     RateLimited,
+    /// Somebody else holds what is needed, such as a lock: kept in hand and tried again soon, and burns no attempt.
+    Contention,
     /// Twitch refuses our credentials: the stage pauses and says so; no message is spent on it.
     Auth,
     /// A service everything depends on is away: the stage pauses until it is back; no message is spent on it.
@@ -29,6 +31,7 @@ impl Class {
         match self {
             Self::Transient => "transient",
             Self::RateLimited => "rate-limited",
+            Self::Contention => "contention",
             Self::Auth => "auth",
             Self::Outage => "outage",
             Self::Permanent => "permanent",

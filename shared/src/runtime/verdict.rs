@@ -9,6 +9,8 @@ use crate::{
 
 /// How long to hold a rate-limited message when nobody told how long.
 const UNTOLD_RATE_LIMIT: Duration = Duration::from_secs(5);
+/// How long to hold a message that waits for somebody else's lock.
+const CONTENTION_WAIT: Duration = Duration::from_millis(500);
 /// How long to pause when nobody told how long.
 const UNTOLD_PAUSE: Duration = Duration::from_secs(2);
 /// No message is held longer than this in one go: a bucket is full again after a minute.
@@ -35,6 +37,7 @@ pub fn verdict(failure: &Failure, failed_attempts: u32, delays: &RetryDelays) ->
         Class::RateLimited => {
             Verdict::Hold(failure.retry_after.unwrap_or(UNTOLD_RATE_LIMIT).min(LONGEST_HOLD))
         }
+        Class::Contention => Verdict::Hold(failure.retry_after.unwrap_or(CONTENTION_WAIT).min(LONGEST_HOLD)),
         Class::Auth | Class::Outage => {
             Verdict::Pause(failure.retry_after.unwrap_or(UNTOLD_PAUSE).min(LONGEST_HOLD))
         }
@@ -57,6 +60,7 @@ mod tests {
             (Class::RateLimited, 9, Some(12), Verdict::Hold(seconds(12))),
             (Class::RateLimited, 9, Some(600), Verdict::Hold(seconds(60))),
             (Class::RateLimited, 9, None, Verdict::Hold(seconds(5))),
+            (Class::Contention, 9, None, Verdict::Hold(Duration::from_millis(500))),
             (Class::Auth, 9, Some(30), Verdict::Pause(seconds(30))),
             (Class::Outage, 9, None, Verdict::Pause(seconds(2))),
         ];
