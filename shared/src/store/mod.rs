@@ -22,6 +22,7 @@ mod rerun;
 mod slot;
 mod token;
 mod watch;
+mod worker_state;
 
 use std::time::Duration;
 
@@ -47,6 +48,7 @@ pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 pub use slot::SlotDecision;
 pub use watch::Stalled;
+pub use worker_state::{RetryRow, WorkerRow};
 
 /// How long a statement may take before PostgreSQL ends it; far above what any of ours needs.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
