@@ -7,7 +7,7 @@
 mod address;
 mod bookkeeper;
 mod broker;
-mod consume;
+mod consumer;
 mod envelope;
 mod export;
 mod fingerprint;
@@ -22,7 +22,9 @@ mod outbox;
 mod program;
 mod publish;
 mod rejects;
+mod report;
 mod retry;
+mod status;
 mod stop;
 mod supervise;
 mod telemetry;

@@ -3,15 +3,19 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     Outbox, Stop, Worker,
     broker::{BrokerError, Session},
-    consume::{Consumption, Ended},
-    health::{self, Health},
-    metrics,
+    consumer::Consumer,
+    health, metrics,
+    report::report,
     retry::Delays,
+    status::Status,
 };
 use crate::{
     clock::Clock,
@@ -21,8 +25,12 @@ use crate::{
 
 /// After so long without a session the process ends, so that whoever restarts it gives it a clean start.
 const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
-/// The longest wait between two tries to connect.
+/// The shortest and the longest wait between two tries to connect.
+const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A session that breaks sooner than this was hardly one: the next is waited for longer. What is in hand of a session that
+/// breaks spends one of its deliveries.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What the runtime needs to know.
 #[derive(Debug, Clone)]
@@ -35,48 +43,57 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     /// How long to finish what is in hand.
     pub shutdown_deadline: Duration,
+    /// How long a message may be in hand before it goes back to its queue; far below the broker's `consumer_timeout`.
+    pub max_in_hand: Duration,
+    /// After so many dead letters in a row with the same cause the stage pauses; 0 never.
+    pub pause_after: u32,
     /// The time.
     pub clock: Clock,
 }
 
-/// Runs a worker until told to stop. Fails when the broker stays away, or refuses the topology.
+/// Runs a worker until told to stop. Fails when the broker stays unavailable, or refuses the topology.
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     metrics::start(name);
-    let health = Health::new(stop.clone());
+    let status = Status::new(name, settings.clock.clone(), stop.clone());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
     let address =
-        health::serve(settings.http_listen, Arc::clone(&worker), health.clone()).await.map_err(|error| {
+        health::serve(settings.http_listen, Arc::clone(&worker), status.clone()).await.map_err(|error| {
             Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
         })?;
-    let beside = tokio::spawn({
+    let background = tokio::spawn({
         let (worker, stop) = (Arc::clone(&worker), stop.clone());
         async move { worker.background(outbox, stop).await }
     });
+    let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
+    // Whichever way this ends, also when it is dropped: what it started ends with it.
+    let _ends = [AbortOnDrop(background.abort_handle()), AbortOnDrop(reporting.abort_handle())];
 
-    let mut waits = Delays::up_to(LONGEST_WAIT);
+    let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
-    let mut announced = false;
+    let mut told: Option<&str> = None;
     let result = loop {
-        match open(&settings, name, &stop).await {
+        let failure = match open(&settings, name, &stop).await {
             None => break Ok(()),
             Some(Ok(session)) => {
-                waits.reset();
-                slot.send_replace(Some(session.publisher.clone()));
-                health.connected(true);
-                if !announced {
-                    announced = wait_ready(&*worker, &health, &stop).await;
-                    tracing::info!(%address, "{name} is ready: http://{address}/readyz");
+                if told.take().is_some() {
+                    let lasted = without_session.elapsed().as_secs();
+                    tracing::info!("{name} is connected to RabbitMQ again after {lasted} s");
                 }
-                let consumption = Consumption::new(&*worker, &session, &settings, &health, &stop);
-                let ended = session.unless_severed(consumption.run()).await;
-                health.connected(false);
+                let opened = Instant::now();
+                slot.send_replace(Some(session.publisher.clone()));
+                status.connected();
+                let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop);
+                let ended = session.unless_severed(consumer.run()).await;
                 slot.send_replace(None);
                 session.close().await;
                 without_session = Instant::now();
+                if opened.elapsed() > STEADY {
+                    waits.reset();
+                }
                 match ended {
-                    Ok(Ended::Stopped) => break Ok(()),
-                    Err(failure) => tracing::warn!(code = failure.code, "{name} lost its session: {failure}"),
+                    Ok(()) => break Ok(()),
+                    Err(failure) => failure,
                 }
             }
             Some(Err(error)) => {
@@ -84,8 +101,14 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
                 if failure.class == Class::Permanent || without_session.elapsed() > GIVE_UP_AFTER {
                     break Err(failure);
                 }
-                tracing::warn!(code = failure.code, "{name} cannot work: {failure}");
+                failure
             }
+        };
+        status.disconnected(&failure);
+        // Said once for each reason, not at every try.
+        if told != Some(failure.code) {
+            tracing::warn!(code = failure.code, "{name} has no session with RabbitMQ: {failure}");
+            told = Some(failure.code);
         }
         tokio::select! {
             () = stop.requested() => break Ok(()),
@@ -94,12 +117,21 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
     };
     if result.is_err() {
         // Nobody told it to stop.
-        beside.abort();
+        background.abort();
     }
-    if timeout(settings.shutdown_deadline, beside).await.is_err() {
+    if timeout(settings.shutdown_deadline, background).await.is_err() {
         tracing::warn!("{name} left something unfinished beside its messages");
     }
+    let _ = timeout(Duration::from_secs(2), reporting).await;
     result
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Opens a session, unless it is time to stop.
@@ -109,17 +141,4 @@ async fn open(settings: &Settings, name: &str, stop: &Stop) -> Option<Result<Ses
         () = stop.requested() => None,
         session = Session::open(&settings.amqp_url, &settings.delays, &program, settings.clock.clone()) => Some(session),
     }
-}
-
-/// Waits until what the worker depends on answers, so that it does not take work it cannot do.
-async fn wait_ready<W: Worker>(worker: &W, health: &Health, stop: &Stop) -> bool {
-    let mut waits = Delays::up_to(LONGEST_WAIT);
-    while let Err(why) = health::readiness(worker, health).await {
-        tracing::warn!("not ready: {why}");
-        tokio::select! {
-            () = stop.requested() => return false,
-            () = sleep(waits.next()) => {}
-        }
-    }
-    true
 }
