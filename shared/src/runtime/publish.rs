@@ -218,7 +218,13 @@ impl Publisher {
                 }
             }
         }
-        *slot = Some(open);
+        if matches!(refused, Some(PublishError::Refused(_))) {
+            // A channel remembers that a queue is full, and RabbitMQ 3.10 does not tell it when a policy is lifted.
+            let _ = open.channel.close(200, "refused".into()).await;
+            *slot = Open::on(open.link).await.ok();
+        } else {
+            *slot = Some(open);
+        }
         refused.map_or(Ok(()), Err)
     }
 
@@ -233,8 +239,6 @@ impl Publisher {
 impl Inner {
     async fn connect(&self) -> Result<Open, lapin::Error> {
         let link = Link::open(&self.address, &self.program, "publish").await?;
-        let channel = link.connection().create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
         self.blocked.send_replace(None);
         let (mut news, tell) = (link.blocked(), self.blocked.clone());
         tokio::spawn(async move {
@@ -244,11 +248,18 @@ impl Inner {
             // The connection is gone, and with it what the broker said of it.
             tell.send_replace(None);
         });
-        Ok(Open { link, channel })
+        Open::on(link).await
     }
 }
 
 impl Open {
+    /// A new channel in confirm mode.
+    async fn on(link: Link) -> Result<Self, lapin::Error> {
+        let channel = link.connection().create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self { link, channel })
+    }
+
     async fn publish(&self, batch: &[Outgoing]) -> Result<Vec<Confirmation>, PublishError> {
         let published = async {
             let mut confirms = Vec::with_capacity(batch.len());

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 /// How long the stage pauses first, and how much longer each time it fails again, up to the last.
-const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 
 /// Counts.
@@ -64,7 +64,7 @@ mod tests {
         breaker.handled();
         assert_eq!((breaker.failed("b"), breaker.failed("b")), (None, None), "a success begins anew");
         let pauses = [breaker.failed("b"), breaker.failed("b"), breaker.failed("b")];
-        assert_eq!(pauses, [30, 60, 120].map(|seconds| Some(Duration::from_secs(seconds))));
+        assert_eq!(pauses, [5, 10, 20].map(|seconds| Some(Duration::from_secs(seconds))));
         assert_eq!(breaker.failed("a"), None);
         let mut never = Breaker::new(0);
         assert!((0..1_000).all(|_| never.failed("a").is_none()));
