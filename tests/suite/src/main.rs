@@ -24,6 +24,7 @@ mod letters;
 mod logs;
 mod messages;
 mod metrics;
+mod obstacles;
 mod outages;
 mod pauses;
 mod pipeline;

@@ -10,12 +10,14 @@ use crate::{
     text::{self, Portrait},
 };
 
+/// The most messages of a stage that are tried again and read.
+const MOST_RETRIES: i64 = 1_000;
 /// The most waiting chunks that are shown.
 const MOST_WAITING: i64 = 20;
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"pull": {"pull_id", "status", …}, "stages": [{"stage", "chunks", "first_at", "last_at"}, …],
-"waiting": [{"chunk", "stage", "since", "failed_stage", "failure"}, …]}; at most 20 waiting chunks,
+"waiting": [{"chunk", "stage", "since", "failed_stage", "failure"}, …], "obstacle"}; at most 20 waiting chunks,
 those that failed first. Times are UTC, RFC 3339; what is not known yet is null"#;
 
 /// Show everything about a pull: where it stands, its stages, its counts, what waits and why
@@ -31,12 +33,15 @@ impl Show {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
         let id = context.resolve(&store, self.pull).await?;
+        let now = context.clock.now();
+        let pull = store.pull_report(id).await?;
+        let (workers, retries) = (store.worker_states(now).await?, store.retries(MOST_RETRIES).await?);
         let portrait = Portrait {
-            pull: store.pull_report(id).await?,
+            obstacle: text::obstacle(&pull, &workers, &retries, now),
+            pull,
             stages: store.stage_spans(id).await?,
             waiting: store.waiting(id, MOST_WAITING).await?,
         };
-        let now = context.clock.now();
         context.output.result(&portrait, |portrait| text::portrait(portrait, now));
         Ok(Exit::Success)
     }

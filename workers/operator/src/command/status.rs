@@ -16,18 +16,21 @@ const LATELY: TimeDelta = TimeDelta::days(1);
 /// The most missed slots that are read.
 const MOST_SLOTS: i64 = 1_000;
 
+/// The most messages of a stage that are tried again and read.
+const MOST_RETRIES: i64 = 100;
 /// The most alarms that are read.
 const MOST_ALARMS: i64 = 100;
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_trouble", "broker_trouble",
-"under_way": [{…}], "last_closed": {…}, "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …],
+"workers": [{"stage", "state", "code", "reason", "since", …}, …],
+"retries": [{"stage", "pull_id", "attempts", "message", "first_failed_at", …}, …], "under_way": [{…}], "last_closed": {…}, "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …],
 "stages": [{"stage", "workers", "ready", "replay", "retrying", "dead"}, …], "rejected"}"#;
 
 /// Tell at a glance how everything stands: exits 0 if all is well, 1 if not
 ///
-/// The first line says it in words. Not well is: PostgreSQL or RabbitMQ away, another schema, a stage without a worker,
-/// dead letters, a pull that stood still, and when the last pull that ended has failed. Missed slots are told, and are
+/// The first line says it in words. Not well is: PostgreSQL or RabbitMQ away, another schema, a stage without a worker
+/// or with a paused one, messages that have been tried again for ten minutes, dead letters, a pull that stood still, and when the last pull that ended has failed. Missed slots are told, and are
 /// not held against it.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
@@ -62,6 +65,8 @@ async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<()
     let since = context.clock.now() - LATELY;
     let missed = store.missed_slots(MOST_SLOTS).await?;
     facts.missed_slots = missed.into_iter().filter(|missed| missed.slot >= since).collect();
+    facts.workers = store.worker_states(context.clock.now()).await?;
+    facts.retries = store.retries(MOST_RETRIES).await?;
     facts.alarms = store.alarms(since, MOST_ALARMS).await?;
     Ok(())
 }

@@ -67,7 +67,7 @@ pub(super) async fn follow(
     patience: Patience,
 ) -> Result<Exit, Error> {
     let report = store.pull_report(pull).await?;
-    let (ended, report) = Follower::new(context, store, report).follow(patience.timeout).await?;
+    let (ended, report, obstacle) = Follower::new(context, store, report).follow(patience.timeout).await?;
     let failed = report.status == PullStatus::Failed.as_str();
     let waited = humantime::format_duration(patience.timeout);
     let (outcome, exit, complaint) = match ended {
@@ -78,9 +78,12 @@ pub(super) async fn follow(
         }
         Ended::Closed => ("success", Exit::Success, None),
         Ended::TimedOut => {
+            let why = obstacle.map_or_else(
+                || format!("`operator show {pull}` tells what it waits for"),
+                |obstacle| format!("it waits: {obstacle}"),
+            );
             let complaint = format!(
-                "pull {pull} is still {} after {waited} of waiting, and goes on: `operator show {pull}` tells what it \
-                 waits for",
+                "pull {pull} is still {} after {waited} of waiting, and goes on: {why}",
                 report.status
             );
             ("timeout", Exit::Timeout, Some(complaint))

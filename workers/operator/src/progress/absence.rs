@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     runtime::QueueDepth,
-    store::PullReport,
+    store::{PullReport, WorkerRow},
     topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
 };
 
@@ -23,9 +23,10 @@ impl Absence {
         &mut self,
         pull: &PullReport,
         queues: &[QueueDepth],
+        workers: &[WorkerRow],
         now: DateTime<Utc>,
     ) -> Option<String> {
-        let absent = absent(pull, queues);
+        let absent = absent(pull, queues, workers);
         if absent.map(|stage| stage.name) != self.stage.map(|(stage, _)| stage.name) {
             let before =
                 std::mem::replace(self, Self { stage: absent.map(|stage| (stage, now)), said: false });
@@ -43,8 +44,8 @@ impl Absence {
     }
 }
 
-/// The first stage that has work of this pull and no worker.
-fn absent(pull: &PullReport, queues: &[QueueDepth]) -> Option<StageInfo> {
+/// The first stage that has work of this pull and no worker. One that is paused reads no queue, and is there.
+fn absent(pull: &PullReport, queues: &[QueueDepth], workers: &[WorkerRow]) -> Option<StageInfo> {
     if pull.completed_at.is_some() {
         return None;
     }
@@ -55,7 +56,8 @@ fn absent(pull: &PullReport, queues: &[QueueDepth]) -> Option<StageInfo> {
         (FINALIZER.info(), pull.merged_chunks < pull.channels_chunks),
     ];
     // Without a look at the queues nothing is known of them.
-    let unread = |stage: &StageInfo| !queues.is_empty() && !is_read(stage, queues);
+    let is_there = |stage: &StageInfo| workers.iter().any(|worker| worker.stage == stage.name);
+    let unread = |stage: &StageInfo| !queues.is_empty() && !is_read(stage, queues) && !is_there(stage);
     stages.into_iter().find(|(stage, has_work)| *has_work && unread(stage)).map(|(stage, _)| stage)
 }
 
@@ -86,24 +88,24 @@ mod tests {
         let (pull, start) = (sample::under_way(), sample::now());
         let mut absence = Absence::default();
         let at = |seconds| start + TimeDelta::seconds(seconds);
-        assert_eq!(absence.note(&pull, &queues(0), at(0)), None);
-        assert_eq!(absence.note(&pull, &queues(0), at(4)), None);
-        let said = absence.note(&pull, &queues(0), at(5)).unwrap();
+        assert_eq!(absence.note(&pull, &queues(0), &[], at(0)), None);
+        assert_eq!(absence.note(&pull, &queues(0), &[], at(4)), None);
+        let said = absence.note(&pull, &queues(0), &[], at(5)).unwrap();
         assert!(said.starts_with("no extractor is running: nothing reads the queue \"extractor\""), "{said}");
-        assert_eq!(absence.note(&pull, &queues(0), at(60)), None, "once is enough");
+        assert_eq!(absence.note(&pull, &queues(0), &[], at(60)), None, "once is enough");
         assert_eq!(
-            absence.note(&pull, &queues(1), at(61)).as_deref(),
+            absence.note(&pull, &queues(1), &[], at(61)).as_deref(),
             Some("the extractor is running again")
         );
-        assert_eq!(absence.note(&pull, &queues(1), at(62)), None);
-        assert_eq!(absence.note(&pull, &queues(0), at(62)), None, "a new absence has its own grace");
-        assert!(absence.note(&pull, &queues(0), at(67)).is_some());
+        assert_eq!(absence.note(&pull, &queues(1), &[], at(62)), None);
+        assert_eq!(absence.note(&pull, &queues(0), &[], at(62)), None, "a new absence has its own grace");
+        assert!(absence.note(&pull, &queues(0), &[], at(67)).is_some());
     }
 
     #[test]
     fn a_stage_without_work_may_be_away() {
         let mut pull = sample::under_way();
         pull.extracted_at = Some(sample::now());
-        assert_eq!(absent(&pull, &queues(0)), None);
+        assert_eq!(absent(&pull, &queues(0), &[]), None);
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     clock::Clock,
     failure::{Class, Failure},
     schema::PullId,
-    store::{self, PullReport, Store},
+    store::{self, PullReport, Store, WorkerRow},
 };
 use tokio::{signal::ctrl_c, time::sleep};
 
@@ -14,12 +15,17 @@ use super::{absence::Absence, display::Display, lookout::Lookout, pace::Pace};
 use crate::{
     context::Context,
     error::{Error, told},
+    text,
 };
 
 /// The time between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The same, while the database is away.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// The time between two looks for what keeps the pull from going on.
+const OBSTACLES_EVERY: TimeDelta = TimeDelta::seconds(2);
+/// The most messages of a stage that are tried again and read.
+const MOST_RETRIES: i64 = 1_000;
 
 /// Why following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +47,11 @@ pub(crate) struct Follower<'a> {
     pace: Pace,
     absence: Absence,
     pull: PullReport,
+    /// How the workers are doing, and when that was asked last.
+    workers: Vec<WorkerRow>,
+    asked_at: DateTime<Utc>,
+    /// What keeps the pull from going on, as it was said.
+    obstacle: Option<String>,
     /// The pull that has to be fetched before this one, once that was said.
     behind: Option<PullId>,
 }
@@ -56,19 +67,25 @@ impl<'a> Follower<'a> {
             pace: Pace::default(),
             absence: Absence::default(),
             pull,
+            workers: Vec::new(),
+            asked_at: DateTime::UNIX_EPOCH,
+            obstacle: None,
             behind: None,
         }
     }
 
-    /// Follows it for `patience` at most: why that ended, and how the pull looked then.
-    pub(crate) async fn follow(mut self, patience: Duration) -> Result<(Ended, PullReport), Error> {
+    /// Follows it for `patience` at most: why that ended, how the pull looked then, and what kept it from going on.
+    pub(crate) async fn follow(
+        mut self,
+        patience: Duration,
+    ) -> Result<(Ended, PullReport, Option<String>), Error> {
         let ended = tokio::select! {
             closed = self.until_closed() => closed.map(|()| Ended::Closed),
             () = sleep(patience) => Ok(Ended::TimedOut),
             _ = ctrl_c() => Ok(Ended::Interrupted),
         };
         self.display.clear();
-        Ok((ended?, self.pull))
+        Ok((ended?, self.pull, self.obstacle))
     }
 
     async fn until_closed(&mut self) -> Result<(), Failure> {
@@ -86,7 +103,7 @@ impl<'a> Follower<'a> {
         let now = self.clock.now();
         self.pace.note(&self.pull, now);
         self.display.show(&self.pull, &self.pace, now);
-        if let Some(absence) = self.absence.note(&self.pull, &self.lookout.queues(), now) {
+        if let Some(absence) = self.absence.note(&self.pull, &self.lookout.queues(), &self.workers, now) {
             self.display.remark(&absence);
         }
     }
@@ -110,9 +127,33 @@ impl<'a> Follower<'a> {
         }
     }
 
+    /// Says what keeps the pull from going on, once for each reason, and when it goes on again.
+    async fn look_for_obstacles(&mut self) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        if now - self.asked_at < OBSTACLES_EVERY {
+            return Ok(());
+        }
+        self.asked_at = now;
+        self.workers = self.store.worker_states(now).await?;
+        let retries = self.store.retries(MOST_RETRIES).await?;
+        let obstacle = text::obstacle(&self.pull, &self.workers, &retries, now);
+        // The same reason, only for longer, is no news.
+        let reason = |told: &Option<String>| told.as_ref().map(|told| text::reason(told).to_owned());
+        if reason(&obstacle) != reason(&self.obstacle) {
+            match &obstacle {
+                Some(obstacle) => self.display.remark(&format!("waiting: {obstacle}")),
+                None if self.pull.completed_at.is_none() => self.display.remark("it goes on"),
+                None => {}
+            }
+        }
+        self.obstacle = obstacle;
+        Ok(())
+    }
+
     async fn ask(&mut self) -> Result<(), store::Error> {
         let id = self.pull.pull_id;
         self.pull = self.store.pull_report(id).await?;
+        self.look_for_obstacles().await?;
         if self.pull.pages == 0 && self.behind.is_none() {
             let pulls = self.store.pulls_under_way().await?;
             let fetched =

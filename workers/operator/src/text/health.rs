@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
     schema::PullStatus,
-    store::{Alarm, MissedSlot, PullReport},
+    store::{Alarm, MissedSlot, PullReport, RetryRow, WorkerRow},
 };
 
 use super::{
+    obstacles::{long_retries, pauses},
     queues::StageQueues,
     words::{ago, count},
 };
@@ -27,6 +28,10 @@ pub(crate) struct Facts {
     pub(crate) missed_slots: Vec<MissedSlot>,
     /// Each stage's queues.
     pub(crate) stages: Vec<StageQueues>,
+    /// How each worker is doing.
+    pub(crate) workers: Vec<WorkerRow>,
+    /// Messages that are tried again, the oldest of each stage.
+    pub(crate) retries: Vec<RetryRow>,
     /// Alarms about dead letters of the last day, newest first.
     pub(crate) alarms: Vec<Alarm>,
     /// Messages in `streams.rejected`.
@@ -50,7 +55,7 @@ pub(crate) struct Health {
 impl Health {
     /// Judges the facts.
     pub(crate) fn of(facts: Facts, now: DateTime<Utc>) -> Self {
-        let troubles = troubles(&facts);
+        let troubles = troubles(&facts, now);
         let well = troubles.is_empty();
         let verdict =
             if well { good_news(&facts, now) } else { format!("Not well: {}.", troubles.join("; ")) };
@@ -69,9 +74,13 @@ fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
     format!("All is well: every stage has a worker, there are no dead letters, {last}.")
 }
 
-fn troubles(facts: &Facts) -> Vec<String> {
+fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
     let services = facts.database_trouble.iter().chain(&facts.broker_trouble).cloned();
-    let absent: Vec<_> = facts.stages.iter().filter(|queues| queues.workers == 0).collect();
+    // A paused worker reads no queue, and says why.
+    let is_there =
+        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
+    let absent: Vec<_> =
+        facts.stages.iter().filter(|queues| queues.workers == 0 && !is_there(queues.stage)).collect();
     let absent = if !absent.is_empty() && absent.len() == facts.stages.len() {
         vec!["no worker is running".to_owned()]
     } else {
@@ -85,7 +94,8 @@ fn troubles(facts: &Facts) -> Vec<String> {
     });
     let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
     let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
-    services.chain(absent).chain(stuck).chain(failed).chain(dead).collect()
+    let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
+    services.chain(absent).chain(obstacles).chain(stuck).chain(failed).chain(dead).collect()
 }
 
 #[cfg(test)]

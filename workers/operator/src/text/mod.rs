@@ -1,6 +1,7 @@
 //! What a person reads, made of facts: knows no database, no broker, no terminal, and no time but the one handed in.
 
 mod health;
+mod obstacles;
 mod portrait;
 mod pulls;
 mod queues;
@@ -13,6 +14,7 @@ mod topology;
 pub(crate) mod words;
 
 pub(crate) use health::{Facts, Health};
+pub(crate) use obstacles::{of_pull as obstacle, reason};
 pub(crate) use portrait::{Portrait, portrait};
 pub(crate) use pulls::pulls;
 pub(crate) use queues::{by_stage, ready};

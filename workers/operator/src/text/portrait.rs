@@ -22,6 +22,8 @@ pub(crate) struct Portrait {
     pub(crate) stages: Vec<StageSpan>,
     /// Chunks that are not merged.
     pub(crate) waiting: Vec<Waiting>,
+    /// What keeps it from going on, if that is known.
+    pub(crate) obstacle: Option<String>,
 }
 
 /// The sections; those with nothing to say are left out.
@@ -30,7 +32,7 @@ pub(crate) fn portrait(portrait: &Portrait, now: DateTime<Utc>) -> String {
     let title = format!("Pull {} · {}", pull.pull_id, pull.status);
     let sections = [
         table::line(&title, Tone::of_status(&pull.status)),
-        standing(pull, now),
+        standing(portrait, now),
         section("Stages", &stages(portrait)),
         section("Counts", &counts(pull)),
         if portrait.waiting.is_empty() {
@@ -47,7 +49,8 @@ fn section(title: &str, body: &str) -> String {
     format!("\n{}\n{body}", table::line(title, Tone::Plain))
 }
 
-fn standing(pull: &PullReport, now: DateTime<Utc>) -> String {
+fn standing(portrait: &Portrait, now: DateTime<Utc>) -> String {
+    let pull = &portrait.pull;
     let asked = match pull.slot {
         Some(slot) => format!("the schedule, for {}", time(slot)),
         None => pull.requested_by.clone(),
@@ -63,6 +66,7 @@ fn standing(pull: &PullReport, now: DateTime<Utc>) -> String {
         }
         None => facts.push(("under way", format!("for {}", duration(now - pull.started_at)))),
     }
+    facts.extend(portrait.obstacle.iter().map(|obstacle| ("waits", obstacle.clone())));
     if let Some(reason) = &pull.stop_reason {
         facts.push(("fetching", format!("ended because {} ({reason})", stop_reason(reason))));
     }
@@ -185,7 +189,7 @@ mod tests {
             failed_stage: Some("game-enricher".into()),
             failure: Some("Twitch answered 400".into()),
         }];
-        Portrait { pull, stages, waiting }
+        Portrait { pull, stages, waiting, obstacle: None }
     }
 
     #[test]

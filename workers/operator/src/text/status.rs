@@ -6,6 +6,7 @@ use shared::{store::PullReport, topology::REJECTED};
 use super::{
     Table,
     health::Health,
+    obstacles::{pauses, retries},
     queues::StageQueues,
     table::{self, Tone},
     words::{ago, count, duration, heading, number, short_time},
@@ -34,6 +35,8 @@ fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     if facts.under_way.is_empty() {
         lines.push(("under way", "no pull".to_owned()));
     }
+    lines.extend(pauses(&facts.workers, now).into_iter().map(|pause| ("paused", pause)));
+    lines.extend(retries(&facts.retries, now).into_iter().map(|retry| ("retrying", retry)));
     lines.extend(facts.last_closed.iter().map(|pull| ("last ended", closed(pull, now))));
     if let Some(last) = facts.missed_slots.first() {
         let missed = count(i64::try_from(facts.missed_slots.len()).unwrap_or(i64::MAX), "slot");

@@ -1,0 +1,69 @@
+//! Whoever waits for a pull is told what it waits for: by `pull --wait`, `status` and `show`, and not by a log.
+
+use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
+
+use crate::{
+    eventually::eventually,
+    process::{Process, Told},
+    rig::{Rig, Setup},
+    truth::assert_true,
+    ward::{operator, operator_json},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(150))).await;
+    let wrong = vec![("TWITCH_CLIENT_SECRET", "not-the-secret".to_owned())];
+    let extractor = Process::start(&rig, "extractor", &Told { variables: wrong, ..Told::default() });
+    rig.start(rig.game_enricher());
+    rig.start(rig.channel_enricher());
+    rig.start(rig.finalizer());
+
+    let (code, _, told) = operator(&rig, "pull --wait --timeout 15s").await;
+    assert_eq!(code, 124, "the time is over, and the pull has not failed: {told}");
+    assert!(told.contains("waiting: the extractor is paused"), "{told}");
+    assert!(told.contains("check TWITCH_CLIENT_SECRET"), "{told}");
+    assert!(!told.contains("no extractor is running"), "{told}");
+    let last = told.lines().last().unwrap_or_default();
+    assert!(last.contains("it waits: the extractor is paused"), "the end says it as well: {last}");
+    assert!(!told.contains("not-the-secret"), "a secret is told to nobody");
+
+    let (code, status, _) = operator(&rig, "status").await;
+    assert!(code == 1 && status.contains("check TWITCH_CLIENT_SECRET"), "{status}");
+    let shown = operator_json(&rig, "show latest").await;
+    let obstacle = shown["obstacle"].as_str().unwrap_or_default();
+    assert!(obstacle.contains("check TWITCH_CLIENT_SECRET"), "{shown:#}");
+
+    extractor.terminate().await;
+    let pull = rig.store.latest_pull().await.expect("a pull").expect("a pull");
+    rig.start(rig.extractor());
+    rig.succeeded(pull).await;
+    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_tried_again_is_told_with_its_reason() {
+    let delays = "300ms,1h".parse().expect("delays");
+    let setup = Setup { delays, ..Setup::default() };
+    let mut rig = Rig::with(World::generate(WorldConfig::plain(150)), setup).await;
+    let down = Effect::Status { code: 500, message: "it is down".to_owned() };
+    rig.twitch.faults(|faults| faults.push(Fault::new(down).on(Endpoint::Users).when(When::Always)));
+    rig.start_all();
+    let pull = rig.pull().await;
+    rig.waits("channel-enricher.retry.3600000", 2).await;
+    let told = eventually("the retries should be told", || async {
+        let (_, status, _) = operator(&rig, "status --retry-delays=300ms,1h").await;
+        if status.contains("the channel-enricher has tried 2 messages again") {
+            Ok(status)
+        } else {
+            Err(status)
+        }
+    })
+    .await;
+    assert!(told.contains("500 from /users") && told.contains("it is down"), "{told}");
+    let shown = operator_json(&rig, &format!("show {pull}")).await;
+    assert!(shown["obstacle"].as_str().is_some_and(|why| why.contains("/users")), "{shown:#}");
+    // What waits for an hour is left to wait.
+    rig.end(&[("channel-enricher.retry.3600000", 2)]).await;
+}
