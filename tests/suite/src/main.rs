@@ -34,6 +34,7 @@ mod rig;
 mod rights;
 mod schedule;
 mod schema;
+mod scripts;
 mod secrets;
 mod services;
 mod settings;
