@@ -31,6 +31,22 @@ took() {
   printf '%d.%d s' $((ms / 1000)) $((ms % 1000 / 100))
 }
 
+# ---- folders ----------------------------------------------------------------
+# A script changes only what it made: the mode of a folder that was there before is somebody else's affair.
+
+# make_folder DIR WHAT - makes DIR and what is missing above it, such that the servers' users can pass through; WHAT is what the
+# person calls it. What is there already stays as it is, and must be ours to write.
+make_folder() {
+  local reason
+  reason=$(umask 066 && LC_ALL=C mkdir -p -- "$1" 2>&1) || die "$2 $1 cannot be written: ${reason##*: }" "Name a folder you may write."
+  [ -w "$1" ] || die "$2 $1 cannot be written: Permission denied" "Name a folder you may write."
+}
+
+# open_lock DESCRIPTOR FILE WHAT - opens FILE, for flock
+open_lock() {
+  { eval "exec $1>\"\$2\""; } 2>/dev/null || die "$3 ${2%/*} cannot be written: $2 cannot be opened" "Name a folder you may write."
+}
+
 # ---- ports ------------------------------------------------------------------
 
 port_in_use() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
@@ -45,6 +61,13 @@ free_port() {
     port_in_use "$port" || break
   done
   printf '%s' "$port"
+}
+
+# hosts PORT... - "127.0.0.1:5432,127.0.0.1:5433", as URLs name several servers
+hosts() {
+  local list
+  printf -v list '127.0.0.1:%s,' "$@"
+  printf '%s' "${list%,}"
 }
 
 # http_ok PORT PATH [BASIC_AUTH] - does it answer 200? By bash's own /dev/tcp: no curl needed, and nothing secret on a command

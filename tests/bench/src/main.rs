@@ -10,6 +10,7 @@ mod drill;
 mod flow;
 mod measure;
 mod process;
+mod server_url;
 mod services;
 mod tee;
 /// The tests' own comparison: one truth, not two.
@@ -67,7 +68,7 @@ impl Setting {
     }
 }
 
-/// A drill; without one, all of them.
+/// A drill; without one, all those that need no more than one RabbitMQ and one PostgreSQL.
 #[derive(Debug, Clone, Subcommand)]
 enum Drill {
     /// A cold and a warm pull: time, calls, memory, and every row right
@@ -90,6 +91,10 @@ enum Drill {
     },
     /// SIGKILL for RabbitMQ, then for PostgreSQL, in the middle of a pull
     Restart,
+    /// SIGKILL for each node of a RabbitMQ cluster in turn, in the middle of a pull (tests/bench/run brings up three)
+    Cluster,
+    /// SIGKILL for PostgreSQL's primary in the middle of a pull, and its standby promoted
+    Failover,
     /// SIGKILL for RabbitMQ while a thousand messages fail: a thousand dead letters
     Deaths,
     /// One and four channel-enrichers; memory at six times the streams
@@ -132,6 +137,8 @@ impl Drill {
             Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
             Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
             Self::Restart => drill::restart(setting).await?,
+            Self::Cluster => drill::cluster(setting).await?,
+            Self::Failover => drill::failover(setting).await?,
             Self::Deaths => drill::deaths(setting).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,

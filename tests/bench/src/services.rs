@@ -9,9 +9,8 @@ use std::{
 use secrecy::SecretString;
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
-use url::Url;
 
-use crate::Outcome;
+use crate::{Outcome, server_url::ServerUrl};
 
 /// The folder of `deploy/services`.
 #[derive(Debug, Clone)]
@@ -49,8 +48,8 @@ impl Server {
 pub(crate) struct Place {
     services: Services,
     name: String,
-    database: Url,
-    amqp: Url,
+    database: ServerUrl,
+    amqp: ServerUrl,
 }
 
 impl Services {
@@ -58,42 +57,71 @@ impl Services {
         Self { script, dir }
     }
 
-    fn url(&self, file: &str) -> Outcome<Url> {
-        Ok(fs::read_to_string(self.dir.join(file))?.trim().parse()?)
+    fn url(&self, file: &str) -> Outcome<ServerUrl> {
+        ServerUrl::read(&self.dir.join(file))
     }
 
     /// A place nobody else works in.
     pub(crate) async fn place(&self) -> Outcome<Place> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("bench_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        let (mut database, mut amqp) = (self.url("database-url")?, self.url("amqp-url")?);
+        let (database, amqp) = (self.url("database-url")?, self.url("amqp-url")?);
         connect(&database).await?.batch_execute(&format!("create database {name}")).await?;
-        let user = amqp.username().to_owned();
         self.rabbitmqctl(&["add_vhost", &name]).await?;
-        self.rabbitmqctl(&["set_permissions", "-p", &name, &user, ".*", ".*", ".*"]).await?;
-        database.set_path(&name);
-        amqp.set_path(&name);
+        self.rabbitmqctl(&["set_permissions", "-p", &name, amqp.user(), ".*", ".*", ".*"]).await?;
+        let (database, amqp) = (database.with_path(&name), amqp.with_path(&name));
         Ok(Place { services: self.clone(), name, database, amqp })
     }
 
-    async fn rabbitmqctl(&self, arguments: &[&str]) -> Outcome<()> {
+    /// What `rabbitmqctl` answers.
+    async fn rabbitmqctl(&self, arguments: &[&str]) -> Outcome<String> {
         run(Command::new(&self.script).arg("rabbitmqctl").arg(&self.dir).arg("--quiet").args(arguments)).await
     }
 
     /// Ends a server between two instructions.
     pub(crate) async fn kill(&self, server: Server) -> Outcome<()> {
-        run(Command::new("kill").args(["-s", "KILL", &self.pid(server)?.to_string()])).await
+        run(Command::new("kill").args(["-s", "KILL", &self.pid(server)?.to_string()])).await?;
+        Ok(())
+    }
+
+    /// `deploy/services COMMAND DIR ARGUMENTS`.
+    async fn script(&self, command: &str, arguments: &[&str]) -> Outcome<()> {
+        run(Command::new(&self.script).arg(command).arg(&self.dir).args(arguments)).await?;
+        Ok(())
     }
 
     /// Starts whatever does not run.
     pub(crate) async fn start(&self) -> Outcome<()> {
-        run(Command::new(&self.script).arg("start").arg(&self.dir)).await
+        self.script("start", &[]).await
     }
 
     /// Stops both in the orderly way, and starts them again.
     pub(crate) async fn restart(&self) -> Outcome<()> {
-        run(Command::new(&self.script).arg("stop").arg(&self.dir)).await?;
+        self.script("stop", &[]).await?;
         self.start().await
+    }
+
+    /// How many nodes the broker's cluster has.
+    pub(crate) fn nodes(&self) -> Outcome<usize> {
+        let nodes = self.dir.join("nodes");
+        must_exist(&nodes, "deploy/services start --nodes 3 DIR")?;
+        Ok(fs::read_to_string(nodes)?.trim().parse()?)
+    }
+
+    /// Ends a node of the broker's between two instructions.
+    pub(crate) async fn kill_node(&self, node: usize) -> Outcome<()> {
+        self.script("kill", &["rabbitmq", &node.to_string()]).await
+    }
+
+    /// Starts a node that was killed.
+    pub(crate) async fn start_node(&self, node: usize) -> Outcome<()> {
+        self.script("start-node", &[&node.to_string()]).await
+    }
+
+    /// Ends PostgreSQL's primary between two instructions, and makes its standby the primary.
+    pub(crate) async fn promote(&self) -> Outcome<()> {
+        must_exist(&self.dir.join("standby"), "deploy/services start --standby DIR")?;
+        self.script("promote", &[]).await
     }
 
     pub(crate) fn pid(&self, server: Server) -> Outcome<u32> {
@@ -109,11 +137,21 @@ impl Services {
 
 impl Place {
     pub(crate) fn database_url(&self) -> SecretString {
-        self.database.to_string().into()
+        self.database.as_str().into()
     }
 
     pub(crate) fn amqp_url(&self) -> SecretString {
-        self.amqp.to_string().into()
+        self.amqp.as_str().into()
+    }
+
+    /// The least number of members that a quorum queue has.
+    pub(crate) async fn least_members(&self) -> Outcome<usize> {
+        let queues = ["list_queues", "-p", &self.name, "--formatter", "json", "type", "members"];
+        let queues: Vec<serde_json::Value> =
+            serde_json::from_str(&self.services.rabbitmqctl(&queues).await?)?;
+        let quorum = queues.iter().filter(|queue| queue["type"] == "quorum");
+        let members = quorum.map(|queue| queue["members"].as_array().map_or(0, Vec::len));
+        Ok(members.min().ok_or("no quorum queue")?)
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -136,7 +174,7 @@ impl Place {
 }
 
 /// A connection that closes when dropped.
-async fn connect(url: &Url) -> Outcome<Client> {
+async fn connect(url: &ServerUrl) -> Outcome<Client> {
     let (client, connection) = tokio_postgres::connect(url.as_str(), NoTls).await?;
     tokio::spawn(async move {
         // An error ends the connection, and whoever uses it notices.
@@ -145,11 +183,11 @@ async fn connect(url: &Url) -> Outcome<Client> {
     Ok(client)
 }
 
-/// Runs a command to its end; its words count only when it fails.
-async fn run(command: &mut Command) -> Outcome<()> {
+/// Runs a command to its end and returns what it printed; its complaints count only when it fails.
+async fn run(command: &mut Command) -> Outcome<String> {
     let output = command.stdin(std::process::Stdio::null()).output().await?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8(output.stdout)?);
     }
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let program = command.as_std().get_program().display();

@@ -1,6 +1,7 @@
 //! `deploy/kubernetes`: every document is what Kubernetes takes, and agrees with the programs and the topology.
 //!
-//! The base is applied whole; `keda` and `prometheus` are components, for clusters that have those.
+//! The base is applied whole; `keda` and `prometheus` are components, for clusters that have those; `example` is an overlay
+//! with the servers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +26,7 @@ use crate::{
     settings::{project_file, settings_of},
 };
 
-const FOLDERS: [&str; 3] = ["base", "keda", "prometheus"];
+const FOLDERS: [&str; 4] = ["base", "example", "keda", "prometheus"];
 
 /// All documents, each with its file.
 fn documents() -> Vec<(String, Value)> {
@@ -72,7 +73,13 @@ fn every_document_is_what_kubernetes_takes() {
             "Job" => assert_is::<Job>(&file, &document),
             "PodDisruptionBudget" => assert_is::<PodDisruptionBudget>(&file, &document),
             "Secret" => assert_is::<Secret>(&file, &document),
-            "Kustomization" | "Component" | "ScaledObject" | "TriggerAuthentication" | "PodMonitor" => {}
+            "Kustomization"
+            | "Component"
+            | "ScaledObject"
+            | "TriggerAuthentication"
+            | "PodMonitor"
+            | "RabbitmqCluster"
+            | "Cluster" => {}
             other => panic!("{file} holds a {other:?}"),
         }
     }
@@ -90,7 +97,9 @@ fn what_lies_there_is_applied_but_for_the_example_of_secrets() {
             .as_array()
             .expect("resources")
             .iter()
-            .map(|file| format!("deploy/kubernetes/{folder}/{}", file.as_str().expect("a name")))
+            .map(|file| file.as_str().expect("a name"))
+            .filter(|file| !file.starts_with("../"))
+            .map(|file| format!("deploy/kubernetes/{folder}/{file}"))
             .collect();
         let own = |file: &String| file.starts_with(&format!("deploy/kubernetes/{folder}/"));
         for (file, document) in documents().into_iter().filter(|(file, _)| own(file)) {
@@ -367,5 +376,50 @@ fn prometheus_reads_the_port_that_workers_name() {
                 assert_eq!(labels.get(label).map(String::as_str), value.as_str(), "{label}");
             }
         }
+    }
+}
+
+#[test]
+fn the_example_stands_on_the_base_and_survives_the_loss_of_a_machine() {
+    assert_eq!(kustomization("example")["resources"][0], "../base");
+    let broker = &all::<Value>("RabbitmqCluster")[0];
+    // A majority of three members is left when one is lost.
+    assert_eq!(broker.pointer("/spec/replicas"), Some(&3.into()));
+    let database = &all::<Value>("Cluster")[0];
+    assert_eq!(database.pointer("/spec/instances"), Some(&3.into()));
+    let synchronous = database.pointer("/spec/postgresql/synchronous").expect("synchronous replication");
+    assert_eq!((&synchronous["number"], &synchronous["dataDurability"]), (&1.into(), &"required".into()));
+    // What its secrets are told to lead to is named as the operators name it.
+    let told = project_file("deploy/kubernetes/example/kustomization.yaml");
+    for (resource, address) in [(broker, "rabbitmq:5672"), (database, "postgres-rw:5432")] {
+        let name = resource.pointer("/metadata/name").and_then(Value::as_str).expect("a name");
+        assert!(told.contains(address) && address.starts_with(name), "{name}: {address}");
+    }
+}
+
+#[test]
+fn the_example_makes_the_users_that_the_secrets_log_in() {
+    let database = &all::<Value>("Cluster")[0];
+    let roles = database.pointer("/spec/managed/roles").and_then(Value::as_array).expect("roles");
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let (users, groups): (Vec<&Value>, Vec<&Value>) = roles.iter().partition(|role| role["login"] == true);
+    let groups: BTreeSet<String> = groups.into_iter().map(|role| text(&role["name"])).collect();
+    let migration = project_file("migrations/0009_roles.sql");
+    for group in &groups {
+        assert!(migration.contains(group.as_str()), "{group} is granted nothing");
+    }
+    let mut made =
+        BTreeSet::from([text(database.pointer("/spec/bootstrap/initdb/owner").expect("an owner"))]);
+    for user in users {
+        let name = text(&user["name"]);
+        assert_eq!(user["inRoles"], serde_json::json!([format!("twitch_{name}")]));
+        assert!(groups.contains(&text(&user["inRoles"][0])), "{name}");
+        assert_eq!(text(&user["passwordSecret"]["name"]), format!("postgres-{}", name.replace('_', "-")));
+        made.insert(name);
+    }
+    for secret in all::<Secret>("Secret") {
+        let Some(url) = secret.string_data.and_then(|mut data| data.remove("database-url")) else { continue };
+        let user = url::Url::parse(&url).expect("a URL").username().to_owned();
+        assert!(made.contains(&user), "{url}: nobody makes {user}");
     }
 }

@@ -38,6 +38,7 @@ mod rights;
 mod schedule;
 mod schema;
 mod scripted;
+mod scripts;
 mod secrets;
 mod services;
 mod settings;

@@ -159,7 +159,7 @@ fn compose_gives_each_program_its_own_credentials_and_no_others() {
     let used: BTreeSet<String> =
         services.keys().filter(|name| *name != "credentials").flat_map(|name| credentials(name)).collect();
     assert_eq!(made, used);
-    let users = project_file("deploy/compose/make-users.sql");
+    let users = project_file("deploy/lib/make-users.sql");
     for program in PROGRAMS {
         assert!(
             users.contains(&format!("('{program}', ")),

@@ -1,6 +1,8 @@
 //! One file a drill. Each builds its flows, ends them, and fails where the tables are not what they must be.
 
+mod cluster;
 mod deaths;
+mod failover;
 mod kill;
 mod pull;
 mod restart;
@@ -8,7 +10,9 @@ mod same;
 mod scale;
 mod table;
 
+pub(crate) use cluster::run as cluster;
 pub(crate) use deaths::run as deaths;
+pub(crate) use failover::run as failover;
 pub(crate) use kill::{each as kill_each, many as kill_many};
 pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;

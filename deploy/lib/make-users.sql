@@ -1,13 +1,14 @@
 -- psql, as the owner, after every migration: a user for each program and one for people who only read, each a member of its
--- role (migrations/0009_roles.sql) and of no other, with the passwords that `make-credentials` has made up.
+-- role (migrations/0009_roles.sql) and of no other. The variable PASSWORDS names the folder of their passwords, which users.sh,
+-- beside this file, has made up.
 \set QUIET on
 \set ON_ERROR_STOP on
-\set extractor `cat /run/credentials/users/extractor`
-\set game_enricher `cat /run/credentials/users/game-enricher`
-\set channel_enricher `cat /run/credentials/users/channel-enricher`
-\set finalizer `cat /run/credentials/users/finalizer`
-\set operator `cat /run/credentials/users/operator`
-\set reader `cat /run/credentials/users/reader`
+\set extractor `cat "$PASSWORDS/extractor"`
+\set game_enricher `cat "$PASSWORDS/game-enricher"`
+\set channel_enricher `cat "$PASSWORDS/channel-enricher"`
+\set finalizer `cat "$PASSWORDS/finalizer"`
+\set operator `cat "$PASSWORDS/operator"`
+\set reader `cat "$PASSWORDS/reader"`
 
 -- A statement that fails must not take a password into the server's log.
 set log_min_error_statement = panic;
