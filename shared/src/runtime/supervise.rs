@@ -61,7 +61,7 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
         health::serve(settings.http_listen, Arc::clone(&worker), status.clone()).await.map_err(|error| {
             Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
         })?;
-    let background = tokio::spawn({
+    let mut background = tokio::spawn({
         let (worker, stop) = (Arc::clone(&worker), stop.clone());
         async move { worker.background(outbox, stop).await }
     });
@@ -85,6 +85,10 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
                 status.connected();
                 let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop);
                 let ended = session.unless_severed(consumer.run()).await;
+                if ended.is_ok() && timeout(settings.shutdown_deadline, &mut background).await.is_err() {
+                    // Told to stop: what else is under way needs the session to come to its end.
+                    tracing::warn!("{name} left something unfinished beside its messages");
+                }
                 slot.send_replace(None);
                 session.close().await;
                 without_session = Instant::now();
@@ -115,13 +119,8 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
             () = sleep(waits.next()) => {}
         }
     };
-    if result.is_err() {
-        // Nobody told it to stop.
-        background.abort();
-    }
-    if timeout(settings.shutdown_deadline, background).await.is_err() {
-        tracing::warn!("{name} left something unfinished beside its messages");
-    }
+    // Where there was no session to stop in.
+    background.abort();
     let _ = timeout(Duration::from_secs(2), reporting).await;
     result
 }

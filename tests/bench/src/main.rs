@@ -95,6 +95,12 @@ enum Drill {
     Cluster,
     /// SIGKILL for PostgreSQL's primary in the middle of a pull, and its standby promoted
     Failover,
+    /// A broker that blocks publishers, then a database without connections, for minutes, while pulls are due
+    Outage {
+        /// For how long each
+        #[arg(long, default_value_t = 11, value_name = "N")]
+        minutes: u64,
+    },
     /// SIGKILL for RabbitMQ while a thousand messages fail: a thousand dead letters
     Deaths,
     /// One and four channel-enrichers; memory at six times the streams
@@ -137,6 +143,7 @@ impl Drill {
             Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
             Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
             Self::Restart => drill::restart(setting).await?,
+            Self::Outage { minutes } => drill::outage(setting, minutes).await?,
             Self::Cluster => drill::cluster(setting).await?,
             Self::Failover => drill::failover(setting).await?,
             Self::Deaths => drill::deaths(setting).await?,

@@ -94,6 +94,19 @@ impl Process {
         taken(self.child.id().ok_or("the process has ended")?)
     }
 
+    /// Memory that is resident now, in KiB.
+    pub(crate) fn resident(&self) -> Outcome<u64> {
+        let pid = self.child.id().ok_or("the process has ended")?;
+        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(resident.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
+    /// Lines it has logged so far.
+    pub(crate) fn log_lines(&self) -> Outcome<usize> {
+        Ok(self.log()?.lines().count())
+    }
+
     /// SIGKILL, and another one in its place, not ready yet.
     pub(crate) async fn replace(mut self) -> Outcome<Self> {
         self.child.kill().await?;

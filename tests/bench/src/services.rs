@@ -84,6 +84,12 @@ impl Services {
         Ok(())
     }
 
+    /// From so much of the machine's memory on the broker blocks publishers.
+    pub(crate) async fn memory_watermark(&self, share: &str) -> Outcome<()> {
+        self.rabbitmqctl(&["set_vm_memory_high_watermark", share]).await?;
+        Ok(())
+    }
+
     /// `deploy/services COMMAND DIR ARGUMENTS`.
     async fn script(&self, command: &str, arguments: &[&str]) -> Outcome<()> {
         run(Command::new(&self.script).arg(command).arg(&self.dir).args(arguments)).await?;
@@ -156,6 +162,16 @@ impl Place {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether the database takes connections; with the last word it has none.
+    pub(crate) async fn allow_connections(&self, allow: bool) -> Outcome<()> {
+        let name = &self.name;
+        let sql = format!(
+            "alter database {name} with allow_connections {allow};
+             select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}' and not {allow}"
+        );
+        Ok(connect(&self.services.url("database-url")?).await?.batch_execute(&sql).await?)
     }
 
     pub(crate) fn services(&self) -> &Services {

@@ -66,8 +66,23 @@ pub(super) struct Consumer<'a, W: Worker> {
     stage: StageInfo,
     hands: Vec<InHand<W::In>>,
     breaker: Breaker,
+    /// There from the first trouble to the first message that is handled well again.
+    recovery: Option<Recovery>,
     /// Retries that are settled and could not be removed from the table yet, by message id.
     settled_retries: Vec<String>,
+}
+
+/// A pause, with the tries to end it: a trouble that comes back after one message goes on with it.
+struct Recovery {
+    waits: Delays,
+    /// Until then what is in hand is kept.
+    give_back_at: Instant,
+}
+
+impl Recovery {
+    fn new() -> Self {
+        Self { waits: Delays::between(ASK_SOONEST, ASK_LATEST), give_back_at: Instant::now() + KEEP_PAUSED }
+    }
 }
 
 impl<'a, W: Worker> Consumer<'a, W> {
@@ -87,6 +102,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             stage: W::STAGE.info(),
             hands: Vec::new(),
             breaker: Breaker::new(settings.pause_after),
+            recovery: None,
             settled_retries: Vec::new(),
         }
     }
@@ -126,6 +142,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
     /// Consuming: handles deliveries until told to stop, or until there is trouble. Replayed messages are taken only
     /// while there is nothing else, a few at a time: a live message waits for those at most.
     async fn consume(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
+        self.recovery = None;
         let Some(open) = self.open(intakes, self.stage.prefetch).await? else { return Ok(()) };
         while self.status.state() == Some(State::Consuming) {
             let due = self.hands.iter().map(|held| held.due).min();
@@ -157,11 +174,10 @@ impl<'a, W: Worker> Consumer<'a, W> {
 
     /// Paused: asks only whether the worker is ready. What is in hand is kept for a while, then given back once.
     async fn wait_until_ready(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
-        let mut waits = Delays::between(ASK_SOONEST, ASK_LATEST);
-        let give_back_at = Instant::now() + KEEP_PAUSED;
         loop {
-            let wait = waits.next().max(self.status.retry_after());
-            let ask_at = Instant::now() + wait;
+            let recovery = self.recovery.get_or_insert_with(Recovery::new);
+            let (wait, give_back_at) = (recovery.waits.next(), recovery.give_back_at);
+            let ask_at = Instant::now() + wait.max(self.status.retry_after());
             if intakes.is_some() && ask_at > give_back_at {
                 tokio::select! {
                     () = self.stop.requested() => return Ok(()),

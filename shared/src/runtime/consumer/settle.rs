@@ -169,7 +169,10 @@ impl<W: Worker> Consumer<'_, W> {
                     *paused = true;
                     self.status.pause(&PublishError::Blocked(why).into());
                 }
-                () = self.stop.requested() => return Err(broken("told to stop before the broker has confirmed")),
+                // A broker that is well is waited for: what is handled should be settled.
+                () = self.stop.requested(), if *paused => {
+                    return Err(broken("told to stop while the broker takes nothing"));
+                }
                 () = sleep(KEEP_UNPUBLISHED.saturating_sub(began.elapsed())) => {
                     return Err(broken("the broker has confirmed nothing for 20 minutes"));
                 }
