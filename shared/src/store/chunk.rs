@@ -54,6 +54,8 @@ impl Store {
     ///
     /// A game is known for good. A channel is fresh for `max_age`; zero means always ask, which is: since this chunk was
     /// stored. An id asked for in vain is asked again after `retry_missing`.
+    ///
+    /// `limit 1` makes it look each chunk up by its key, whatever the planner believes of a day that has just begun.
     pub async fn needs(
         &self,
         kind: Kind,
@@ -69,8 +71,10 @@ impl Store {
                   and not exists (select from missing_game m
                                   where m.game_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
             from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
-            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
-            where c.pulled_at = any($4)";
+            cross join lateral (
+                select game_ids, stored_at from pull_chunk
+                where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                limit 1) c";
         let channels = "/* chunk::needs, channels */
             select w.place, array(
                 select id from unnest(c.channel_ids) id
@@ -79,8 +83,14 @@ impl Store {
                   and not exists (select from missing_channel m
                                   where m.channel_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
             from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
-            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
-            where c.pulled_at = any($4)";
+            cross join lateral (
+                select channel_ids, stored_at from pull_chunk
+                where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                limit 1) c";
+        // `= any('{}')` would leave no partition out.
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
         let client = self.client().await?;
         let Keys { pulls, times, numbers, partitions } = keys(chunks);
         let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
@@ -109,23 +119,32 @@ impl Store {
         let games = "/* chunk::filled, games */
             with unfilled as (
                 select c.pull_id, c.pulled_at, c.chunk
-                from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
-                join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
-                where c.pulled_at = any($4) and c.games_at is null
-                order by c.pull_id, c.chunk for no key update of c)
+                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                      order by pull_id, chunk) w
+                cross join lateral (
+                    select pull_id, pulled_at, chunk from pull_chunk
+                    where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                      and games_at is null
+                    limit 1 for no key update) c)
             update pull_chunk c set games_at = $5, failed_stage = null, failed_at = null, failure = null
             from unfilled u
             where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         let channels = "/* chunk::filled, channels */
             with unfilled as (
                 select c.pull_id, c.pulled_at, c.chunk
-                from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
-                join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
-                where c.pulled_at = any($4) and c.channels_at is null
-                order by c.pull_id, c.chunk for no key update of c)
+                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                      order by pull_id, chunk) w
+                cross join lateral (
+                    select pull_id, pulled_at, chunk from pull_chunk
+                    where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                      and channels_at is null
+                    limit 1 for no key update) c)
             update pull_chunk c set channels_at = $5, failed_stage = null, failed_at = null, failure = null
             from unfilled u
             where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
+        if chunks.is_empty() {
+            return Ok(());
+        }
         let client = self.client().await?;
         let sql = match kind {
             Kind::Game => games,

@@ -21,7 +21,8 @@
 //! # Partitions
 //!
 //! Every statement on `pull_chunk` or `pull_data` compares `pulled_at` with a parameter. A join on `pull.started_at` is not
-//! enough: PostgreSQL would plan and lock the partitions of all days to read those of one.
+//! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
+//! leaves none out, so where nothing is meant nothing is asked.
 
 mod address;
 mod alarm;

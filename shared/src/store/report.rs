@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::GenericClient;
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -140,35 +141,12 @@ impl Store {
     }
 
     async fn reports(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<PullReport>, Error> {
-        let done = "/* report::reports, done */
-            select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
-            from pull_chunk where pull_id = any($1) and pulled_at = any($2) group by pull_id";
-        let rules = "/* report::reports, rules */
-            select pull_id, rule, sum(records)::int as records from rejected_by_rule
-            where pull_id = any($1) and pulled_at = any($2) group by pull_id, rule";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, values).await?;
         let mut reports = rows.iter().map(report).collect::<Result<Vec<_>, _>>()?;
-
-        let (ids, times) = keys(&reports, |report| report.status != PullStatus::Success.as_str());
-        let statement = client.prepare_cached(done).await?;
-        for row in client.query(&statement, &[&ids, &times]).await? {
-            let id = PullId(row.column("pull_id")?);
-            if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
-                report.games_chunks = row.column("games")?;
-                report.channels_chunks = row.column("channels")?;
-                report.merged_chunks = row.column("merged")?;
-            }
-        }
-        let (ids, times) = keys(&reports, |report| report.rejected > 0);
-        let statement = client.prepare_cached(rules).await?;
-        for row in client.query(&statement, &[&ids, &times]).await? {
-            let id = PullId(row.column("pull_id")?);
-            if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
-                report.rejected_by_rule.insert(row.column("rule")?, row.column("records")?);
-            }
-        }
+        count_done(&client, &mut reports).await?;
+        count_rejected(&client, &mut reports).await?;
         Ok(reports)
     }
 
@@ -230,9 +208,51 @@ impl Store {
     }
 }
 
-/// The pulls of these reports that are meant: their ids, and the times that tell their partitions.
-fn keys(reports: &[PullReport], meant: impl Fn(&PullReport) -> bool) -> (Vec<i64>, Vec<DateTime<Utc>>) {
-    reports.iter().filter(|report| meant(report)).map(|report| (report.pull_id.0, report.started_at)).unzip()
+/// Counts the chunks that the stages are done with, of those that have not succeeded.
+async fn count_done(client: &impl GenericClient, reports: &mut [PullReport]) -> Result<(), Error> {
+    let sql = "/* report::count_done */
+        select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
+        from pull_chunk where pull_id = any($1) and pulled_at = any($2) group by pull_id";
+    let Some((ids, times)) = keys(reports, |report| report.status != PullStatus::Success.as_str()) else {
+        return Ok(());
+    };
+    let statement = client.prepare_cached(sql).await?;
+    for row in client.query(&statement, &[&ids, &times]).await? {
+        let id = PullId(row.column("pull_id")?);
+        if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
+            report.games_chunks = row.column("games")?;
+            report.channels_chunks = row.column("channels")?;
+            report.merged_chunks = row.column("merged")?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts the rejected records by rule.
+async fn count_rejected(client: &impl GenericClient, reports: &mut [PullReport]) -> Result<(), Error> {
+    let sql = "/* report::count_rejected */
+        select pull_id, rule, sum(records)::int as records from rejected_by_rule
+        where pull_id = any($1) and pulled_at = any($2) group by pull_id, rule";
+    let Some((ids, times)) = keys(reports, |report| report.rejected > 0) else { return Ok(()) };
+    let statement = client.prepare_cached(sql).await?;
+    for row in client.query(&statement, &[&ids, &times]).await? {
+        let id = PullId(row.column("pull_id")?);
+        if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
+            report.rejected_by_rule.insert(row.column("rule")?, row.column("records")?);
+        }
+    }
+    Ok(())
+}
+
+/// The ids of those pulls that are meant, and the times that tell their partitions; none where there are none, because
+/// `= any('{}')` would leave no partition out.
+fn keys(
+    reports: &[PullReport],
+    meant: impl Fn(&PullReport) -> bool,
+) -> Option<(Vec<i64>, Vec<DateTime<Utc>>)> {
+    let meant = reports.iter().filter(|report| meant(report));
+    let (ids, times): (Vec<_>, Vec<_>) = meant.map(|report| (report.pull_id.0, report.started_at)).unzip();
+    (!ids.is_empty()).then_some((ids, times))
 }
 
 /// The report of a pull, as far as its own row tells. In one that succeeded every stage is done with every chunk; for the
