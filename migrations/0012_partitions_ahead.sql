@@ -21,6 +21,8 @@ begin
        and to_regclass(format('%I.%I', current_schema(), 'pull_data' || suffix)) is not null then
         return;
     end if;
+    -- Whoever holds this makes the same partitions: worth waiting for.
+    perform set_config('lock_timeout', '30s', true);
     perform pg_advisory_xact_lock(hashtext('ensure_partitions'));
     perform set_config('lock_timeout', '1s', true);
     foreach parent in array array['pull_data', 'pull_chunk'] loop
