@@ -24,6 +24,15 @@ pub enum Error {
     /// A statement failed.
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
+    /// A column cannot be read: the schema is not of the shape that this build knows.
+    #[error("column {name} of an answer cannot be read")]
+    Column {
+        /// The column.
+        name: &'static str,
+        /// What the driver says of it.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// A migration failed.
     #[error("the migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -128,6 +137,7 @@ impl From<Error> for Failure {
             Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
                 (Class::Outage, "store.schema")
             }
+            Error::Column { .. } => (Class::Outage, "store.column"),
             Error::Url(_) | Error::Build(_) | Error::Migrate(_) => (Class::Permanent, "store.setup"),
             Error::NoPull(_) | Error::NoChunk(_) => (Class::Permanent, "store.not_there"),
             Error::UnderWay { .. } | Error::Unfetched(_) | Error::PagesGone { .. } => {
@@ -138,8 +148,12 @@ impl From<Error> for Failure {
             Error::Statement(_) => match error.state() {
                 None => (Class::Outage, "store.connection_lost"),
                 Some(state) if is_outage(state) => (Class::Outage, "store.unavailable"),
+                // A serialization failure, a deadlock, a lock that somebody else holds for long.
+                Some(state) if ["40001", "40P01", "55P03"].contains(&state.code()) => {
+                    (Class::Contention, "store.contention")
+                }
                 // Class 40 is a conflict with another transaction; 57014 a statement that took too long; 0A000 a
-                // prepared statement from before a migration; 55P03 a lock that was not to be had.
+                // prepared statement from before a migration.
                 Some(state) if ["40", "57", "0A", "55"].iter().any(|c| state.code().starts_with(c)) => {
                     (Class::Transient, "store.conflict")
                 }

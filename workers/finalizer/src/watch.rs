@@ -82,6 +82,7 @@ async fn look(store: &Store, clock: &Clock, stalled_after: Duration, outbox: &Ou
         );
         let lost = lacks.into_iter().filter(|lack| waiting(lack.stage, &depths) == 0);
         outbox.announce(lost.flat_map(|lack| lack.again).collect()).await?;
+        store.rescued(pull.pull_id).await?;
     }
     Ok(())
 }
