@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Stop, Worker, metrics};
+use super::{Stop, Troubles, Worker, metrics};
 use crate::measure;
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
@@ -77,11 +77,13 @@ pub(super) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
     health: Health,
+    duties: Troubles,
 ) -> std::io::Result<SocketAddr> {
     let ready = move || {
-        let (worker, health) = (Arc::clone(&worker), health.clone());
+        let (worker, health, duties) = (Arc::clone(&worker), health.clone(), duties.clone());
         async move {
-            match readiness(&*worker, &health).await {
+            let ready = readiness(&*worker, &health).await;
+            match ready.and_then(|()| duties.describe().map_or(Ok(()), Err)) {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             }

@@ -18,15 +18,15 @@ pub(super) fn jittered(rung: Duration) -> Duration {
     delays.next_backoff().unwrap_or(rung).min(rung)
 }
 
-/// Delays that grow from a fifth of a second to `longest`, each off by up to half so that replicas do not march in step.
+/// Delays that grow from the shortest to the longest, each off by up to half so that replicas do not march in step.
 #[derive(Debug)]
 pub(super) struct Delays(ExponentialBackoff);
 
 impl Delays {
-    pub(super) fn up_to(longest: Duration) -> Self {
+    pub(super) fn between(shortest: Duration, longest: Duration) -> Self {
         Self(
             ExponentialBackoffBuilder::new()
-                .with_initial_interval(Duration::from_millis(200))
+                .with_initial_interval(shortest)
                 .with_randomization_factor(0.5)
                 .with_multiplier(2.0)
                 .with_max_interval(longest)

@@ -6,9 +6,10 @@ use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{
-    Outbox, Stop, Worker,
+    Outbox, Stop, Troubles, Worker,
     broker::{BrokerError, Session},
     consume::{Consumption, Ended},
+    duties::{EndOnDrop, perform},
     health::{self, Health},
     metrics,
     retry::Delays,
@@ -21,7 +22,8 @@ use crate::{
 
 /// After so long without a session the process ends, so that whoever restarts it gives it a clean start.
 const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
-/// The longest wait between two tries to connect.
+/// The shortest and the longest wait between two tries to connect.
+const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// What the runtime needs to know.
@@ -43,18 +45,19 @@ pub struct Settings {
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     metrics::start(name);
-    let health = Health::new(stop.clone());
+    let (health, troubles) = (Health::new(stop.clone()), Troubles::default());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
-    let address =
-        health::serve(settings.http_listen, Arc::clone(&worker), health.clone()).await.map_err(|error| {
-            Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
-        })?;
-    let beside = tokio::spawn({
-        let (worker, stop) = (Arc::clone(&worker), stop.clone());
-        async move { worker.background(outbox, stop).await }
-    });
+    let served =
+        health::serve(settings.http_listen, Arc::clone(&worker), health.clone(), troubles.clone()).await;
+    let address = served.map_err(|error| {
+        Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
+    })?;
+    let duties = Arc::clone(&worker).duties(outbox);
+    let background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
+    // Whatever ends this function, the duties end with it.
+    let _background_ends = EndOnDrop::of([&background]);
 
-    let mut waits = Delays::up_to(LONGEST_WAIT);
+    let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
     let mut announced = false;
     let result = loop {
@@ -93,11 +96,11 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
         }
     };
     if result.is_err() {
-        // Nobody told it to stop.
-        beside.abort();
+        // Nobody told them to stop.
+        background.abort();
     }
-    if timeout(settings.shutdown_deadline, beside).await.is_err() {
-        tracing::warn!("{name} left something unfinished beside its messages");
+    if timeout(settings.shutdown_deadline, background).await.is_err() {
+        tracing::warn!("{name} left a background duty unfinished");
     }
     result
 }
@@ -113,7 +116,7 @@ async fn open(settings: &Settings, name: &str, stop: &Stop) -> Option<Result<Ses
 
 /// Waits until what the worker depends on answers, so that it does not take work it cannot do.
 async fn wait_ready<W: Worker>(worker: &W, health: &Health, stop: &Stop) -> bool {
-    let mut waits = Delays::up_to(LONGEST_WAIT);
+    let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     while let Err(why) = health::readiness(worker, health).await {
         tracing::warn!("not ready: {why}");
         tokio::select! {

@@ -24,6 +24,15 @@ pub enum Error {
     /// A statement failed.
     #[error("a statement failed")]
     Statement(#[from] tokio_postgres::Error),
+    /// A column cannot be read: the schema is not of the shape that this build knows.
+    #[error("column {name} of an answer cannot be read")]
+    Column {
+        /// The column.
+        name: &'static str,
+        /// What the driver says of it.
+        #[source]
+        source: tokio_postgres::Error,
+    },
     /// A migration failed.
     #[error("the migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
@@ -128,6 +137,7 @@ impl From<Error> for Failure {
             Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
                 (Class::Outage, "store.schema")
             }
+            Error::Column { .. } => (Class::Outage, "store.column"),
             Error::Url(_) | Error::Build(_) | Error::Migrate(_) => (Class::Permanent, "store.setup"),
             Error::NoPull(_) | Error::NoChunk(_) => (Class::Permanent, "store.not_there"),
             Error::UnderWay { .. } | Error::Unfetched(_) | Error::PagesGone { .. } => {

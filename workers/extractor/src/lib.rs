@@ -25,7 +25,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Client},
-    runtime::{Job, Outbox, Outcome, Step, Stop, Worker},
+    runtime::{Duty, Job, Outbox, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, Rejected, StopReason},
     store::{Extraction, Store},
     topology::{Announcement, EXTRACTOR, Stage},
@@ -185,9 +185,9 @@ impl Worker for Extractor {
         Ok(self.store.check().await?)
     }
 
-    async fn background(&self, outbox: Outbox, stop: Stop) {
-        let validated = work::keep_validated(self.helix.clone(), stop.clone());
-        let scheduled = self.schedule.run(&self.store, &self.clock, &outbox, &stop);
-        tokio::join!(validated, scheduled);
+    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+        let validation = work::token_validation(self.helix.clone());
+        let schedule = self.schedule.duty(&self.store, &self.clock, &announcer);
+        schedule.into_iter().chain([validation]).collect()
     }
 }

@@ -12,6 +12,15 @@ use super::{
     words::{ago, count},
 };
 
+/// Dead letters that are no longer in their queue, though nobody who said so took them out.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Vanished {
+    /// Their stage.
+    pub(crate) stage: String,
+    /// How many.
+    pub(crate) letters: i64,
+}
+
 /// What there is to know at a glance. What could not be asked is empty, and its trouble says why.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Facts {
@@ -27,6 +36,8 @@ pub(crate) struct Facts {
     pub(crate) missed_slots: Vec<MissedSlot>,
     /// Each stage's queues.
     pub(crate) stages: Vec<StageQueues>,
+    /// How many dead letters of each stage vanished from their queue in the last day, and are still gone.
+    pub(crate) vanished: Vec<Vanished>,
     /// Alarms about dead letters of the last day, newest first.
     pub(crate) alarms: Vec<Alarm>,
     /// Messages in `streams.rejected`.
@@ -85,7 +96,14 @@ fn troubles(facts: &Facts) -> Vec<String> {
     });
     let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
     let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
-    services.chain(absent).chain(stuck).chain(failed).chain(dead).collect()
+    let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
+        format!(
+            "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
+             `operator dead-letters restore` brings them back",
+            count(*letters, "dead letter")
+        )
+    });
+    services.chain(absent).chain(stuck).chain(failed).chain(dead).chain(vanished).collect()
 }
 
 #[cfg(test)]
@@ -129,6 +147,7 @@ mod tests {
             under_way: vec![rescued],
             last_closed: Some(sample::failed()),
             stages,
+            vanished: vec![Vanished { stage: "channel-enricher".into(), letters: 14 }],
             ..Facts::default()
         };
         let health = Health::of(facts, sample::now());
@@ -136,7 +155,9 @@ mod tests {
         assert_eq!(
             health.verdict,
             "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stood still and was picked up \
-             1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer."
+             1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
+             channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
+             them): `operator dead-letters restore` brings them back."
         );
     }
 }
