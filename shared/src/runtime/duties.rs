@@ -398,7 +398,7 @@ mod tests {
                 }
             }
         });
-        let troubles = run_until(vec![lasts], &enough).await;
+        let troubles = run_until(vec![Duty { longest_wait: SOON, ..lasts }], &enough).await;
         assert_eq!(troubles.describe(), None);
     }
 }

@@ -247,7 +247,7 @@ impl Store {
         let sql = "/* replay::give_up */
             with ours as (
                 update replay set active_until = $3,
-                    ended_at = case when begun then null else $3 end, ending = case when begun then null else $2 end
+                    ended_at = case when not begun then $3::timestamptz end, ending = case when not begun then $2::text end
                 from (select exists (select from replay_letter where replay_id = $1 and state in ('sending', 'sent'))) b (begun)
                 where id = $1 and keeper = $4 and ended_at is null returning id
             ), left_over as (

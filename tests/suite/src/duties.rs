@@ -29,7 +29,7 @@ fn value(metrics: &str, name: &str, duty: &str) -> f64 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_duty_that_meets_a_column_of_another_type_is_told_and_harms_no_other() {
     let mut rig = Rig::new(world()).await;
-    let alter = "alter table alarm_watch alter letters drop default, alter letters type text";
+    let alter = "alter table alarm_watch alter letters drop default, alter letters type text, alter letters set default '0'";
     rig.db.batch_execute(alter).await.expect("altered");
     let finalizer = Process::start(&rig, "finalizer", &Told::default());
     let address = finalizer.ready().await;
@@ -56,7 +56,7 @@ async fn a_duty_that_meets_a_column_of_another_type_is_told_and_harms_no_other()
     rig.start(rig.channel_enricher());
     rig.whole_pull().await;
 
-    let repair = "alter table alarm_watch alter letters type bigint using letters::bigint, alter letters set default 0";
+    let repair = "alter table alarm_watch alter letters drop default, alter letters type bigint using letters::bigint, alter letters set default 0";
     rig.db.batch_execute(repair).await.expect("repaired");
     eventually("the probe should be content again", || async {
         let answer = probe(address, "readyz").await;

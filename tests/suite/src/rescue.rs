@@ -142,7 +142,9 @@ async fn a_pull_is_given_up_for_standing_still_at_a_stretch_and_not_for_the_sum_
     let stalled = async |minutes: i64| {
         let now = begun + TimeDelta::minutes(minutes);
         let stalled = rig.store.stalled(after, now).await.expect("an answer");
-        stalled.first().map(|pull| pull.rescues)
+        let pull = stalled.first()?;
+        rig.store.rescued(pull.pull_id).await.expect("counted");
+        Some(pull.rescues)
     };
     assert_eq!(stalled(1).await, None, "nothing is wrong yet");
     assert_eq!(stalled(3).await, Some(1));
