@@ -116,6 +116,12 @@ pub struct Process {
     /// How long a worker may take to finish what is in hand when it is told to stop
     #[arg(long, env, default_value = "25s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub shutdown_deadline: Duration,
+    /// How long a message may be in hand before it goes back to its queue; keep it far below RabbitMQ's `consumer_timeout`
+    #[arg(long, env, default_value = "10m", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub max_in_hand: Duration,
+    /// After so many dead letters in a row with the same cause the stage pauses instead; 0 never pauses it
+    #[arg(long, env, default_value_t = 20, value_name = "N")]
+    pub pause_after_dead_letters: u32,
     /// How log lines look; without it, pretty on a terminal and JSON elsewhere
     #[arg(long, env, value_name = "FORMAT")]
     pub log_format: Option<LogFormat>,

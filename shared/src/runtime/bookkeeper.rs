@@ -13,7 +13,7 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Outbox, Stop, Works, consume::broken, envelope::header, letter, publish::Publisher};
+use super::{Outbox, Stop, Works, consumer::broken, envelope::header, letter, publish::Publisher};
 use crate::{
     failure::{Class, Failure},
     ledger::{Entry, Ledger},

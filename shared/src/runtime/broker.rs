@@ -3,7 +3,7 @@
 //! lapin's own recovery stays off: it can hang for ever in two ways. Whoever uses a session drops it at the first
 //! error and opens another.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Connection, ErrorKind, ExchangeKind,
@@ -67,10 +67,12 @@ impl From<BrokerError> for Failure {
 }
 
 /// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
-/// goes on to deliver and to take acknowledgements.
+/// goes on to deliver, to take acknowledgements and to answer questions. The one that publishes may be made anew; the
+/// other one is the session.
 pub(super) struct Session {
-    pub(super) consume: Link,
+    pub(super) consume: Arc<Link>,
     pub(super) publisher: Publisher,
+    delays: RetryDelays,
 }
 
 impl Session {
@@ -83,34 +85,33 @@ impl Session {
     ) -> Result<Self, BrokerError> {
         let address = Address::parse(url)?;
         let connect = async {
-            let consume = Link::open(&address, program, "consume").await?;
-            Ok::<_, BrokerError>((consume, Link::open(&address, program, "publish").await?))
+            let consume = Arc::new(Link::open(&address, program, "consume").await?);
+            let publisher = Publisher::open(address.clone(), program, clock, Arc::clone(&consume)).await?;
+            Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone() })
         };
-        let (consume, publish) =
-            timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
-        let prepare = async {
-            declare(publish.connection(), delays).await?;
-            Ok(Self { consume, publisher: Publisher::open(publish, program, clock).await? })
-        };
-        timeout(DECLARE_TIMEOUT, prepare).await.map_err(|_| BrokerError::Timeout)?
+        let session = timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
+        session.declare().await?;
+        Ok(session)
     }
 
-    /// Awaits work that needs both connections; fails, and drops it, as soon as one of them has ended.
+    /// Declares everything once more, or sees to it that it is there where this user may not declare.
+    pub(super) async fn declare(&self) -> Result<(), BrokerError> {
+        let declared = self.consume.unless_severed(declare(self.consume.connection(), &self.delays));
+        timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
+    }
+
+    /// Awaits work that needs the session; fails, and drops it, as soon as the session has ended.
     pub(super) async fn unless_severed<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let publish = self.publisher.link();
-        publish.unless_severed(self.consume.unless_severed(work)).await??
+        self.consume.unless_severed(work).await?
     }
 
     /// Closes both connections in the orderly way; what is not acknowledged goes back to its queue.
     pub(super) async fn close(self) {
-        for link in [&self.consume, self.publisher.link()] {
-            // A connection that is gone already needs no closing.
-            let closed = link.unless_severed(link.connection().close(200, "stopping".into()));
-            let _ = timeout(Duration::from_secs(2), closed).await;
-        }
+        self.consume.close().await;
+        self.publisher.close().await;
     }
 }
 

@@ -16,7 +16,6 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture, future::join_all};
 use tokio::{
-    task::{AbortHandle, JoinHandle},
     time::{sleep, timeout},
 };
 
@@ -24,6 +23,7 @@ use super::{
     Stop,
     fingerprint::fingerprint,
     retry::{Delays, jittered},
+    supervise::AbortOnDrop,
 };
 use crate::{
     clock::Clock,
@@ -178,26 +178,11 @@ pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: 
             tokio::spawn(duty.perform(record, stop.clone()))
         })
         .collect();
-    let _end_with_us = EndOnDrop::of(&tasks);
+    let _end_with_us: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
     for (ended, n) in join_all(tasks).await.into_iter().zip(1_u32..) {
         if let Err(error) = ended {
             tracing::error!(%error, "background duty {n} ended");
         }
-    }
-}
-
-/// Ends tasks when whoever began them ends.
-pub(super) struct EndOnDrop(Vec<AbortHandle>);
-
-impl EndOnDrop {
-    pub(super) fn of<'a>(tasks: impl IntoIterator<Item = &'a JoinHandle<()>>) -> Self {
-        Self(tasks.into_iter().map(JoinHandle::abort_handle).collect())
-    }
-}
-
-impl Drop for EndOnDrop {
-    fn drop(&mut self) {
-        self.0.iter().for_each(AbortHandle::abort);
     }
 }
 

@@ -98,7 +98,7 @@ impl Graveyard {
                 body: body.unwrap_or_else(|| found.letter.body.clone()),
             });
         }
-        Ok(self.publisher.publish(&messages).await?)
+        Ok(self.publisher.publish(messages).await?)
     }
 
     /// Takes the letter at `place` out of its queue, for good once the queue is closed with [`Graveyard::close`].

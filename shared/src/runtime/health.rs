@@ -3,7 +3,7 @@
 use std::{
     io::{Read, Write},
     net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,75 +14,24 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Stop, Troubles, Worker, metrics};
-use crate::measure;
+use super::{Troubles, Worker, metrics, status::Status};
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
 /// How long what a worker depends on may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What the runtime knows of itself. Cheap to clone.
-#[derive(Debug, Clone)]
-pub(super) struct Health {
-    state: Arc<Mutex<State>>,
-    stop: Stop,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    connected: bool,
-    paused: Option<String>,
-}
-
-impl Health {
-    pub(super) fn new(stop: Stop) -> Self {
-        Self { state: Arc::default(), stop }
-    }
-
-    pub(super) fn connected(&self, connected: bool) {
-        self.with(|state| state.connected = connected);
-    }
-
-    /// Paused for a reason, until work succeeds again.
-    pub(super) fn paused(&self, reason: Option<String>) {
-        measure::paused(reason.is_some());
-        self.with(|state| state.paused = reason);
-    }
-
-    pub(super) fn is_paused(&self) -> bool {
-        self.with(|state| state.paused.is_some())
-    }
-
-    /// Why it could not work right now, if it could not.
-    fn trouble(&self) -> Option<String> {
-        if self.stop.is_requested() {
-            return Some("draining: told to stop".to_owned());
-        }
-        self.with(|state| {
-            if !state.connected {
-                return Some("not connected to RabbitMQ".to_owned());
-            }
-            state.paused.as_ref().map(|reason| format!("paused: {reason}"))
-        })
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
-        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 /// Answers probes until the process ends.
 pub(super) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
-    health: Health,
+    status: Status,
     duties: Troubles,
 ) -> std::io::Result<SocketAddr> {
     let ready = move || {
-        let (worker, health, duties) = (Arc::clone(&worker), health.clone(), duties.clone());
+        let (worker, status, duties) = (Arc::clone(&worker), status.clone(), duties.clone());
         async move {
-            let ready = readiness(&*worker, &health).await;
+            let ready = readiness(&*worker, &status).await;
             match ready.and_then(|()| duties.describe().map_or(Ok(()), Err)) {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
@@ -104,8 +53,8 @@ pub(super) async fn serve<W: Worker>(
 }
 
 /// Whether the worker could work right now.
-pub(super) async fn readiness<W: Worker>(worker: &W, health: &Health) -> Result<(), String> {
-    if let Some(trouble) = health.trouble() {
+pub(super) async fn readiness<W: Worker>(worker: &W, status: &Status) -> Result<(), String> {
+    if let Some(trouble) = status.trouble() {
         return Err(trouble);
     }
     match timeout(PROBE_TIMEOUT, worker.ready()).await {

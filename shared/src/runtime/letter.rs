@@ -42,7 +42,9 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Lett
             Some("delivery_limit") => (
                 "permanent".into(),
                 "broker.delivery_limit".into(),
-                "every worker that took it died with it, or was killed: a crash loop".into(),
+                "delivered as often as the queue's limit allows, and never settled: each time the worker that had it ended, \
+                 or lost its connection"
+                    .into(),
             ),
             Some(reason) => (
                 "permanent".into(),

@@ -60,14 +60,14 @@ impl Outbox {
             .zip(&scopes)
             .map(|(a, scope)| publisher.address(a, &scope.trace))
             .collect();
-        Ok(publisher.publish(&messages).await?)
+        Ok(publisher.publish(messages).await?)
     }
 
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
         let link = publisher.link();
-        Ok(link.unless_severed(broker::depths(link.connection(), &self.delays)).await??)
+        Ok(link.ask(broker::depths(link.connection(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
@@ -96,7 +96,7 @@ impl Outbox {
                 body: letter.body.clone(),
             });
         }
-        Ok(self.publisher().await?.publish(&messages).await?)
+        Ok(self.publisher().await?.publish(messages).await?)
     }
 
     pub(super) async fn publisher(&self) -> Result<Publisher, PublishError> {

@@ -111,6 +111,8 @@ fn prepare<S: Args, W: Worker>(
         delays: cli.broker.retry_delays.clone(),
         http_listen: cli.process.http_listen,
         shutdown_deadline: cli.process.shutdown_deadline,
+        max_in_hand: cli.process.max_in_hand,
+        pause_after: cli.process.pause_after_dead_letters,
         clock: Clock::System,
     };
     let worker = build(&cli.worker, Clock::System)?;

@@ -1,16 +1,24 @@
 //! Publishing with confirmation: a message is out when the broker says it has it, and not before.
+//!
+//! It has a connection of its own, which is made when it is needed and made again when it broke or did not confirm: what
+//! is in a consumer's hand belongs to another connection, and stays there. A broker that blocks publishers is waited for;
+//! whoever must not wait watches [`Publisher::blocked`].
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use lapin::{
     BasicProperties, Channel, Confirmation,
     message::BasicReturnMessage,
     options::{BasicPublishOptions, ConfirmSelectOptions},
+    types::ShortString,
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+    sync::{Mutex, watch},
+    time::timeout,
+};
 
-use super::{envelope, link::Link, trace::Trace};
+use super::{address::Address, envelope, link::Link, trace::Trace};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
@@ -18,8 +26,10 @@ use crate::{
     topology::Announcement,
 };
 
-/// How long the broker may take to confirm. It holds confirms back while it is short of memory or disk.
+/// How long the broker may take to confirm, unless it says that it blocks publishers.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many messages are under way before their confirmations are awaited.
 const BATCH: usize = 100;
 
@@ -30,13 +40,21 @@ pub enum PublishError {
     #[error("the broker did not take a message")]
     Broker(#[from] lapin::Error),
     /// No confirmation came.
-    #[error("the broker did not confirm within {} s", CONFIRM_TIMEOUT.as_secs())]
-    Timeout,
+    #[error("the broker did not confirm {to} within {} s: has the queue a leader?", CONFIRM_TIMEOUT.as_secs())]
+    Timeout {
+        /// The exchange or queue of the first message.
+        to: String,
+    },
+    /// The broker reads nothing that is published.
+    #[error("the broker blocks publishers: {0}")]
+    Blocked(String),
     /// The broker refused the message.
-    #[error("the broker refused a message for {0}")]
+    #[error("the broker refuses messages for {0}: is the queue at its limit (a policy with max-length)?")]
     Refused(String),
     /// No queue takes the message.
-    #[error("no queue takes {id}: the binding of {to} is gone; `operator topology` declares it again")]
+    #[error(
+        "no queue takes {id}: the queue of {to} or its binding is gone; `operator topology --declare` declares it again"
+    )]
     Unroutable {
         /// The message's id.
         id: String,
@@ -50,7 +68,14 @@ pub enum PublishError {
 
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
-        Self::of(Class::Outage, "broker.publish", &error)
+        let code = match error {
+            PublishError::Broker(_) | PublishError::Disconnected => "broker.publish",
+            PublishError::Timeout { .. } => "broker.unconfirmed",
+            PublishError::Blocked(_) => "broker.blocked",
+            PublishError::Refused(_) => "broker.refused",
+            PublishError::Unroutable { .. } => "broker.unroutable",
+        };
+        Self::of(Class::Outage, code, &error)
     }
 }
 
@@ -65,42 +90,74 @@ pub(super) struct Outgoing {
     pub(super) body: Vec<u8>,
 }
 
-/// A channel in confirm mode. Cheap to clone; clones take turns, because lapin may attach a returned message to the
-/// wrong confirmation when several publish on one channel at once.
+impl Outgoing {
+    fn destination(&self) -> &str {
+        if self.exchange.is_empty() { &self.key } else { &self.exchange }
+    }
+}
+
+/// Publishes and awaits confirmations. Cheap to clone; clones take turns, because lapin may attach a returned message to
+/// the wrong confirmation when several publish on one channel at once.
 #[derive(Clone)]
 pub(super) struct Publisher {
-    link: Arc<Link>,
-    channel: Arc<Mutex<Channel>>,
+    inner: Arc<Inner>,
+    /// The connection for questions and for reading, which the broker never blocks.
+    reading: Arc<Link>,
+}
+
+struct Inner {
+    address: Address,
     program: Arc<str>,
     clock: Clock,
+    open: Mutex<Option<Open>>,
+    blocked: watch::Sender<Option<String>>,
+}
+
+/// A connection, and a channel on it in confirm mode.
+struct Open {
+    link: Link,
+    channel: Channel,
 }
 
 impl Publisher {
-    pub(super) async fn open(link: Link, program: &str, clock: Clock) -> Result<Self, lapin::Error> {
-        let channel = link.connection().create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let channel = Arc::new(Mutex::new(channel));
-        Ok(Self { link: Arc::new(link), channel, program: program.into(), clock })
+    /// Connects. `reading` is the session's other connection.
+    pub(super) async fn open(
+        address: Address,
+        program: &str,
+        clock: Clock,
+        reading: Arc<Link>,
+    ) -> Result<Self, lapin::Error> {
+        let (blocked, _) = watch::channel(None);
+        let inner = Inner { address, program: program.into(), clock, open: Mutex::new(None), blocked };
+        let open = inner.connect().await?;
+        *inner.open.lock().await = Some(open);
+        Ok(Self { inner: Arc::new(inner), reading })
     }
 
     /// The program it publishes for.
     pub(super) fn program(&self) -> &str {
-        &self.program
+        &self.inner.program
     }
 
     /// The time.
     pub(super) fn clock(&self) -> &Clock {
-        &self.clock
+        &self.inner.clock
     }
 
-    /// The connection under it, for questions that may break a channel.
+    /// The connection for questions and for reading.
     pub(super) fn link(&self) -> &Link {
-        &self.link
+        &self.reading
+    }
+
+    /// Why the broker reads nothing that is published, while that is so. It says so at the first publish.
+    pub(super) fn blocked(&self) -> watch::Receiver<Option<String>> {
+        self.inner.blocked.subscribe()
     }
 
     /// An announcement, addressed, and put in its place in a trace.
     pub(super) fn address(&self, announcement: Announcement, trace: &Trace) -> Outgoing {
-        let properties = envelope::new(announcement.kind, &announcement.id, &self.program, self.clock.now());
+        let properties =
+            envelope::new(announcement.kind, &announcement.id, self.program(), self.clock().now());
         Outgoing {
             exchange: announcement.route.exchange.to_owned(),
             key: announcement.route.key.to_owned(),
@@ -110,28 +167,119 @@ impl Publisher {
         }
     }
 
-    /// Publishes all, and returns when the broker has confirmed all. After an error any of them may be out: the same
-    /// messages published again have the same ids.
-    pub(super) async fn publish(&self, messages: &[Outgoing]) -> Result<(), PublishError> {
-        let channel = self.channel.lock().await;
-        for batch in messages.chunks(BATCH) {
-            let published = async {
-                let mut confirms = Vec::with_capacity(batch.len());
-                for message in batch {
-                    confirms.push(publish_one(&channel, message).await?);
-                }
-                try_join_all(confirms).await
-            };
-            let confirmations = timeout(CONFIRM_TIMEOUT, self.link.unless_severed(published))
+    /// Publishes all, and returns when the broker has confirmed all; gives up on a broker that blocks publishers. After an
+    /// error any of them may be out: the same messages published again have the same ids.
+    pub(super) async fn publish(&self, mut messages: Vec<Outgoing>) -> Result<(), PublishError> {
+        let mut blocked = self.blocked();
+        let patience = async {
+            let why = blocked.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+            tokio::time::sleep(CONFIRM_TIMEOUT).await;
+            why.unwrap_or_default()
+        };
+        let most = messages.len();
+        tokio::select! {
+            published = self.publish_some(&mut messages, most) => published,
+            why = patience => Err(PublishError::Blocked(why)),
+        }
+    }
+
+    /// Publishes the first `most` of the messages, and takes out of them those that the broker has confirmed. After an
+    /// error the others were refused, or may be out all the same. Waits for a broker that blocks publishers.
+    pub(super) async fn publish_some(
+        &self,
+        messages: &mut Vec<Outgoing>,
+        most: usize,
+    ) -> Result<(), PublishError> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let mut slot = self.inner.open.lock().await;
+        // Taken out: if this is dropped on its way, nobody meets what it left on the channel.
+        let open = match slot.take().filter(|open| open.link.is_alive()) {
+            Some(open) => open,
+            None => timeout(CONNECT_TIMEOUT, self.inner.connect())
                 .await
-                .map_err(|_| PublishError::Timeout)???;
-            for (confirmation, message) in confirmations.into_iter().zip(batch) {
-                check(confirmation, message)?;
-                let direct = message.exchange.is_empty();
-                measure::sent(if direct { &message.key } else { &message.exchange });
+                .map_err(|_| PublishError::Disconnected)??,
+        };
+        let mut left = messages.len().min(most);
+        let mut refused: Option<PublishError> = None;
+        while left > 0 {
+            let batch: Vec<Outgoing> = messages.drain(..left.min(BATCH)).collect();
+            left -= batch.len();
+            match open.publish(&batch).await {
+                Ok(confirmations) => {
+                    let (unconfirmed, error) = unconfirmed(batch, confirmations);
+                    messages.extend(unconfirmed);
+                    refused = refused.or(error);
+                }
+                Err(error) => {
+                    messages.splice(0..0, batch);
+                    return Err(error);
+                }
             }
         }
-        Ok(())
+        if matches!(refused, Some(PublishError::Refused(_))) {
+            // A channel remembers that a queue is full, and RabbitMQ 3.10 does not tell it when a policy is lifted.
+            let _ = open.channel.close(200, "refused".into()).await;
+            *slot = Open::on(open.link).await.ok();
+        } else {
+            *slot = Some(open);
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// Closes its connection in the orderly way.
+    pub(super) async fn close(&self) {
+        if let Some(open) = self.inner.open.lock().await.take() {
+            open.link.close().await;
+        }
+    }
+}
+
+impl Inner {
+    async fn connect(&self) -> Result<Open, lapin::Error> {
+        let link = Link::open(&self.address, &self.program, "publish").await?;
+        self.blocked.send_replace(None);
+        let (mut news, tell) = (link.blocked(), self.blocked.clone());
+        tokio::spawn(async move {
+            while news.changed().await.is_ok() {
+                tell.send_replace(news.borrow_and_update().clone());
+            }
+            // The connection is gone, and with it what the broker said of it.
+            tell.send_replace(None);
+        });
+        Open::on(link).await
+    }
+}
+
+impl Open {
+    /// A new channel in confirm mode.
+    async fn on(link: Link) -> Result<Self, lapin::Error> {
+        let channel = link.connection().create_channel().await?;
+        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        Ok(Self { link, channel })
+    }
+
+    async fn publish(&self, batch: &[Outgoing]) -> Result<Vec<Confirmation>, PublishError> {
+        let published = async {
+            let mut confirms = Vec::with_capacity(batch.len());
+            for message in batch {
+                confirms.push(publish_one(&self.channel, message).await?);
+            }
+            join_all(confirms).await.into_iter().collect::<Result<Vec<_>, lapin::Error>>()
+        };
+        let mut published = std::pin::pin!(self.link.unless_severed(published));
+        loop {
+            match timeout(CONFIRM_TIMEOUT, &mut published).await {
+                Ok(confirmations) => return Ok(confirmations??),
+                // It confirms when it has read, and it reads again when it has room.
+                Err(_) if self.link.blocked().borrow().is_some() => {}
+                Err(_) => {
+                    let to = batch.first().map(|message| message.destination().to_owned());
+                    return Err(PublishError::Timeout { to: to.unwrap_or_default() });
+                }
+            }
+        }
     }
 }
 
@@ -147,16 +295,47 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<lapin::Pub
         .await
 }
 
-/// Only a plain acknowledgement is one. A returned message may hang on a neighbour's confirmation, so it is named by its
-/// own properties.
-fn check(confirmation: Confirmation, message: &Outgoing) -> Result<(), PublishError> {
-    match confirmation {
-        Confirmation::Ack(None) => Ok(()),
-        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => Err(unroutable(&returned)),
-        Confirmation::Nack(None) | Confirmation::NotRequested => {
-            Err(PublishError::Refused(format!("{}/{}", message.exchange, message.key)))
+/// The messages of a batch that are not out, and why the first of them is not. Only a plain acknowledgement is one. A
+/// returned message may hang on a neighbour's confirmation, so it is told by its own id, where it has one.
+fn unconfirmed(
+    batch: Vec<Outgoing>,
+    confirmations: Vec<Confirmation>,
+) -> (Vec<Outgoing>, Option<PublishError>) {
+    let id = |properties: &BasicProperties| properties.message_id().clone();
+    let returned: HashSet<ShortString> = confirmations
+        .iter()
+        .filter_map(|confirmation| match confirmation {
+            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
+                id(&returned.delivery.properties)
+            }
+            _ => None,
+        })
+        .collect();
+    let mut error = None;
+    let mut left = Vec::new();
+    for (message, confirmation) in batch.into_iter().zip(confirmations) {
+        let own = id(&message.properties);
+        let trouble = match confirmation {
+            Confirmation::Ack(Some(other)) if own.is_none() => Some(unroutable(&other)),
+            Confirmation::Ack(_) if own.as_ref().is_some_and(|own| returned.contains(own)) => {
+                let to = format!("{}/{}", message.exchange, message.key);
+                let id = own.map(|own| own.to_string()).unwrap_or_default();
+                Some(PublishError::Unroutable { id, to })
+            }
+            Confirmation::Ack(_) => None,
+            Confirmation::Nack(_) | Confirmation::NotRequested => {
+                Some(PublishError::Refused(format!("{}/{}", message.exchange, message.key)))
+            }
+        };
+        match trouble {
+            None => measure::sent(message.destination()),
+            Some(trouble) => {
+                error.get_or_insert(trouble);
+                left.push(message);
+            }
         }
     }
+    (left, error)
 }
 
 fn unroutable(returned: &BasicReturnMessage) -> PublishError {

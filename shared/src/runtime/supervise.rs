@@ -3,16 +3,20 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{
     Outbox, Stop, Troubles, Worker,
     broker::{BrokerError, Session},
-    consume::{Consumption, Ended},
-    duties::{EndOnDrop, perform},
-    health::{self, Health},
-    metrics,
+    consumer::Consumer,
+    duties::perform,
+    health, metrics,
+    report::report,
     retry::Delays,
+    status::Status,
 };
 use crate::{
     clock::Clock,
@@ -25,6 +29,9 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 /// The shortest and the longest wait between two tries to connect.
 const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// A session that breaks sooner than this was hardly one: the next is waited for longer. What is in hand of a session that
+/// breaks spends one of its deliveries.
+const STEADY: Duration = Duration::from_secs(30);
 
 /// What the runtime needs to know.
 #[derive(Debug, Clone)]
@@ -37,49 +44,57 @@ pub struct Settings {
     pub http_listen: SocketAddr,
     /// How long to finish what is in hand.
     pub shutdown_deadline: Duration,
+    /// How long a message may be in hand before it goes back to its queue; far below the broker's `consumer_timeout`.
+    pub max_in_hand: Duration,
+    /// After so many dead letters in a row with the same cause the stage pauses; 0 never.
+    pub pause_after: u32,
     /// The time.
     pub clock: Clock,
 }
 
-/// Runs a worker until told to stop. Fails when the broker stays away, or refuses the topology.
+/// Runs a worker until told to stop. Fails when the broker stays unavailable, or refuses the topology.
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     metrics::start(name);
-    let (health, troubles) = (Health::new(stop.clone()), Troubles::default());
+    let (status, troubles) =
+        (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
     let served =
-        health::serve(settings.http_listen, Arc::clone(&worker), health.clone(), troubles.clone()).await;
+        health::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
     let address = served.map_err(|error| {
         Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
     })?;
     let duties = Arc::clone(&worker).duties(outbox);
     let background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
-    // Whatever ends this function, the duties end with it.
-    let _background_ends = EndOnDrop::of([&background]);
+    let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
+    // Whichever way this ends, also when it is dropped: what it started ends with it.
+    let _ends = [AbortOnDrop(background.abort_handle()), AbortOnDrop(reporting.abort_handle())];
 
     let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
-    let mut announced = false;
+    let mut told: Option<&str> = None;
     let result = loop {
-        match open(&settings, name, &stop).await {
+        let failure = match open(&settings, name, &stop).await {
             None => break Ok(()),
             Some(Ok(session)) => {
-                waits.reset();
-                slot.send_replace(Some(session.publisher.clone()));
-                health.connected(true);
-                if !announced {
-                    announced = wait_ready(&*worker, &health, &stop).await;
-                    tracing::info!(%address, "{name} is ready: http://{address}/readyz");
+                if told.take().is_some() {
+                    let lasted = without_session.elapsed().as_secs();
+                    tracing::info!("{name} is connected to RabbitMQ again after {lasted} s");
                 }
-                let consumption = Consumption::new(&*worker, &session, &settings, &health, &stop);
-                let ended = session.unless_severed(consumption.run()).await;
-                health.connected(false);
+                let opened = Instant::now();
+                slot.send_replace(Some(session.publisher.clone()));
+                status.connected();
+                let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop);
+                let ended = session.unless_severed(consumer.run()).await;
                 slot.send_replace(None);
                 session.close().await;
                 without_session = Instant::now();
+                if opened.elapsed() > STEADY {
+                    waits.reset();
+                }
                 match ended {
-                    Ok(Ended::Stopped) => break Ok(()),
-                    Err(failure) => tracing::warn!(code = failure.code, "{name} lost its session: {failure}"),
+                    Ok(()) => break Ok(()),
+                    Err(failure) => failure,
                 }
             }
             Some(Err(error)) => {
@@ -87,8 +102,14 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
                 if failure.class == Class::Permanent || without_session.elapsed() > GIVE_UP_AFTER {
                     break Err(failure);
                 }
-                tracing::warn!(code = failure.code, "{name} cannot work: {failure}");
+                failure
             }
+        };
+        status.disconnected(&failure);
+        // Said once for each reason, not at every try.
+        if told != Some(failure.code) {
+            tracing::warn!(code = failure.code, "{name} has no session with RabbitMQ: {failure}");
+            told = Some(failure.code);
         }
         tokio::select! {
             () = stop.requested() => break Ok(()),
@@ -102,7 +123,16 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
     if timeout(settings.shutdown_deadline, background).await.is_err() {
         tracing::warn!("{name} left a background duty unfinished");
     }
+    let _ = timeout(Duration::from_secs(2), reporting).await;
     result
+}
+
+pub(super) struct AbortOnDrop(pub(super) AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 /// Opens a session, unless it is time to stop.
@@ -112,17 +142,4 @@ async fn open(settings: &Settings, name: &str, stop: &Stop) -> Option<Result<Ses
         () = stop.requested() => None,
         session = Session::open(&settings.amqp_url, &settings.delays, &program, settings.clock.clone()) => Some(session),
     }
-}
-
-/// Waits until what the worker depends on answers, so that it does not take work it cannot do.
-async fn wait_ready<W: Worker>(worker: &W, health: &Health, stop: &Stop) -> bool {
-    let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
-    while let Err(why) = health::readiness(worker, health).await {
-        tracing::warn!("not ready: {why}");
-        tokio::select! {
-            () = stop.requested() => return false,
-            () = sleep(waits.next()) => {}
-        }
-    }
-    true
 }

@@ -7,6 +7,7 @@ use crate::{
     failure::Failure,
     schema::Message,
     topology::{Announcement, Routed, Stage},
+    worker_state::StatusReporter,
 };
 
 /// A message in hand.
@@ -60,6 +61,11 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Whether what it depends on, besides the broker, answers. Cheap: asked by every readiness probe.
     fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send;
+
+    /// Where it tells how it is doing, if anywhere.
+    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        None
+    }
 
     /// What it does beside its messages: a schedule, a watch; `announcer` announces what comes of it.
     fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {

@@ -5,6 +5,7 @@
 //! ([`eventually`]).
 
 mod alarms;
+mod amqp_proxy;
 mod barrier;
 mod bucket;
 mod catalogue;
@@ -26,6 +27,7 @@ mod logs;
 mod messages;
 mod metrics;
 mod outages;
+mod pauses;
 mod pipeline;
 mod process;
 mod proxy;
@@ -36,6 +38,7 @@ mod rig;
 mod rights;
 mod schedule;
 mod schema;
+mod scripted;
 mod secrets;
 mod services;
 mod settings;

@@ -44,6 +44,10 @@ pub(crate) struct Setup {
     pub(crate) stalled_after: Duration,
     pub(crate) twitch: TwitchSettings,
     pub(crate) clock: Clock,
+    /// How long a message may be in hand.
+    pub(crate) max_in_hand: Duration,
+    /// After so many dead letters in a row with the same cause a stage pauses; 0 never.
+    pub(crate) pause_after: u32,
     /// Whether workers may declare what their queues should be like; in a deployment only the operator may.
     pub(crate) may_declare: bool,
 }
@@ -60,6 +64,9 @@ impl Default for Setup {
             // A bucket no test empties by accident; those about the bucket bring their own.
             twitch: TwitchSettings { limit: 60_000, refill: 60_000, ..TwitchSettings::default() },
             clock: Clock::System,
+            max_in_hand: Duration::from_mins(10),
+            // Tests of dead letters make hundreds of one cause.
+            pause_after: 0,
             may_declare: false,
         }
     }
@@ -224,6 +231,8 @@ impl Rig {
             delays: self.setup.delays.clone(),
             http_listen: ([127, 0, 0, 1], 0).into(),
             shutdown_deadline: Duration::from_secs(10),
+            max_in_hand: self.setup.max_in_hand,
+            pause_after: self.setup.pause_after,
             clock: self.setup.clock.clone(),
         };
         let ended = tokio::spawn(run(Arc::new(worker), settings, stop));

@@ -114,6 +114,8 @@ impl Probed {
             delays: rig.setup.delays.clone(),
             http_listen: address,
             shutdown_deadline: Duration::from_secs(10),
+            max_in_hand: rig.setup.max_in_hand,
+            pause_after: rig.setup.pause_after,
             clock: rig.setup.clock.clone(),
         };
         let ended = tokio::spawn(run(Arc::new(worker), settings, stop));

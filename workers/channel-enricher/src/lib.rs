@@ -16,6 +16,7 @@ use shared::{
     store::{self, Kind, Store},
     topology::{Announcement, CHANNEL_ENRICHER, Stage},
     work::{self, Catalogue, Enricher, EnricherSettings},
+    worker_state::StatusReporter,
 };
 
 /// The channel-enricher's settings.
@@ -78,6 +79,10 @@ impl Worker for ChannelEnricher {
     async fn give_up(&self, message: &GamesFilled, failure: &Failure) -> Result<Vec<Announcement>, Failure> {
         let stage = Self::STAGE.info().name;
         work::give_up_on_chunk(self.0.store(), message.0, stage, failure, self.0.now()).await
+    }
+
+    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(self.0.store())
     }
 
     async fn ready(&self) -> Result<(), Failure> {

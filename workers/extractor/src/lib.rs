@@ -30,6 +30,7 @@ use shared::{
     store::{Extraction, Store},
     topology::{Announcement, EXTRACTOR, Stage},
     work,
+    worker_state::StatusReporter,
 };
 
 /// How soon to look again whether somebody else still fetches the pull.
@@ -179,6 +180,10 @@ impl Worker for Extractor {
         let why = format!("extractor: {failure}");
         work::give_up_on_pull(&self.store, message.pull_id, &why, Some(StopReason::Error), self.clock.now())
             .await
+    }
+
+    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
     }
 
     async fn ready(&self) -> Result<(), Failure> {

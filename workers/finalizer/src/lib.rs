@@ -27,6 +27,7 @@ use shared::{
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
     work,
+    worker_state::StatusReporter,
 };
 
 /// Chunks merged at the same time: PostgreSQL works on one while another is on its way.
@@ -139,6 +140,10 @@ impl Worker for Finalizer {
     ) -> Result<Vec<Announcement>, Failure> {
         work::give_up_on_chunk(&self.store, message.0, Self::STAGE.info().name, failure, self.clock.now())
             .await
+    }
+
+    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
     }
 
     async fn ready(&self) -> Result<(), Failure> {

@@ -1,0 +1,95 @@
+//! Calling the worker: within its time, and with a panic caught. What broke off together is tried again in parts.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+
+use futures::FutureExt;
+use tokio::time::{Instant, timeout};
+use tracing::Instrument;
+
+use super::{
+    super::{Job, Outcome, Worker, trace},
+    Consumer,
+    batch::{PANICKED, TIMED_OUT, divide},
+    intake::InHand,
+};
+use crate::{failure::Failure, measure};
+
+/// How long one call of a handler may take. Divided three times, a batch of hundreds with one message that hangs takes four
+/// such calls, which is within the time that a message may be in hand.
+const HANDLE_TIMEOUT: Duration = Duration::from_mins(2);
+
+impl<W: Worker> Consumer<'_, W> {
+    /// Hands messages in and settles them, batch by batch, each as soon as it is handled. What there is no time for, or
+    /// what meets trouble, stays in hand.
+    pub(super) async fn handle(&mut self, ready: Vec<InHand<W::In>>) -> Result<(), Failure> {
+        if ready.is_empty() {
+            return Ok(());
+        }
+        // Since the last batch a migration may have run that does not serve this build.
+        if let Err(failure) = self.ready().await {
+            self.hands.extend(ready);
+            self.status.pause(&failure);
+            return Ok(());
+        }
+        let mut batches = self.batches(ready);
+        while let Some(batch) = batches.pop_front() {
+            if self.status.is_paused() || self.stop.is_requested() {
+                self.hands.extend(batch);
+                continue;
+            }
+            self.count_hands(batch.len() + batches.iter().map(Vec::len).sum::<usize>());
+            let began = Instant::now();
+            let outcomes = match self.attempt(&batch).await {
+                Ok(outcomes) => outcomes,
+                Err(failure) if batch.len() == 1 => vec![Err(failure)],
+                Err(failure) => {
+                    tracing::warn!(
+                        stage = self.stage.name,
+                        code = failure.code,
+                        "{} messages failed together, and are tried in parts: {failure}",
+                        batch.len()
+                    );
+                    divide(batch).into_iter().rev().for_each(|part| batches.push_front(part));
+                    continue;
+                }
+            };
+            for (held, outcome) in batch.iter().zip(&outcomes) {
+                let code = outcome.as_ref().err().map(|failure| failure.code);
+                measure::processed(&held.queue, began.elapsed(), code);
+            }
+            self.settle(batch, outcomes).await?;
+        }
+        self.count_hands(0);
+        Ok(())
+    }
+
+    /// The worker's outcomes; an error where it broke off, and nothing is known of any of the messages.
+    async fn attempt(&self, batch: &[InHand<W::In>]) -> Result<Vec<Outcome>, Failure> {
+        let jobs: Vec<Job<W::In>> =
+            batch.iter().map(|held| Job { held: held.taken.elapsed(), ..held.job.clone() }).collect();
+        let span = trace::handled_together(self.stage, batch.iter().map(|held| &held.scope));
+        let handled = AssertUnwindSafe(self.worker.handle(&jobs)).catch_unwind();
+        match timeout(HANDLE_TIMEOUT, handled.instrument(span)).await {
+            Ok(Ok(outcomes)) if outcomes.len() == jobs.len() => Ok(outcomes),
+            Ok(Ok(outcomes)) => {
+                let why = format!("the handler gave {} outcomes for {} jobs", outcomes.len(), jobs.len());
+                Err(Failure::permanent("worker.outcomes", why))
+            }
+            Ok(Err(panic)) => {
+                Err(Failure::permanent(PANICKED, format!("the handler panicked: {}", panic_message(&*panic))))
+            }
+            Err(_) => {
+                let why = format!("the handler took longer than {} s", HANDLE_TIMEOUT.as_secs());
+                Err(Failure::transient(TIMED_OUT, why))
+            }
+        }
+    }
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,184 @@
+//! Taking deliveries: the queues a consumer reads, and a delivery in its hand.
+
+use std::time::Duration;
+
+use futures::{FutureExt, StreamExt};
+use lapin::{
+    Channel,
+    message::Delivery,
+    options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
+    types::FieldTable,
+};
+use tokio::time::Instant;
+
+use super::{
+    super::{
+        Job, Worker,
+        broker::Session,
+        envelope,
+        trace::{self, Scope, Trace},
+    },
+    Consumer,
+};
+use crate::{
+    failure::{Class, Failure},
+    measure,
+    schema::{DecodeError, decode},
+    topology::StageInfo,
+};
+
+/// The code of a consumer's end.
+pub(super) const CANCELLED: &str = "broker.cancelled";
+/// Most replayed messages in hand.
+const MOST_REPLAYS: u16 = 10;
+
+impl From<DecodeError> for Failure {
+    fn from(error: DecodeError) -> Self {
+        let code = match error {
+            DecodeError::Malformed { .. } => "message.malformed",
+            DecodeError::Kind { .. } => "message.kind",
+            DecodeError::Version { .. } => "message.version",
+        };
+        Self::of(Class::Permanent, code, &error)
+    }
+}
+
+/// The queues of a stage, being read.
+pub(super) struct Intakes {
+    pub(super) work: Intake,
+    pub(super) replays: Intake,
+    /// How many messages of live work the broker sends ahead.
+    pub(super) prefetch: u16,
+}
+
+impl Intakes {
+    pub(super) async fn open(
+        session: &Session,
+        stage: StageInfo,
+        prefetch: u16,
+    ) -> Result<Self, lapin::Error> {
+        let work = Intake::open(session, stage.queue().to_owned(), prefetch).await?;
+        let replays = Intake::open(session, stage.replay(), prefetch.min(MOST_REPLAYS)).await?;
+        Ok(Self { work, replays, prefetch })
+    }
+
+    /// Lets go of both without giving anything back: the broker has ended one of them.
+    pub(super) async fn abandon(self) {
+        for intake in [self.work, self.replays] {
+            // A channel that is gone already needs no closing.
+            let _ = intake.channel.close(200, "cancelled".into()).await;
+        }
+    }
+}
+
+/// A queue that is being read.
+pub(super) struct Intake {
+    pub(super) queue: String,
+    pub(super) channel: Channel,
+    consumer: lapin::Consumer,
+}
+
+/// A delivery as it comes, and the queue it comes from.
+pub(super) struct Taken {
+    queue: String,
+    delivery: Delivery,
+}
+
+impl Intake {
+    async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
+        let channel = session.consume.connection().create_channel().await?;
+        channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
+        let (name, options) = (envelope::short(&queue), BasicConsumeOptions::default());
+        let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await?;
+        Ok(Self { queue, channel, consumer })
+    }
+
+    /// The next delivery, and whatever else is here already. Fails with the code `broker.cancelled` when the broker has
+    /// ended the consumer, and with another when the session broke. Loses nothing when it is dropped on its way.
+    pub(super) async fn take(&mut self) -> Result<Vec<Taken>, Failure> {
+        let mut deliveries = Vec::new();
+        let mut next = self.consumer.next().await;
+        loop {
+            match next {
+                Some(Ok(delivery)) => deliveries.push(Taken { queue: self.queue.clone(), delivery }),
+                // What came before is handled first; the end is met again.
+                _ if !deliveries.is_empty() => return Ok(deliveries),
+                Some(Err(error)) if error.is_amqp_soft_error() => {
+                    return Err(self.cancelled(&error.to_string()));
+                }
+                Some(Err(error)) => return Err(error.into()),
+                None => return Err(self.cancelled("the queue was deleted, or has moved")),
+            }
+            match self.consumer.next().now_or_never() {
+                Some(more) => next = more,
+                None => return Ok(deliveries),
+            }
+        }
+    }
+
+    fn cancelled(&self, why: &str) -> Failure {
+        let why = format!("the broker ended the consumer of {}: {why}", self.queue);
+        Failure::new(Class::Outage, CANCELLED, why)
+    }
+
+    /// Takes no more, and returns what was sent ahead.
+    pub(super) async fn close(mut self) -> Result<(Channel, Vec<Delivery>), Failure> {
+        self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
+        let mut ahead = Vec::new();
+        while let Some(delivery) = self.consumer.next().await {
+            ahead.push(delivery?);
+        }
+        Ok((self.channel, ahead))
+    }
+}
+
+/// A delivery in hand.
+pub(super) struct InHand<In> {
+    pub(super) delivery: Delivery,
+    /// The queue it came from.
+    pub(super) queue: String,
+    pub(super) scope: Scope,
+    pub(super) job: Job<In>,
+    pub(super) taken: Instant,
+    /// Not to be handed in before this, whatever arrives.
+    pub(super) not_before: Instant,
+    /// To be handed in by then at the latest.
+    pub(super) due: Instant,
+}
+
+impl<In> InHand<In> {
+    /// How many attempts at it have failed, before this one.
+    pub(super) fn failed_attempts(&self) -> u32 {
+        envelope::failed_attempts(&self.delivery.properties)
+    }
+
+    /// The message's id; empty where it has none.
+    pub(super) fn id(&self) -> &str {
+        self.delivery.properties.message_id().as_ref().map_or("", |id| id.as_str())
+    }
+}
+
+impl<W: Worker> Consumer<'_, W> {
+    /// Takes deliveries in hand; one that cannot be read is dead-lettered at once.
+    pub(super) async fn accept(&mut self, deliveries: Vec<Taken>) -> Result<(), Failure> {
+        for Taken { queue, mut delivery } in deliveries {
+            measure::consumed(&queue);
+            let scope = trace::delivered(self.stage, &queue, &delivery);
+            if Trace::of(&delivery.properties).is_none() {
+                // Whatever becomes of it stays in the trace that begins here.
+                delivery.properties = scope.trace.put(&delivery.properties);
+            }
+            match decode::<W::In>(&delivery.data) {
+                Ok(message) => {
+                    let now = Instant::now();
+                    let job = Job { message, held: Duration::ZERO, steps: 0 };
+                    let (taken, not_before, due) = (now, now, now);
+                    self.hands.push(InHand { delivery, queue, scope, job, taken, not_before, due });
+                }
+                Err(error) => self.reject(&delivery, &scope, &error.into()).await?,
+            }
+        }
+        self.count_hands(0);
+        Ok(())
+    }
+}

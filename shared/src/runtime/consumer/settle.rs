@@ -1,0 +1,396 @@
+//! Settling: what came out of a batch is published, confirmed, and then what is done with is acknowledged.
+//!
+//! What the broker does not take is kept, and published again under the same ids until it does: the deliveries stay in
+//! hand, and none is spent on a queue at its limit, a binding that is gone or an alarm.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use lapin::{message::Delivery, options::BasicAckOptions};
+use tokio::time::{Instant, sleep};
+use tracing::Instrument;
+
+use super::{
+    super::{
+        Outcome, Step, Verdict, Worker, envelope, fingerprint,
+        letter::{self, Subject},
+        publish::{Outgoing, PublishError},
+        retry::{Delays, jittered},
+        trace::{Scope, Trace},
+        verdict,
+    },
+    Consumer, broken,
+    intake::InHand,
+};
+use crate::{
+    failure::{Class, Failure},
+    topology::{Announcement, CURED, DEAD_LETTERS},
+    worker_state::Retry,
+};
+
+/// The shortest and the longest time between two tries to publish what the broker did not take.
+const PUBLISH_SOONEST: Duration = Duration::from_millis(500);
+const PUBLISH_LATEST: Duration = Duration::from_secs(5);
+/// How long deliveries are kept that cannot be settled. RabbitMQ takes them back after half an hour
+/// (<https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>).
+const KEEP_UNPUBLISHED: Duration = Duration::from_mins(20);
+
+/// What is to be done with a delivery after it was handled.
+enum Fate {
+    Acknowledge,
+    Keep,
+}
+
+/// What came out of a batch.
+#[derive(Default)]
+struct Settlement {
+    outgoing: Vec<Outgoing>,
+    retries: Vec<Retry>,
+    /// Why the stage cannot go on.
+    trouble: Option<Failure>,
+}
+
+impl<W: Worker> Consumer<'_, W> {
+    /// Publishes all that came out of a batch, then acknowledges what is done with. Pauses where a failure is the stage's.
+    pub(super) async fn settle(
+        &mut self,
+        batch: Vec<InHand<W::In>>,
+        outcomes: Vec<Outcome>,
+    ) -> Result<(), Failure> {
+        let now = Instant::now();
+        let mut settlement = Settlement::default();
+        let mut settled = Vec::with_capacity(batch.len());
+        for (mut held, outcome) in batch.into_iter().zip(outcomes) {
+            let fate = match outcome {
+                Ok(Step::Done(announcements)) => {
+                    self.breaker.handled();
+                    settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
+                    settlement.outgoing.extend(self.cured(&held.delivery, &held.scope.trace));
+                    self.forget_retry(&held);
+                    Fate::Acknowledge
+                }
+                Ok(Step::More(announcements)) => {
+                    self.breaker.handled();
+                    settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
+                    if held.job.steps > 0 {
+                        // There was progress: what fails next fails for the first time. The first step of a delivery
+                        // is none, since it may only repeat what the delivery before did.
+                        self.forget_retry(&held);
+                        held.delivery.properties = envelope::progressed(&held.delivery.properties);
+                    }
+                    held.job.steps += 1;
+                    (held.not_before, held.due) = (now, now);
+                    Fate::Keep
+                }
+                Ok(Step::Hold(delay)) => {
+                    (held.not_before, held.due) = (now, now + delay);
+                    Fate::Keep
+                }
+                Err(failure) => {
+                    let span = held.scope.span.clone();
+                    self.judge(&mut held, &failure, &mut settlement).instrument(span).await
+                }
+            };
+            settled.push((held, fate));
+        }
+        self.tell_retries(&settlement.retries).await;
+        self.publish(settlement.outgoing).await?;
+        for (held, fate) in settled {
+            match fate {
+                Fate::Acknowledge => acknowledge(&held.delivery).await?,
+                Fate::Keep => self.hands.push(held),
+            }
+        }
+        if let Some(trouble) = settlement.trouble {
+            self.status.pause(&trouble);
+        }
+        Ok(())
+    }
+
+    /// Publishes, and returns when the broker has confirmed all. While it does not take them the stage is paused; what is
+    /// left is tried again, one message before the others. Fails when the session has ended, when it is time to stop, or
+    /// when deliveries cannot be kept any longer: then they are delivered again.
+    pub(super) async fn publish(&mut self, mut messages: Vec<Outgoing>) -> Result<(), Failure> {
+        let began = Instant::now();
+        let mut waits = Delays::between(PUBLISH_SOONEST, PUBLISH_LATEST);
+        let (mut paused, mut was_paused) = (false, false);
+        while !messages.is_empty() {
+            let most = if paused { 1 } else { messages.len() };
+            let published = self.publish_once(&mut messages, most, &mut paused).await?;
+            was_paused |= paused;
+            let failure = match published {
+                Ok(()) if paused => {
+                    // The one message went out: now the others.
+                    paused = false;
+                    waits.reset();
+                    self.status.half_open();
+                    continue;
+                }
+                Ok(()) => continue,
+                Err(failure) => failure,
+            };
+            (paused, was_paused) = (true, true);
+            self.status.pause(&failure);
+            if began.elapsed() > KEEP_UNPUBLISHED {
+                return Err(broken(format!("deliveries cannot be settled for 20 minutes: {failure}")));
+            }
+            tokio::select! {
+                () = self.stop.requested() => return Err(broken(format!("told to stop, and {failure}"))),
+                () = sleep(waits.next()) => {}
+            }
+            if matches!(failure.code, "broker.unroutable" | "broker.publish") {
+                // Where this user may declare, what is gone is made again; otherwise somebody else has to.
+                let _ = self.session.declare().await;
+            }
+        }
+        if was_paused {
+            self.status.consuming();
+        }
+        Ok(())
+    }
+
+    /// One try; says at once when the broker blocks publishers, and waits for it.
+    async fn publish_once(
+        &mut self,
+        messages: &mut Vec<Outgoing>,
+        most: usize,
+        paused: &mut bool,
+    ) -> Result<Result<(), Failure>, Failure> {
+        let mut blocked = self.session.publisher.blocked();
+        let publishing = self.session.publisher.publish_some(messages, most);
+        let mut publishing = std::pin::pin!(publishing);
+        let began = Instant::now();
+        loop {
+            tokio::select! {
+                biased;
+                published = &mut publishing => return Ok(published.map_err(Failure::from)),
+                news = blocked.wait_for(Option::is_some), if !*paused => {
+                    let why = news.ok().and_then(|why| why.clone()).unwrap_or_default();
+                    *paused = true;
+                    self.status.pause(&PublishError::Blocked(why).into());
+                }
+                () = self.stop.requested() => return Err(broken("told to stop before the broker has confirmed")),
+                () = sleep(KEEP_UNPUBLISHED.saturating_sub(began.elapsed())) => {
+                    return Err(broken("the broker has confirmed nothing for 20 minutes"));
+                }
+            }
+        }
+    }
+
+    fn addressed(&self, announcements: Vec<Announcement>, trace: &Trace) -> impl Iterator<Item = Outgoing> {
+        announcements.into_iter().map(|announcement| self.session.publisher.address(announcement, trace))
+    }
+
+    /// Carries out the verdict on a failed job.
+    async fn judge(
+        &mut self,
+        held: &mut InHand<W::In>,
+        failure: &Failure,
+        settlement: &mut Settlement,
+    ) -> Fate {
+        let failed_attempts = held.failed_attempts() + 1;
+        let verdict = verdict(failure, failed_attempts, &self.settings.delays);
+        held.scope.span.record("error.type", failure.code).record("otel.status_code", "ERROR");
+        let now = Instant::now();
+        (held.not_before, held.due) = (now, now);
+        if let Verdict::Pause(_) = verdict {
+            // Told once, by the pause.
+            settlement.trouble.get_or_insert_with(|| failure.clone());
+            return Fate::Keep;
+        }
+        let id = held.id();
+        tracing::warn!(
+            message_id = id, class = %failure.class, code = failure.code, failed_attempts, ?verdict,
+            "{id} failed: {failure}"
+        );
+        match verdict {
+            Verdict::Retry(delay) => {
+                let (retry, outgoing) = self.retry(held, failure, failed_attempts, delay);
+                settlement.retries.extend(retry);
+                settlement.outgoing.push(outgoing);
+                Fate::Acknowledge
+            }
+            Verdict::Hold(delay) => {
+                (held.not_before, held.due) = (now + delay, now + delay);
+                Fate::Keep
+            }
+            Verdict::DeadLetter | Verdict::Pause(_) => {
+                self.dead_letter(held, failure, failed_attempts, settlement).await
+            }
+        }
+    }
+
+    /// Gives a message up, unless so many went before it for the same reason that it is hardly the messages' fault.
+    async fn dead_letter(
+        &mut self,
+        held: &InHand<W::In>,
+        failure: &Failure,
+        failed_attempts: u32,
+        settlement: &mut Settlement,
+    ) -> Fate {
+        if settlement.trouble.as_ref().is_some_and(|trouble| trouble.code == "worker.kill_switch") {
+            return Fate::Keep;
+        }
+        if failure.class == Class::Permanent
+            && let Some(pause) = self.breaker.failed(failure.code)
+        {
+            let why = format!(
+                "{} messages in a row failed for the same reason, so it is hardly theirs: {failure}",
+                self.breaker.limit()
+            );
+            let trouble = Failure::new(Class::Outage, "worker.kill_switch", why).after(pause);
+            settlement.trouble = Some(trouble);
+            return Fate::Keep;
+        }
+        match self.worker.give_up(&held.job.message, failure).await {
+            Ok(announcements) => {
+                settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
+                let letter = self.letter(&held.delivery, &held.scope, failure, failed_attempts);
+                settlement.outgoing.push(letter);
+                self.forget_retry(held);
+                Fate::Acknowledge
+            }
+            // It cannot even be noted: nothing is given up before it is.
+            Err(trouble) => {
+                tracing::warn!(code = trouble.code, "{} cannot be given up yet: {trouble}", held.id());
+                settlement.trouble.get_or_insert(trouble);
+                Fate::Keep
+            }
+        }
+    }
+
+    /// Dead-letters what cannot be read.
+    pub(super) async fn reject(
+        &mut self,
+        delivery: &Delivery,
+        scope: &Scope,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        let letter = scope.span.in_scope(|| self.letter(delivery, scope, failure, 1));
+        self.publish(vec![letter]).await?;
+        acknowledge(delivery).await
+    }
+
+    /// A message on its way to a rung, and what there is to tell of it, if it can be told from others.
+    fn retry(
+        &self,
+        held: &InHand<W::In>,
+        failure: &Failure,
+        failed_attempts: u32,
+        delay: Duration,
+    ) -> (Option<Retry>, Outgoing) {
+        let rung = self.stage.retry(delay);
+        let mut again = self.failed(&held.delivery, failure, failed_attempts, String::new(), rung);
+        let delay = jittered(delay);
+        // The queue's own limit stands above it: https://www.rabbitmq.com/docs/ttl#per-message-ttl-in-publishers
+        again.properties = again.properties.with_expiration(delay.as_millis().to_string().into());
+        let subject = Subject::of(&held.delivery.data);
+        let now = self.settings.clock.now();
+        let retry = (!held.id().is_empty()).then(|| Retry {
+            message_id: held.id().to_owned(),
+            pull_id: subject.pull_id,
+            chunk: subject.chunk,
+            attempts: failed_attempts,
+            code: failure.code,
+            message: failure.to_string(),
+            first_failed_at: first_failed_at(&again).unwrap_or(now),
+            retry_at: now + chrono::TimeDelta::from_std(delay).unwrap_or_default(),
+        });
+        (retry, again)
+    }
+
+    /// A message on its way to the dead letters.
+    fn letter(
+        &self,
+        delivery: &Delivery,
+        scope: &Scope,
+        failure: &Failure,
+        failed_attempts: u32,
+    ) -> Outgoing {
+        tracing::error!(code = failure.code, "dead letter: {failure}");
+        let (exchange, key) = (DEAD_LETTERS.to_owned(), self.stage.name.to_owned());
+        let mut letter = self.failed(delivery, failure, failed_attempts, exchange, key);
+        let mut name = letter::name(self.stage.name, &letter.properties, &letter.body);
+        if delivery.properties.message_id().is_none() {
+            // Nothing tells it from another of the same words: each is a dead letter of its own.
+            name = format!("{name}-{}", fingerprint::nonce());
+        }
+        // A replay is linked to the span in which the message died.
+        letter.properties = scope.trace.put(&envelope::letter(&letter.properties, &name));
+        letter
+    }
+
+    /// The news that a replayed message was handled, for the table of dead letters.
+    fn cured(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
+        let replayed = letter::replayed(&delivery.properties)?;
+        let properties =
+            envelope::cured(replayed, self.session.publisher.program(), self.settings.clock.now());
+        Some(Outgoing {
+            exchange: DEAD_LETTERS.to_owned(),
+            key: CURED.to_owned(),
+            mandatory: true,
+            properties: trace.put(&properties),
+            body: Vec::new(),
+        })
+    }
+
+    fn failed(
+        &self,
+        delivery: &Delivery,
+        failure: &Failure,
+        failed_attempts: u32,
+        exchange: String,
+        key: String,
+    ) -> Outgoing {
+        let now = self.settings.clock.now();
+        let properties =
+            envelope::failed(&delivery.properties, self.stage.name, failure, failed_attempts, now);
+        Outgoing { exchange, key, mandatory: true, properties, body: delivery.data.clone() }
+    }
+
+    /// A message that had failed before is done with: nobody should be told that it waits.
+    fn forget_retry(&mut self, held: &InHand<W::In>) {
+        if held.failed_attempts() > 0 && !held.id().is_empty() {
+            self.settled_retries.push(held.id().to_owned());
+        }
+    }
+
+    /// Tells what waits to be tried again, and what does not any longer. Nothing depends on it: what cannot be written is
+    /// tried once more with the next batch, or left out.
+    async fn tell_retries(&mut self, retries: &[Retry]) {
+        let Some(reporter) = self.worker.status_reporter() else { return };
+        let (stage, now) = (self.stage.name, self.settings.clock.now());
+        if !retries.is_empty()
+            && let Err(failure) = reporter.note_retries(stage, retries, now).await
+        {
+            tracing::debug!(code = failure.code, "retries are not written down: {failure}");
+        }
+        if !self.settled_retries.is_empty() {
+            match reporter.forget_retries(stage, &self.settled_retries).await {
+                Ok(()) => self.settled_retries.clear(),
+                Err(failure) => {
+                    tracing::debug!(code = failure.code, "settled retries are not removed: {failure}");
+                }
+            }
+        }
+    }
+}
+
+/// When a message failed first, as its headers say.
+fn first_failed_at(message: &Outgoing) -> Option<DateTime<Utc>> {
+    let headers = message.properties.headers().as_ref()?;
+    letter::text(headers, envelope::header::FIRST_FAILED_AT)?.parse().ok()
+}
+
+pub(super) async fn acknowledge(delivery: &Delivery) -> Result<(), Failure> {
+    acknowledged(delivery.acker.ack(BasicAckOptions::default()).await)
+}
+
+/// A delivery the broker does not know any more means the session is over.
+pub(super) fn acknowledged(acknowledged: Result<bool, lapin::Error>) -> Result<(), Failure> {
+    match acknowledged {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(broken("the broker has taken a delivery back")),
+        Err(error) => Err(error.into()),
+    }
+}

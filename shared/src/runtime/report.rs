@@ -1,0 +1,58 @@
+//! Tells how a worker is doing: in the log once it is ready, and in the database at each change and every few seconds.
+//!
+//! A database that cannot be written to is tried again with the next news: whoever asks it notices that by itself.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use super::{Stop, Worker, status::Status};
+use crate::{
+    clock::Clock,
+    worker_state::{State, StatusReporter, WorkerState},
+};
+
+/// How often it is told when nothing changes; well within the minute after which a worker counts as gone.
+const EVERY: Duration = Duration::from_secs(10);
+/// How soon it is tried again when it could not be told.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// How long telling may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Tells until told to stop, and then that the worker is gone.
+pub(super) async fn report<W: Worker>(worker: Arc<W>, status: Status, address: SocketAddr, stop: Stop) {
+    let name = W::STAGE.info().name;
+    let mut changes = status.changes();
+    let mut ready = false;
+    loop {
+        changes.borrow_and_update();
+        if !ready && status.state() == Some(State::Consuming) {
+            ready = true;
+            tracing::info!(%address, "{name} is ready: http://{address}/readyz");
+        }
+        let told = match (worker.status_reporter(), status.snapshot()) {
+            (Some(reporter), Some(state)) => tell(reporter, &state, status.clock()).await,
+            _ => true,
+        };
+        tokio::select! {
+            () = stop.requested() => break,
+            _ = changes.changed() => {}
+            () = sleep(if told { EVERY } else { TRY_AGAIN }) => {}
+        }
+    }
+    if let (Some(reporter), Some(state)) = (worker.status_reporter(), status.snapshot()) {
+        // Who ends without a word is forgotten after a minute.
+        let _ = timeout(PATIENCE, reporter.leave(&state)).await;
+    }
+}
+
+async fn tell(reporter: &dyn StatusReporter, state: &WorkerState, clock: &Clock) -> bool {
+    match timeout(PATIENCE, reporter.report(state, clock.now())).await {
+        Ok(Ok(())) => true,
+        Ok(Err(failure)) => {
+            tracing::debug!(code = failure.code, "the worker's state is not written down: {failure}");
+            false
+        }
+        Err(_) => false,
+    }
+}
