@@ -166,7 +166,9 @@ async fn settle(
     calls: i32,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let claims = "/* catalogue::settle, claims */ update helix_claim set expires_at = $3 where kind = $1 and id = any($2)";
+    let claims = "/* catalogue::settle, claims */
+        with mine as (select kind, id from helix_claim where kind = $1 and id = any($2) order by id for no key update)
+        update helix_claim c set expires_at = $3 from mine where c.kind = mine.kind and c.id = mine.id";
     let statement = transaction.prepare_cached(claims).await?;
     let ids: Vec<&str> =
         found.iter().copied().chain(missing.iter().map(|missing| missing.id.as_str())).collect();

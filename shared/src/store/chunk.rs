@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Error, Kind, Store};
+use super::{Error, Kind, Store, column::Columns};
 use crate::schema::ChunkRef;
 
 /// What a chunk needs before its stage is done with it.
@@ -23,15 +23,25 @@ pub enum Merged {
     Before,
 }
 
-/// The keys of several chunks as columns.
-type Keys = (Vec<i64>, Vec<DateTime<Utc>>, Vec<i32>);
+/// The keys of several chunks as columns, and the times of their pulls, each once: the partitions they are in.
+struct Keys {
+    pulls: Vec<i64>,
+    times: Vec<DateTime<Utc>>,
+    numbers: Vec<i32>,
+    partitions: Vec<DateTime<Utc>>,
+}
 
 fn keys(chunks: &[ChunkRef]) -> Keys {
-    (
-        chunks.iter().map(|chunk| chunk.pull_id.0).collect(),
-        chunks.iter().map(|chunk| chunk.pulled_at).collect(),
-        chunks.iter().map(|chunk| chunk.chunk).collect(),
-    )
+    let times: Vec<_> = chunks.iter().map(|chunk| chunk.pulled_at).collect();
+    let mut partitions = times.clone();
+    partitions.sort_unstable();
+    partitions.dedup();
+    Keys {
+        pulls: chunks.iter().map(|chunk| chunk.pull_id.0).collect(),
+        times,
+        numbers: chunks.iter().map(|chunk| chunk.chunk).collect(),
+        partitions,
+    }
 }
 
 /// The moment `age` before `now`; for an age beyond all time, the epoch.
@@ -57,36 +67,38 @@ impl Store {
                 select id from unnest(c.game_ids) id
                 where not exists (select from twitch_game g where g.game_id = id)
                   and not exists (select from missing_game m
-                                  where m.game_id = id and m.last_asked_at >= least($4, c.stored_at)))
+                                  where m.game_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
             from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
-            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk";
+            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
+            where c.pulled_at = any($4)";
         let channels = "/* chunk::needs, channels */
             select w.place, array(
                 select id from unnest(c.channel_ids) id
                 where not exists (select from twitch_channel t
-                                  where t.channel_id = id and t.fetched_at >= least($5, c.stored_at))
+                                  where t.channel_id = id and t.fetched_at >= least($6, c.stored_at))
                   and not exists (select from missing_channel m
-                                  where m.channel_id = id and m.last_asked_at >= least($4, c.stored_at)))
+                                  where m.channel_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
             from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
-            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk";
+            join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
+            where c.pulled_at = any($4)";
         let client = self.client().await?;
-        let (pulls, times, numbers) = keys(chunks);
+        let Keys { pulls, times, numbers, partitions } = keys(chunks);
         let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
         let rows = match kind {
             Kind::Game => {
                 let statement = client.prepare_cached(games).await?;
-                client.query(&statement, &[&pulls, &times, &numbers, &asked]).await?
+                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked]).await?
             }
             Kind::Channel => {
                 let statement = client.prepare_cached(channels).await?;
-                client.query(&statement, &[&pulls, &times, &numbers, &asked, &fresh]).await?
+                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
             }
         };
         let mut needs = vec![None; chunks.len()];
         for row in rows {
-            let place = usize::try_from(row.get::<_, i64>(0) - 1).unwrap_or(usize::MAX);
+            let place = usize::try_from(row.column::<i64>("place")? - 1).unwrap_or(usize::MAX);
             if let Some(need) = needs.get_mut(place) {
-                *need = Some(Need { ids: row.get(1) });
+                *need = Some(Need { ids: row.column("ids")? });
             }
         }
         Ok(needs)
@@ -95,21 +107,33 @@ impl Store {
     /// Notes that these chunks have all they need of `kind`. Noting it twice changes nothing.
     pub async fn filled(&self, kind: Kind, chunks: &[ChunkRef], now: DateTime<Utc>) -> Result<(), Error> {
         let games = "/* chunk::filled, games */
-            update pull_chunk c set games_at = $4, failed_stage = null, failed_at = null, failure = null
-            from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
-            where c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk and c.games_at is null";
+            with unfilled as (
+                select c.pull_id, c.pulled_at, c.chunk
+                from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
+                where c.pulled_at = any($4) and c.games_at is null
+                order by c.pull_id, c.chunk for no key update of c)
+            update pull_chunk c set games_at = $5, failed_stage = null, failed_at = null, failure = null
+            from unfilled u
+            where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         let channels = "/* chunk::filled, channels */
-            update pull_chunk c set channels_at = $4, failed_stage = null, failed_at = null, failure = null
-            from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
-            where c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk and c.channels_at is null";
+            with unfilled as (
+                select c.pull_id, c.pulled_at, c.chunk
+                from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                join pull_chunk c on c.pull_id = w.pull_id and c.pulled_at = w.pulled_at and c.chunk = w.chunk
+                where c.pulled_at = any($4) and c.channels_at is null
+                order by c.pull_id, c.chunk for no key update of c)
+            update pull_chunk c set channels_at = $5, failed_stage = null, failed_at = null, failure = null
+            from unfilled u
+            where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         let client = self.client().await?;
         let sql = match kind {
             Kind::Game => games,
             Kind::Channel => channels,
         };
         let statement = client.prepare_cached(sql).await?;
-        let (pulls, times, numbers) = keys(chunks);
-        client.execute(&statement, &[&pulls, &times, &numbers, &now]).await?;
+        let Keys { pulls, times, numbers, partitions } = keys(chunks);
+        client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now]).await?;
         Ok(())
     }
 
@@ -125,7 +149,7 @@ impl Store {
             with target as materialized (
                 select page from pull_chunk
                 where pull_id = $1 and pulled_at = $2 and chunk = $3 and merged_at is null
-                for update
+                for no key update
             ), merged as materialized (
                 select record->>'id' as stream_id, nullif(record->>'game_id', '') as game_id,
                        g.game_id is not null as has_game, c.channel_id is not null as has_channel,

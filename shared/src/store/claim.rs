@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 
 /// How long a claim holds without being given up: longer than a call commonly takes, and as long as a worker's sudden
 /// death may keep others waiting. A call that takes longer may be made twice.
@@ -50,22 +50,26 @@ impl Store {
         let statement = client.prepare_cached(sql).await?;
         let expires = now + TimeDelta::from_std(CLAIM).unwrap_or_default();
         let rows = client.query(&statement, &[&kind.as_str(), &ids, &expires, &now, &holder]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        rows.iter().map(|row| row.column("id")).collect()
     }
 
     /// Gives claims up, so that somebody else may ask.
     pub async fn release(&self, kind: Kind, ids: &[&str], holder: &str) -> Result<(), Error> {
-        let sql =
-            "/* claim::release */ delete from helix_claim where kind = $1 and id = any($2) and holder = $3";
+        let sql = "/* claim::release */
+            with mine as (
+                select kind, id from helix_claim where kind = $1 and id = any($2) and holder = $3 order by id for update)
+            delete from helix_claim c using mine where c.kind = mine.kind and c.id = mine.id";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         client.execute(&statement, &[&kind.as_str(), &ids, &holder]).await?;
         Ok(())
     }
 
-    /// Removes claims that have run out.
+    /// Removes claims that have run out, but for those that somebody is just taking over.
     pub async fn sweep_claims(&self, now: DateTime<Utc>) -> Result<u64, Error> {
-        let sql = "/* claim::sweep */ delete from helix_claim where expires_at < $1";
+        let sql = "/* claim::sweep */
+            with old as (select kind, id from helix_claim where expires_at < $1 for update skip locked)
+            delete from helix_claim c using old where c.kind = old.kind and c.id = old.id";
         Ok(self.client().await?.execute(sql, &[&now]).await?)
     }
 }

@@ -148,8 +148,12 @@ impl From<Error> for Failure {
             Error::Statement(_) => match error.state() {
                 None => (Class::Outage, "store.connection_lost"),
                 Some(state) if is_outage(state) => (Class::Outage, "store.unavailable"),
+                // A serialization failure, a deadlock, a lock that somebody else holds for long.
+                Some(state) if ["40001", "40P01", "55P03"].contains(&state.code()) => {
+                    (Class::Contention, "store.contention")
+                }
                 // Class 40 is a conflict with another transaction; 57014 a statement that took too long; 0A000 a
-                // prepared statement from before a migration; 55P03 a lock that was not to be had.
+                // prepared statement from before a migration.
                 Some(state) if ["40", "57", "0A", "55"].iter().any(|c| state.code().starts_with(c)) => {
                     (Class::Transient, "store.conflict")
                 }

@@ -2,6 +2,26 @@
 //!
 //! Every statement begins with a comment that names its function, so that it can be found from `pg_stat_activity`.
 //! The store decides nothing about messages and knows nothing of Twitch.
+//!
+//! # Lock order
+//!
+//! Transactions lock in one order, so that no two of them wait for each other:
+//!
+//! 1. advisory locks,
+//! 2. the catalogue (`twitch_…`, `missing_…`), each table by id,
+//! 3. `helix_claim` by id,
+//! 4. `pull` by id,
+//! 5. `pull_chunk` by number,
+//! 6. `pull_data`.
+//!
+//! A transaction leaves out what it does not need, and never goes back. A statement that locks several rows of a table locks
+//! them in an ordered subquery first. Rows are locked `for no key update`: `for update` would also stop those who only
+//! refer to the row by a foreign key.
+//!
+//! # Partitions
+//!
+//! Every statement on `pull_chunk` or `pull_data` compares `pulled_at` with a parameter. A join on `pull.started_at` is not
+//! enough: PostgreSQL would plan and lock the partitions of all days to read those of one.
 
 mod address;
 mod alarm;
@@ -15,6 +35,7 @@ mod letter;
 mod letters;
 mod migrate;
 mod page;
+mod partition;
 mod progress;
 mod pull;
 mod reconcile;
@@ -59,7 +80,13 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Our statements look rows up by key. A plan is kept as long as its connection, and one made while a table is nearly empty
 /// would go on reading that table from end to end when it has grown. What has no index is read so all the same, only
 /// believed to be so dear that compiling the statement would seem to pay.
-const PLANNING: &str = "-c enable_seqscan=off -c jit=off";
+///
+/// A statement is planned with its values, always: a plan that fits all values would plan and lock every partition there is.
+const PLANNING: &str = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_custom_plan";
+/// How long to wait for somebody else's lock before the statement is given up and tried again.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a transaction of ours may stand open without a statement, holding its locks, before PostgreSQL ends its session.
+const IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long to wait for a connection: from the pool, and from PostgreSQL.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -83,8 +110,11 @@ impl Store {
             .connect_timeout(CONNECT_TIMEOUT)
             .keepalives_idle(Duration::from_secs(30))
             .options(format!(
-                "-c statement_timeout={} -c timezone=UTC {PLANNING}",
-                STATEMENT_TIMEOUT.as_millis()
+                "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC \
+                 {PLANNING}",
+                STATEMENT_TIMEOUT.as_millis(),
+                LOCK_TIMEOUT.as_millis(),
+                IDLE_TRANSACTION_TIMEOUT.as_millis(),
             ));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = match address.tls()? {

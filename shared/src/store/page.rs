@@ -74,7 +74,7 @@ impl Store {
         let lock = "/* page::store, lock */
             select $4::text is not null and exists (
                 select from pull_chunk where pull_id = $1 and pulled_at = $2 and next_cursor = $4)
-            from pull where id = $1 and started_at = $2 and pages = $3 and extracted_at is null for update";
+            from pull where id = $1 and started_at = $2 and pages = $3 and extracted_at is null for no key update";
         let statement = transaction.prepare_cached(lock).await?;
         let overtaken = Error::Overtaken { pull: chunk.pull_id, page: chunk.chunk };
         let row = transaction.query_opt(&statement, &[&pull, &at, &so_far.pages, &page.next_cursor]).await?;

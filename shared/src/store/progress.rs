@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 
 /// How the flow moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,30 +16,34 @@ pub struct Progress {
 }
 
 impl Store {
-    /// How the flow moves; one round trip, over pulls under way and two index lookups.
+    /// How the flow moves, over pulls under way and two index lookups.
     pub async fn progress(&self) -> Result<Progress, Error> {
-        let statement = "/* progress::progress */
-            with chunk as materialized (
-                select c.stored_at, c.games_at, c.channels_at, c.merged_at
-                from pull p join pull_chunk c on c.pull_id = p.id and c.pulled_at = p.started_at
-                where p.status in ('pending', 'filling-games', 'filling-channels') and c.merged_at is null)
-            select
-                (select min(stored_at) from chunk where games_at is null),
-                (select min(games_at) from chunk where channels_at is null),
-                (select min(channels_at) from chunk where games_at is not null),
-                s.stored, s.completed_at, l.slot, l.started_at
-            from (select) one
+        let pulls = "/* progress::pulls */
+            select s.stored, s.completed_at, l.slot, l.started_at, open.ids, open.times
+            from (select array_agg(id) as ids, array_agg(started_at) as times
+                  from pull where status not in ('success', 'failed')) open
             left join lateral
                 (select stored, completed_at from pull where status = 'success' order by id desc limit 1) s on true
             left join lateral
                 (select slot, started_at from pull where slot is not null order by slot desc limit 1) l on true";
+        let chunks = "/* progress::chunks */
+            select min(stored_at) filter (where games_at is null) as games,
+                   min(games_at) filter (where channels_at is null) as channels,
+                   min(channels_at) as merge
+            from pull_chunk where pull_id = any($1) and pulled_at = any($2) and merged_at is null";
         let client = self.client().await?;
-        let row = client.query_one(&client.prepare_cached(statement).await?, &[]).await?;
-        let both = |a: Option<DateTime<Utc>>, b: Option<DateTime<Utc>>| a.zip(b);
+        let row = client.query_one(&client.prepare_cached(pulls).await?, &[]).await?;
+        let (ids, times): (Option<Vec<i64>>, Option<Vec<DateTime<Utc>>>) =
+            (row.column("ids")?, row.column("times")?);
+        let mut waiting = [None; 3];
+        if let (Some(ids), Some(times)) = (ids, times) {
+            let row = client.query_one(&client.prepare_cached(chunks).await?, &[&ids, &times]).await?;
+            waiting = [row.column("games")?, row.column("channels")?, row.column("merge")?];
+        }
         Ok(Progress {
-            last_success: row.get::<_, Option<i32>>(3).zip(row.get(4)),
-            last_slot: both(row.get(5), row.get(6)),
-            waiting: [row.get(0), row.get(1), row.get(2)],
+            last_success: row.column::<Option<i32>>("stored")?.zip(row.column("completed_at")?),
+            last_slot: row.column::<Option<_>>("slot")?.zip(row.column("started_at")?),
+            waiting,
         })
     }
 }

@@ -1,9 +1,10 @@
 //! Table `pull`: asking for one, following it, and its end.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use deadpool_postgres::GenericClient;
 use tokio_postgres::Row;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns, partition};
 use crate::schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason};
 
 /// Where the fetching of a pull stands: what the extractor needs to go on with the next page.
@@ -30,8 +31,9 @@ const EXTRACTOR_LEASE: TimeDelta = TimeDelta::seconds(10);
 
 /// What the event of a pull's end is made of.
 const EVENT: &str = "select id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, pages, fetched,
-    stored, rejected, duplicates, coalesce(games_added, 0), coalesce(games_missing, 0), coalesce(channels_filled, 0),
-    coalesce(channels_missing, 0), helix_calls, error from pull";
+    stored, rejected, duplicates, coalesce(games_added, 0) as games_added, coalesce(games_missing, 0) as games_missing,
+    coalesce(channels_filled, 0) as channels_filled, coalesce(channels_missing, 0) as channels_missing, helix_calls, error
+    from pull";
 
 impl Extraction {
     /// The last stored chunk, if any.
@@ -47,11 +49,9 @@ impl Extraction {
 impl Store {
     /// Creates a pull that somebody asks for outside the schedule.
     pub async fn request_pull(&self, requested_by: &str, now: DateTime<Utc>) -> Result<PullId, Error> {
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        let id = insert(&transaction, None, requested_by, now).await?;
-        transaction.commit().await?;
-        Ok(id)
+        let client = self.client().await?;
+        partition::ensure(&client, now).await?;
+        insert(&client, None, requested_by, now).await
     }
 
     /// Where the fetching of a pull stands, for `extractor`, who is then the only one to fetch for a moment; none while
@@ -67,8 +67,8 @@ impl Store {
             with before as (
                 select id as pull_id, status = 'failed' and extracted_at is null and not exists (
                     select from pull_chunk c
-                    where c.pull_id = p.id and c.pulled_at = p.started_at and c.failed_stage is not null) as again
-                from pull p where id = $1)
+                    where c.pull_id = $1 and c.pulled_at = $5 and c.failed_stage is not null) as again
+                from pull where id = $1)
             update pull
             set extractor = $2, extractor_until = $4,
                 status = case when again then 'pending' else status end,
@@ -78,69 +78,80 @@ impl Store {
             from before
             where id = pull_id
               and (extractor is null or extractor = $2 or extractor_until < $3 or extracted_at is not null)
-            returning started_at, pages, cursor, last_viewers, idle_pages, extracted_at is not null";
+            returning pages, cursor, last_viewers, idle_pages, extracted_at is not null as ended";
         let client = self.client().await?;
+        let pulled_at = started_at(&client, pull).await?;
         let statement = client.prepare_cached(take).await?;
         let until = now + EXTRACTOR_LEASE;
-        let Some(row) = client.query_opt(&statement, &[&pull.0, &extractor, &now, &until]).await? else {
-            let there = "/* pull::extraction, there */ select from pull where id = $1";
-            client.query_opt(there, &[&pull.0]).await?.ok_or(Error::NoPull(pull))?;
-            return Ok(None);
-        };
+        let taken = client.query_opt(&statement, &[&pull.0, &extractor, &now, &until, &pulled_at]).await?;
+        let Some(row) = taken else { return Ok(None) };
         Ok(Some(Extraction {
             pull_id: pull,
-            pulled_at: row.get(0),
-            pages: row.get(1),
-            cursor: row.get(2),
-            last_viewers: row.get(3),
-            idle_pages: row.get(4),
-            ended: row.get(5),
+            pulled_at,
+            pages: row.column("pages")?,
+            cursor: row.column("cursor")?,
+            last_viewers: row.column("last_viewers")?,
+            idle_pages: row.column("idle_pages")?,
+            ended: row.column("ended")?,
         }))
     }
 
     /// Closes the pull if extraction has ended and every chunk is merged: true for exactly one caller.
     ///
     /// Decided by counting, each statement on what is committed when it starts: whoever merges last sees all merged. A
-    /// failed pull is brought back on its way unless one of its chunks is given up: the others must not hide that.
+    /// failed pull is brought back on its way unless one of its chunks is given up: the others must not hide that. The last
+    /// page and the end of extraction are one commit, so before that end there is nothing to count.
     pub async fn close(&self, pull: PullId, now: DateTime<Utc>) -> Result<bool, Error> {
+        let extracted = "/* pull::close, extracted */
+            select started_at from pull where id = $1 and extracted_at is not null and status <> 'success'";
         let filling_channels = "/* pull::close, filling-channels */
-            update pull p set status = 'filling-channels', completed_at = null, error = null
+            update pull set status = 'filling-channels', completed_at = null, error = null
             where id = $1 and status in ('filling-games', 'failed') and extracted_at is not null
               and not exists (select from pull_chunk c
-                              where c.pull_id = p.id and c.pulled_at = p.started_at
+                              where c.pull_id = $1 and c.pulled_at = $2
                                 and (c.games_at is null or c.failed_stage is not null))";
         let success = "/* pull::close, success */
+            with chunk as materialized (
+                select merged_at, games_missing, channels_filled, channels_missing
+                from pull_chunk where pull_id = $1 and pulled_at = $4)
             update pull p
             set status = 'success', completed_at = $2, error = null, build = $3,
                 games_added = (select count(*) from twitch_game where first_pull_id = p.id),
                 games_missing = counted.games_missing,
                 channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
             from (
-                select coalesce(sum(channels_filled), 0) as channels_filled,
+                select count(*) filter (where merged_at is null) as unmerged,
+                       coalesce(sum(channels_filled), 0) as channels_filled,
                        coalesce(sum(channels_missing), 0) as channels_missing,
-                       (select count(distinct game) from pull_chunk m, unnest(m.games_missing) game
-                        where m.pull_id = $1) as games_missing
-                from pull_chunk where pull_id = $1) counted
-            where id = $1 and status = 'filling-channels'
-              and not exists (select from pull_chunk c
-                              where c.pull_id = p.id and c.pulled_at = p.started_at and c.merged_at is null)";
+                       (select count(distinct game) from chunk, unnest(games_missing) game) as games_missing
+                from chunk) counted
+            where id = $1 and status = 'filling-channels' and counted.unmerged = 0";
         let client = self.client().await?;
+        let statement = client.prepare_cached(extracted).await?;
+        let Some(row) = client.query_opt(&statement, &[&pull.0]).await? else { return Ok(false) };
+        let pulled_at: DateTime<Utc> = row.column("started_at")?;
         let statement = client.prepare_cached(filling_channels).await?;
-        client.execute(&statement, &[&pull.0]).await?;
+        client.execute(&statement, &[&pull.0, &pulled_at]).await?;
         let statement = client.prepare_cached(success).await?;
-        Ok(client.execute(&statement, &[&pull.0, &now, &env!("CARGO_PKG_VERSION")]).await? == 1)
+        let build = env!("CARGO_PKG_VERSION");
+        Ok(client.execute(&statement, &[&pull.0, &now, &build, &pulled_at]).await? == 1)
     }
 
     /// Moves the pull on to `filling-channels` once every chunk has its games.
     pub async fn games_filled(&self, pull: PullId) -> Result<(), Error> {
+        let filling = "/* pull::games_filled, filling */
+            select started_at from pull where id = $1 and status = 'filling-games'";
         let sql = "/* pull::games_filled */
-            update pull p set status = 'filling-channels'
+            update pull set status = 'filling-channels'
             where id = $1 and status = 'filling-games'
               and not exists (select from pull_chunk c
-                              where c.pull_id = p.id and c.pulled_at = p.started_at and c.games_at is null)";
+                              where c.pull_id = $1 and c.pulled_at = $2 and c.games_at is null)";
         let client = self.client().await?;
+        let statement = client.prepare_cached(filling).await?;
+        let Some(row) = client.query_opt(&statement, &[&pull.0]).await? else { return Ok(()) };
+        let pulled_at: DateTime<Utc> = row.column("started_at")?;
         let statement = client.prepare_cached(sql).await?;
-        client.execute(&statement, &[&pull.0]).await?;
+        client.execute(&statement, &[&pull.0, &pulled_at]).await?;
         Ok(())
     }
 
@@ -172,10 +183,12 @@ impl Store {
         failure: &str,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
+        let lock = "/* pull::fail_chunk, lock */ select from pull where id = $1 for no key update";
         let sql = "/* pull::fail_chunk */
             with before as (
                 select failed_stage from pull_chunk
-                where pull_id = $1 and pulled_at = $2 and chunk = $3 and merged_at is null for update
+                where pull_id = $1 and pulled_at = $2 and chunk = $3 and merged_at is null
+                for no key update
             ), chunk as (
                 update pull_chunk c set failed_stage = $4, failure = $5, failed_at = $6
                 from before where c.pull_id = $1 and c.pulled_at = $2 and c.chunk = $3
@@ -185,12 +198,17 @@ impl Store {
                 from before where id = $1 and status not in ('success', 'failed')
                 returning id
             )
-            select exists (select from failed) or coalesce(before.failed_stage = $4, false) from before";
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
+            select exists (select from failed) or coalesce(before.failed_stage = $4, false) as failed from before";
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
-        let row = client.query_opt(&statement, &[&key.0, &key.1, &key.2, &stage, &failure, &now]).await?;
-        Ok(row.is_some_and(|row| row.get(0)))
+        let statement = transaction.prepare_cached(lock).await?;
+        transaction.execute(&statement, &[&key.0]).await?;
+        let statement = transaction.prepare_cached(sql).await?;
+        let row =
+            transaction.query_opt(&statement, &[&key.0, &key.1, &key.2, &stage, &failure, &now]).await?;
+        transaction.commit().await?;
+        row.map_or(Ok(false), |row| row.column("failed"))
     }
 
     /// The event of a pull that has come to its end; none while it is under way.
@@ -198,7 +216,7 @@ impl Store {
         let sql = format!("/* pull::closed */ {EVENT} where id = $1 and completed_at is not null");
         let client = self.client().await?;
         let statement = client.prepare_cached(&sql).await?;
-        Ok(client.query_opt(&statement, &[&pull.0]).await?.map(|row| event(&row)))
+        client.query_opt(&statement, &[&pull.0]).await?.map(|row| event(&row)).transpose()
     }
 }
 
@@ -206,43 +224,50 @@ impl Store {
     /// The pulls that came to their end since then.
     pub async fn closed_since(&self, since: DateTime<Utc>) -> Result<Vec<PullClosed>, Error> {
         let sql = format!("/* pull::closed_since */ {EVENT} where completed_at >= $1 order by completed_at");
-        Ok(self.client().await?.query(&sql, &[&since]).await?.iter().map(event).collect())
+        self.client().await?.query(&sql, &[&since]).await?.iter().map(event).collect()
     }
 }
 
-/// Inserts a pull and sees to it that its rows have a place to go.
+/// When a pull was started, which tells the partitions of its rows: asked first, so that the statements after it can name
+/// them.
+pub(super) async fn started_at(client: &impl GenericClient, pull: PullId) -> Result<DateTime<Utc>, Error> {
+    let statement =
+        client.prepare_cached("/* pull::started_at */ select started_at from pull where id = $1").await?;
+    client.query_opt(&statement, &[&pull.0]).await?.ok_or(Error::NoPull(pull))?.column("started_at")
+}
+
+/// Inserts a pull; the partitions of its day are there.
 pub(super) async fn insert(
-    transaction: &deadpool_postgres::Transaction<'_>,
+    client: &impl GenericClient,
     slot: Option<DateTime<Utc>>,
     requested_by: &str,
     now: DateTime<Utc>,
 ) -> Result<PullId, Error> {
-    transaction.execute("/* pull::insert */ select ensure_partitions($1)", &[&now]).await?;
     let sql = "/* pull::insert */ insert into pull (slot, requested_by, started_at) values ($1, $2, $3) returning id";
-    Ok(PullId(transaction.query_one(sql, &[&slot, &requested_by, &now]).await?.get(0)))
+    Ok(PullId(client.query_one(sql, &[&slot, &requested_by, &now]).await?.column("id")?))
 }
 
-fn event(row: &Row) -> PullClosed {
-    let success = row.get::<_, &str>(1) == PullStatus::Success.as_str();
-    PullClosed {
-        pull_id: PullId(row.get(0)),
+fn event(row: &Row) -> Result<PullClosed, Error> {
+    let success = row.column::<&str>("status")? == PullStatus::Success.as_str();
+    Ok(PullClosed {
+        pull_id: PullId(row.column("id")?),
         status: if success { PullStatus::Success } else { PullStatus::Failed },
-        slot: row.get(2),
-        requested_by: row.get(3),
-        started_at: row.get(4),
-        extracted_at: row.get(5),
-        completed_at: row.get(6),
-        stop_reason: row.get::<_, Option<&str>>(7).and_then(StopReason::from_name),
-        pages: row.get(8),
-        fetched: row.get(9),
-        stored: row.get(10),
-        rejected: row.get(11),
-        duplicates: row.get(12),
-        games_added: row.get(13),
-        games_missing: row.get(14),
-        channels_filled: row.get(15),
-        channels_missing: row.get(16),
-        helix_calls: row.get(17),
-        error: row.get(18),
-    }
+        slot: row.column("slot")?,
+        requested_by: row.column("requested_by")?,
+        started_at: row.column("started_at")?,
+        extracted_at: row.column("extracted_at")?,
+        completed_at: row.column("completed_at")?,
+        stop_reason: row.column::<Option<&str>>("stop_reason")?.and_then(StopReason::from_name),
+        pages: row.column("pages")?,
+        fetched: row.column("fetched")?,
+        stored: row.column("stored")?,
+        rejected: row.column("rejected")?,
+        duplicates: row.column("duplicates")?,
+        games_added: row.column("games_added")?,
+        games_missing: row.column("games_missing")?,
+        channels_filled: row.column("channels_filled")?,
+        channels_missing: row.column("channels_missing")?,
+        helix_calls: row.column("helix_calls")?,
+        error: row.column("error")?,
+    })
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::types::Json;
 
-use super::{Error, Store, page};
+use super::{Error, Store, page, pull};
 use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
 
 /// A rejected record in a list.
@@ -65,8 +65,11 @@ impl Store {
     ) -> Result<Vec<RejectedRecord>, Error> {
         let sql = "/* rejected::list */
             select pull_id, chunk, place, rule, detail, raw::text from rejected_record
-            where pull_id = $1 and ($2::text is null or rule = $2) order by chunk, place offset $3 limit $4";
-        let rows = self.client().await?.query(sql, &[&pull.0, &rule, &offset, &limit]).await?;
+            where pull_id = $1 and pulled_at = $5 and ($2::text is null or rule = $2)
+            order by chunk, place offset $3 limit $4";
+        let client = self.client().await?;
+        let at = pull::started_at(&client, pull).await?;
+        let rows = client.query(sql, &[&pull.0, &rule, &offset, &limit, &at]).await?;
         Ok(rows
             .iter()
             .map(|row| RejectedRecord {
@@ -84,8 +87,13 @@ impl Store {
     pub async fn rejected_groups(&self, pull: Option<PullId>) -> Result<Vec<RejectedGroup>, Error> {
         let sql = "/* rejected::groups */
             select rule, sum(records)::bigint, count(distinct pull_id), max(pull_id) from rejected_by_rule
-            where $1::bigint is null or pull_id = $1 group by rule order by 2 desc, rule";
-        let rows = self.client().await?.query(sql, &[&pull.map(|pull| pull.0)]).await?;
+            where $1::bigint is null or (pull_id = $1 and pulled_at = $2) group by rule order by 2 desc, rule";
+        let client = self.client().await?;
+        let at = match pull {
+            Some(pull) => Some(pull::started_at(&client, pull).await?),
+            None => None,
+        };
+        let rows = client.query(sql, &[&pull.map(|pull| pull.0), &at]).await?;
         Ok(rows
             .iter()
             .map(|row| RejectedGroup {
@@ -100,8 +108,11 @@ impl Store {
     /// The chunks of a pull that have rejected records.
     pub async fn chunks_with_rejects(&self, pull: PullId) -> Result<Vec<ChunkRef>, Error> {
         let sql = "/* rejected::chunks */
-            select pulled_at, chunk from pull_chunk where pull_id = $1 and rejects is not null order by chunk";
-        let rows = self.client().await?.query(sql, &[&pull.0]).await?;
+            select pulled_at, chunk from pull_chunk
+            where pull_id = $1 and pulled_at = $2 and rejects is not null order by chunk";
+        let client = self.client().await?;
+        let at = pull::started_at(&client, pull).await?;
+        let rows = client.query(sql, &[&pull.0, &at]).await?;
         Ok(rows
             .iter()
             .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
@@ -113,10 +124,12 @@ impl Store {
     pub async fn chunks_to_flow(&self, pull: PullId) -> Result<Vec<ChunkRef>, Error> {
         let sql = "/* rejected::to_flow */
             select pulled_at, chunk from pull_chunk c
-            where pull_id = $1 and games_at is null and failed_stage is null
+            where pull_id = $1 and pulled_at = $2 and games_at is null and failed_stage is null
               and exists (select from pull p where p.id = $1 and p.extracted_at is not null)
             order by chunk";
-        let rows = self.client().await?.query(sql, &[&pull.0]).await?;
+        let client = self.client().await?;
+        let at = pull::started_at(&client, pull).await?;
+        let rows = client.query(sql, &[&pull.0, &at]).await?;
         Ok(rows
             .iter()
             .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
@@ -138,9 +151,11 @@ impl Store {
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        // The chunk first and its pull second, as everybody has it.
+        let lock = "/* rejected::readmit, lock pull */ select from pull where id = $1 for no key update";
+        transaction.query_opt(lock, &[&key.0]).await?.ok_or(Error::NoPull(chunk.pull_id))?;
         let lock = "/* rejected::readmit, lock */
-            select rejects, rejected from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3 for update";
+            select rejects, rejected from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3
+            for no key update";
         let row = transaction.query_opt(lock, &[&key.0, &key.1, &key.2]).await?;
         let row = row.ok_or(Error::NoChunk(chunk))?;
         let (rejects, rejected) = (page::rejects(row.get::<_, Option<&str>>(0)), row.get(1));
@@ -149,8 +164,6 @@ impl Store {
             // Of an archive this build cannot read whole nothing is taken: the rest would be lost.
             return Ok(Readmitted { remaining: rejected, ..Readmitted::default() });
         }
-        let lock = "/* rejected::readmit, lock pull */ select from pull where id = $1 for update";
-        transaction.query_opt(lock, &[&key.0]).await?.ok_or(Error::NoPull(chunk.pull_id))?;
 
         let (mut valid_now, mut remaining, mut nuls) = (Vec::new(), Vec::new(), 0);
         for reject in rejects {

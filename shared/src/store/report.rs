@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Error, Store};
-use crate::schema::PullId;
+use super::{Error, Store, column::Columns, pull};
+use crate::schema::{PullId, PullStatus};
 
 /// A pull as a person sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -106,30 +106,25 @@ pub struct MissedSlot {
 const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
-    channels_missing, helix_calls, rescues, done.games, done.channels, done.merged";
-
-const DONE: &str = "cross join lateral (
-    select count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
-    from pull_chunk c where c.pull_id = p.id and c.pulled_at = p.started_at) done";
+    channels_missing, helix_calls, rescues";
 
 impl Store {
     /// The newest pulls, newest first.
     pub async fn pulls(&self, limit: i64) -> Result<Vec<PullReport>, Error> {
-        let sql =
-            format!("/* report::pulls */ select {COLUMNS} from pull p {DONE} order by id desc limit $1");
+        let sql = format!("/* report::pulls */ select {COLUMNS} from pull order by id desc limit $1");
         self.reports(&sql, &[&limit]).await
     }
 
     /// One pull.
     pub async fn pull_report(&self, pull: PullId) -> Result<PullReport, Error> {
-        let sql = format!("/* report::pull */ select {COLUMNS} from pull p {DONE} where id = $1");
+        let sql = format!("/* report::pull */ select {COLUMNS} from pull where id = $1");
         self.reports(&sql, &[&pull.0]).await?.pop().ok_or(Error::NoPull(pull))
     }
 
     /// The pulls that have not come to their end, oldest first.
     pub async fn pulls_under_way(&self) -> Result<Vec<PullReport>, Error> {
         let sql = format!(
-            "/* report::pulls_under_way */ select {COLUMNS} from pull p {DONE}
+            "/* report::pulls_under_way */ select {COLUMNS} from pull
              where status not in ('success', 'failed') order by id"
         );
         self.reports(&sql, &[]).await
@@ -138,27 +133,40 @@ impl Store {
     /// The pull that came to its end last, if any did.
     pub async fn last_closed_pull(&self) -> Result<Option<PullReport>, Error> {
         let sql = format!(
-            "/* report::last_closed_pull */ select {COLUMNS} from pull p {DONE}
+            "/* report::last_closed_pull */ select {COLUMNS} from pull
              where completed_at is not null order by completed_at desc limit 1"
         );
         Ok(self.reports(&sql, &[]).await?.pop())
     }
 
     async fn reports(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<PullReport>, Error> {
-        let rules =
-            "/* report::reports, rules */ select p.id, rule, sum(records)::int from rejected_by_rule r
-            join pull p on p.id = r.pull_id and p.started_at = r.pulled_at
-            where p.id = any($1) group by p.id, rule";
+        let done = "/* report::reports, done */
+            select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
+            from pull_chunk where pull_id = any($1) and pulled_at = any($2) group by pull_id";
+        let rules = "/* report::reports, rules */
+            select pull_id, rule, sum(records)::int as records from rejected_by_rule
+            where pull_id = any($1) and pulled_at = any($2) group by pull_id, rule";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
-        let mut reports: Vec<_> = client.query(&statement, values).await?.iter().map(report).collect();
-        let rejecting = reports.iter().filter(|report| report.rejected > 0);
-        let ids: Vec<i64> = rejecting.map(|report| report.pull_id.0).collect();
-        let statement = client.prepare_cached(rules).await?;
-        for row in client.query(&statement, &[&ids]).await? {
-            let id = PullId(row.get(0));
+        let rows = client.query(&statement, values).await?;
+        let mut reports = rows.iter().map(report).collect::<Result<Vec<_>, _>>()?;
+
+        let (ids, times) = keys(&reports, |report| report.status != PullStatus::Success.as_str());
+        let statement = client.prepare_cached(done).await?;
+        for row in client.query(&statement, &[&ids, &times]).await? {
+            let id = PullId(row.column("pull_id")?);
             if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
-                report.rejected_by_rule.insert(row.get(1), row.get(2));
+                report.games_chunks = row.column("games")?;
+                report.channels_chunks = row.column("channels")?;
+                report.merged_chunks = row.column("merged")?;
+            }
+        }
+        let (ids, times) = keys(&reports, |report| report.rejected > 0);
+        let statement = client.prepare_cached(rules).await?;
+        for row in client.query(&statement, &[&ids, &times]).await? {
+            let id = PullId(row.column("pull_id")?);
+            if let Some(report) = reports.iter_mut().find(|report| report.pull_id == id) {
+                report.rejected_by_rule.insert(row.column("rule")?, row.column("records")?);
             }
         }
         Ok(reports)
@@ -167,83 +175,98 @@ impl Store {
     /// How far each stage has come with a pull, in the order of the flow.
     pub async fn stage_spans(&self, pull: PullId) -> Result<Vec<StageSpan>, Error> {
         let sql = "/* report::stage_spans */
-            select count(stored_at), min(stored_at), max(stored_at), count(games_at), min(games_at), max(games_at),
-                   count(channels_at), min(channels_at), max(channels_at), count(merged_at), min(merged_at), max(merged_at)
-            from pull p join pull_chunk c on c.pull_id = p.id and c.pulled_at = p.started_at where p.id = $1";
-        let row = self.client().await?.query_one(sql, &[&pull.0]).await?;
-        let stages = ["extractor", "game-enricher", "channel-enricher", "finalizer"].into_iter().zip(0..);
-        let span = |(stage, place): (&'static str, usize)| StageSpan {
-            stage,
-            chunks: row.get(3 * place),
-            first_at: row.get(3 * place + 1),
-            last_at: row.get(3 * place + 2),
-        };
-        Ok(stages.map(span).collect())
+            select stage, count(done_at) as chunks, min(done_at) as first_at, max(done_at) as last_at
+            from pull_chunk, unnest(array[stored_at, games_at, channels_at, merged_at]) with ordinality done (done_at, stage)
+            where pull_id = $1 and pulled_at = $2 group by stage";
+        let client = self.client().await?;
+        let pulled_at = pull::started_at(&client, pull).await?;
+        let none = |stage| StageSpan { stage, chunks: 0, first_at: None, last_at: None };
+        let mut spans = ["extractor", "game-enricher", "channel-enricher", "finalizer"].map(none);
+        for row in client.query(sql, &[&pull.0, &pulled_at]).await? {
+            let place = usize::try_from(row.column::<i64>("stage")? - 1).unwrap_or(usize::MAX);
+            if let Some(span) = spans.get_mut(place) {
+                span.chunks = row.column("chunks")?;
+                span.first_at = row.column("first_at")?;
+                span.last_at = row.column("last_at")?;
+            }
+        }
+        Ok(spans.into())
     }
 
     /// The newest pull, if there is one.
     pub async fn latest_pull(&self) -> Result<Option<PullId>, Error> {
-        let sql = "/* report::latest */ select max(id) from pull";
-        Ok(self.client().await?.query_one(sql, &[]).await?.get::<_, Option<i64>>(0).map(PullId))
+        let sql = "/* report::latest */ select max(id) as id from pull";
+        Ok(self.client().await?.query_one(sql, &[]).await?.column::<Option<i64>>("id")?.map(PullId))
     }
 
     /// The stored chunks of a pull that are not merged, at most `limit` of them; those that failed first.
     pub async fn waiting(&self, pull: PullId, limit: i64) -> Result<Vec<Waiting>, Error> {
         let sql = "/* report::waiting */
-            select c.chunk, case when games_at is null then 'game-enricher' when channels_at is null then 'channel-enricher'
-                                 else 'finalizer' end,
-                   greatest(c.stored_at, c.games_at, c.channels_at), c.failed_stage, c.failure
-            from pull p join pull_chunk c on c.pull_id = p.id and c.pulled_at = p.started_at
-            where p.id = $1 and c.merged_at is null order by c.failed_at nulls last, c.chunk limit $2";
-        let rows = self.client().await?.query(sql, &[&pull.0, &limit]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| Waiting {
-                chunk: row.get(0),
-                stage: row.get(1),
-                since: row.get(2),
-                failed_stage: row.get(3),
-                failure: row.get(4),
+            select chunk, case when games_at is null then 'game-enricher' when channels_at is null then 'channel-enricher'
+                              else 'finalizer' end as stage,
+                   greatest(stored_at, games_at, channels_at) as since, failed_stage, failure
+            from pull_chunk
+            where pull_id = $1 and pulled_at = $2 and merged_at is null order by failed_at nulls last, chunk limit $3";
+        let client = self.client().await?;
+        let pulled_at = pull::started_at(&client, pull).await?;
+        let waiting = |row: &Row| {
+            Ok(Waiting {
+                chunk: row.column("chunk")?,
+                stage: row.column("stage")?,
+                since: row.column("since")?,
+                failed_stage: row.column("failed_stage")?,
+                failure: row.column("failure")?,
             })
-            .collect())
+        };
+        client.query(sql, &[&pull.0, &pulled_at, &limit]).await?.iter().map(waiting).collect()
     }
 
     /// The newest missed slots, newest first.
     pub async fn missed_slots(&self, limit: i64) -> Result<Vec<MissedSlot>, Error> {
         let sql =
             "/* report::missed_slots */ select slot, reason from missed_slot order by slot desc limit $1";
-        let rows = self.client().await?.query(sql, &[&limit]).await?;
-        Ok(rows.iter().map(|row| MissedSlot { slot: row.get(0), reason: row.get(1) }).collect())
+        let missed = |row: &Row| Ok(MissedSlot { slot: row.column("slot")?, reason: row.column("reason")? });
+        self.client().await?.query(sql, &[&limit]).await?.iter().map(missed).collect()
     }
 }
 
-fn report(row: &Row) -> PullReport {
-    PullReport {
-        pull_id: PullId(row.get(0)),
-        status: row.get(1),
-        slot: row.get(2),
-        requested_by: row.get(3),
-        started_at: row.get(4),
-        extracted_at: row.get(5),
-        completed_at: row.get(6),
-        stop_reason: row.get(7),
-        error: row.get(8),
-        pages: row.get(9),
-        fetched: row.get(10),
-        stored: row.get(11),
-        rejected: row.get(12),
-        duplicates: row.get(13),
-        nul_replaced: row.get(14),
-        chunks: row.get(15),
-        games_added: row.get(16),
-        games_missing: row.get(17),
-        channels_filled: row.get(18),
-        channels_missing: row.get(19),
-        helix_calls: row.get(20),
-        rescues: row.get(21),
-        games_chunks: row.get(22),
-        channels_chunks: row.get(23),
-        merged_chunks: row.get(24),
+/// The pulls of these reports that are meant: their ids, and the times that tell their partitions.
+fn keys(reports: &[PullReport], meant: impl Fn(&PullReport) -> bool) -> (Vec<i64>, Vec<DateTime<Utc>>) {
+    reports.iter().filter(|report| meant(report)).map(|report| (report.pull_id.0, report.started_at)).unzip()
+}
+
+/// The report of a pull, as far as its own row tells. In one that succeeded every stage is done with every chunk; for the
+/// others that is to be counted.
+fn report(row: &Row) -> Result<PullReport, Error> {
+    let chunks: i32 = row.column("chunks")?;
+    let succeeded = row.column::<&str>("status")? == PullStatus::Success.as_str();
+    let done = if succeeded { i64::from(chunks) } else { 0 };
+    Ok(PullReport {
+        pull_id: PullId(row.column("id")?),
+        chunks,
+        games_chunks: done,
+        channels_chunks: done,
+        merged_chunks: done,
         rejected_by_rule: BTreeMap::new(),
-    }
+        status: row.column("status")?,
+        slot: row.column("slot")?,
+        requested_by: row.column("requested_by")?,
+        started_at: row.column("started_at")?,
+        extracted_at: row.column("extracted_at")?,
+        completed_at: row.column("completed_at")?,
+        stop_reason: row.column("stop_reason")?,
+        error: row.column("error")?,
+        pages: row.column("pages")?,
+        fetched: row.column("fetched")?,
+        stored: row.column("stored")?,
+        rejected: row.column("rejected")?,
+        duplicates: row.column("duplicates")?,
+        nul_replaced: row.column("nul_replaced")?,
+        games_added: row.column("games_added")?,
+        games_missing: row.column("games_missing")?,
+        channels_filled: row.column("channels_filled")?,
+        channels_missing: row.column("channels_missing")?,
+        helix_calls: row.column("helix_calls")?,
+        rescues: row.column("rescues")?,
+    })
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::schema::{ChunkRef, PullId};
 
 /// Where a pull begins again.
@@ -78,9 +78,10 @@ impl Store {
     ) -> Result<Rerun, Error> {
         let build = env!("CARGO_PKG_VERSION");
         let lock = "/* rerun::lock */
-            select started_at, status, extracted_at is not null, completed_at, build, chunks,
-                   (select count(*) from pull_chunk c where c.pull_id = p.id and c.pulled_at = p.started_at)
-            from pull p where id = $1 for update";
+            select started_at, status, extracted_at is not null as extracted, completed_at, build, chunks
+            from pull where id = $1 for no key update";
+        let lock_chunks = "/* rerun::lock_chunks */
+            select from pull_chunk where pull_id = $1 and pulled_at = $2 order by chunk for no key update";
         let chunks = "/* rerun::chunks */
             update pull_chunk
             set games_at = case when not $3 then games_at end, games_missing = case when not $3 then games_missing end,
@@ -89,7 +90,7 @@ impl Store {
                 channels_missing = case when not $4 then channels_missing end,
                 merged_at = null, failed_stage = null, failed_at = null, failure = null
             where pull_id = $1 and pulled_at = $2
-            returning chunk, games_at is not null, channels_at is not null";
+            returning chunk, games_at is not null as games, channels_at is not null as channels";
         let reopen = "/* rerun::reopen */
             update pull
             set status = 'filling-games', completed_at = null, error = null, games_added = null, games_missing = null,
@@ -101,14 +102,17 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         let row = transaction.query_opt(lock, &[&pull.0]).await?.ok_or(Error::NoPull(pull))?;
-        let (pulled_at, was_status): (DateTime<Utc>, String) = (row.get(0), row.get(1));
+        let (pulled_at, was_status): (DateTime<Utc>, String) =
+            (row.column("started_at")?, row.column("status")?);
         if !matches!(was_status.as_str(), "success" | "failed") {
             return Err(Error::UnderWay { pull, status: was_status });
         }
-        if !row.get::<_, bool>(2) {
+        if !row.column::<bool>("extracted")? {
             return Err(Error::Unfetched(pull));
         }
-        let (known, there) = (i64::from(row.get::<_, i32>(5)), row.get(6));
+        let there = transaction.execute(lock_chunks, &[&pull.0, &pulled_at]).await?;
+        let (known, there) =
+            (i64::from(row.column::<i32>("chunks")?), i64::try_from(there).unwrap_or(i64::MAX));
         if known != there {
             return Err(Error::PagesGone { pull, known, there });
         }
@@ -117,8 +121,8 @@ impl Store {
             from_stage: from.as_str(),
             build,
             was_status,
-            was_completed_at: row.get(3),
-            was_build: row.get(4),
+            was_completed_at: row.column("completed_at")?,
+            was_build: row.column("build")?,
             without_games: Vec::new(),
             without_channels: Vec::new(),
             unmerged: Vec::new(),
@@ -126,8 +130,8 @@ impl Store {
         let games = from == RerunFrom::Games;
         let channels = games || from == RerunFrom::Channels;
         for row in transaction.query(chunks, &[&pull.0, &pulled_at, &games, &channels]).await? {
-            let chunk = ChunkRef { pull_id: pull, pulled_at, chunk: row.get(0) };
-            match (row.get(1), row.get(2)) {
+            let chunk = ChunkRef { pull_id: pull, pulled_at, chunk: row.column("chunk")? };
+            match (row.column("games")?, row.column("channels")?) {
                 (false, _) => rerun.without_games.push(chunk),
                 (true, false) => rerun.without_channels.push(chunk),
                 (true, true) => rerun.unmerged.push(chunk),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Error, Store, pull};
+use super::{Error, Store, column::Columns, partition, pull};
 use crate::schema::PullId;
 
 /// What became of a slot.
@@ -22,19 +22,20 @@ impl Store {
     /// A pull that is still under way keeps the next from starting.
     pub async fn open_slot(&self, slot: DateTime<Utc>, now: DateTime<Utc>) -> Result<SlotDecision, Error> {
         let mut client = self.client().await?;
+        partition::ensure(&client, now).await?;
         let transaction = client.transaction().await?;
         let lock = "/* slot::open */ select pg_advisory_xact_lock(hashtext('slot'))";
         transaction.execute(lock, &[]).await?;
         let decided = "/* slot::open */ select exists (select from pull where slot = $1)
-            or exists (select from missed_slot where slot = $1)";
-        if transaction.query_one(decided, &[&slot]).await?.get(0) {
+            or exists (select from missed_slot where slot = $1) as decided";
+        if transaction.query_one(decided, &[&slot]).await?.column("decided")? {
             return Ok(SlotDecision::Decided);
         }
         let open = "/* slot::open */ select id, status from pull where status not in ('success', 'failed')
             order by started_at limit 1";
         let decision = match transaction.query_opt(open, &[]).await? {
             Some(row) => {
-                let (id, status): (i64, &str) = (row.get(0), row.get(1));
+                let (id, status): (i64, &str) = (row.column("id")?, row.column("status")?);
                 let reason = format!("overlap: pull {id} is still {status}");
                 let sql = "/* slot::open */ insert into missed_slot (slot, reason, recorded_at) values ($1, $2, $3)";
                 transaction.execute(sql, &[&slot, &reason, &now]).await?;
@@ -69,7 +70,7 @@ impl Store {
 
     /// The latest slot that was decided, if any.
     pub async fn last_slot(&self) -> Result<Option<DateTime<Utc>>, Error> {
-        let sql = "/* slot::last */ select greatest((select max(slot) from pull), (select max(slot) from missed_slot))";
-        Ok(self.client().await?.query_one(sql, &[]).await?.get(0))
+        let sql = "/* slot::last */ select greatest((select max(slot) from pull), (select max(slot) from missed_slot)) as slot";
+        self.client().await?.query_one(sql, &[]).await?.column("slot")
     }
 }

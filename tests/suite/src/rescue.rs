@@ -30,6 +30,16 @@ async fn watched() -> Rig {
     Rig::with(world(), Setup { stalled_after: Duration::from_secs(1), ..Setup::default() }).await
 }
 
+/// The pull, once it has come to a good end and its rescue is counted, which may be a moment later.
+async fn rescued(rig: &Rig, pull: PullId) -> PullReport {
+    success(rig, pull).await;
+    eventually(&format!("the rescue of pull {pull} should be counted"), || async {
+        let report = rig.store.pull_report(pull).await.expect("a report");
+        if report.rescues > 0 { Ok(report) } else { Err(report) }
+    })
+    .await
+}
+
 /// The pull, once it has come to a good end, also where it was given up on the way.
 async fn success(rig: &Rig, pull: PullId) -> PullReport {
     eventually(&format!("pull {pull} should succeed"), || async {
@@ -44,8 +54,7 @@ async fn a_pull_nobody_was_told_of_is_picked_up() {
     let mut rig = watched().await;
     rig.start_all();
     let pull = rig.store.request_pull("somebody who died", now()).await.expect("a pull");
-    let report = success(&rig, pull).await;
-    assert!(report.rescues >= 1, "{report:#?}");
+    rescued(&rig, pull).await;
     assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
@@ -64,8 +73,7 @@ async fn messages_lost_before_any_stage_are_announced_again() {
         }
         purge(&rig.vhost, STAGES[lost]).await;
         let running = STAGES.map(|stage| rig.run_stage(stage));
-        let report = success(&rig, pull).await;
-        assert!(report.rescues >= 1, "lost before the {}: {report:#?}", STAGES[lost]);
+        rescued(&rig, pull).await;
         assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
         for worker in running {
             worker.stop().await;
@@ -154,6 +162,48 @@ async fn a_pull_is_given_up_for_standing_still_at_a_stretch_and_not_for_the_sum_
     rig.store.filled(Kind::Game, &chunks[..1], begun + TimeDelta::minutes(10)).await.expect("it moves");
     assert_eq!(stalled(11).await, None);
     assert_eq!(stalled(13).await, Some(1), "what moved since stands still anew");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_that_dies_before_it_announces_spends_no_rescue() {
+    let rig = Rig::new(world()).await;
+    let begun = now();
+    let chunks = extracted(&rig.store, &pages(rig.twitch.world(), 100)).await;
+    let stalled = async |minutes: i64| {
+        let now = begun + TimeDelta::minutes(minutes);
+        let stalled = rig.store.stalled(Duration::from_mins(2), now).await.expect("an answer");
+        stalled.first().map(|pull| pull.rescues)
+    };
+    for minutes in [3, 6, 9, 12, 15] {
+        assert_eq!(stalled(minutes).await, Some(1), "nothing was announced yet");
+    }
+    rig.store.rescued(chunks[0].pull_id).await.expect("counted");
+    assert_eq!(stalled(18).await, Some(2));
+    rig.store.rescued(chunks[0].pull_id).await.expect("counted");
+    // It moves, and whoever finds it quiet after that dies, too: that it had moved is not forgotten.
+    rig.store.filled(Kind::Game, &chunks[..1], begun + TimeDelta::minutes(19)).await.expect("it moves");
+    for minutes in [22, 25] {
+        assert_eq!(stalled(minutes).await, Some(1), "what moved since stands still anew");
+    }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_watches_one_takes_a_stalled_pull() {
+    let rig = Rig::new(world()).await;
+    extracted(&rig.store, &pages(rig.twitch.world(), 100)).await;
+    let (after, begun) = (Duration::from_mins(2), now());
+    for round in 1..=20 {
+        let now = begun + TimeDelta::minutes(3 * round);
+        let looks = (0..4).map(|_| {
+            let store = rig.store.clone();
+            tokio::spawn(async move { store.stalled(after, now).await.expect("an answer").len() })
+        });
+        let taken: usize =
+            futures::future::join_all(looks).await.into_iter().map(|n| n.expect("a look")).sum();
+        assert_eq!(taken, 1, "round {round}");
+    }
     rig.end(&[]).await;
 }
 
