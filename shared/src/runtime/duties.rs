@@ -15,9 +15,7 @@ use std::{
 };
 
 use futures::{FutureExt, future::BoxFuture, future::join_all};
-use tokio::{
-    time::{sleep, timeout},
-};
+use tokio::time::{sleep, timeout};
 
 use super::{
     Stop,

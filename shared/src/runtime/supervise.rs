@@ -56,8 +56,7 @@ pub struct Settings {
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     metrics::start(name);
-    let (status, troubles) =
-        (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
+    let (status, troubles) = (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
     let served =
         health::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
