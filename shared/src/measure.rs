@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 /// Deliveries taken in hand, by queue.
@@ -37,6 +38,10 @@ pub const DEAD_LETTERS: &str = "dead_letters";
 pub const DEAD_LETTER_OLDEST_AGE: &str = "dead_letter_oldest_age_seconds";
 /// Alarms raised by this process.
 pub const DEAD_LETTER_ALARMS: &str = "dead_letter_alarms_total";
+/// When a background duty last succeeded; 0 until it does.
+pub const DUTY_LAST_SUCCESS: &str = "duty_last_success_timestamp_seconds";
+/// Runs of a background duty that failed.
+pub const DUTY_FAILURES: &str = "duty_failures_total";
 /// Who answers.
 const BUILD_INFO: &str = "build_info";
 
@@ -59,6 +64,8 @@ pub fn begin(program: &'static str) {
     describe_gauge!(DEAD_LETTERS, "Letters that lie in a dead-letter queue");
     describe_gauge!(DEAD_LETTER_OLDEST_AGE, "For how long the oldest letter lies there");
     describe_counter!(DEAD_LETTER_ALARMS, "Alarms raised by this process");
+    describe_gauge!(DUTY_LAST_SUCCESS, "When a background duty last succeeded, 0 until it does");
+    describe_counter!(DUTY_FAILURES, "Runs of a background duty that failed");
     describe_gauge!(BUILD_INFO, "Always 1");
     gauge!(BUILD_INFO, "program" => program, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!(PAUSED).set(0.0);
@@ -103,4 +110,21 @@ pub fn points(left: f64) {
 /// Whether the worker pauses.
 pub fn paused(paused: bool) {
     gauge!(PAUSED).set(if paused { 1.0 } else { 0.0 });
+}
+
+/// A background duty will run; nothing came of it yet.
+pub fn duty_listed(duty: &'static str) {
+    gauge!(DUTY_LAST_SUCCESS, "duty" => duty).set(0.0);
+    counter!(DUTY_FAILURES, "duty" => duty).increment(0);
+}
+
+/// A run of a background duty succeeded.
+pub fn duty_succeeded(duty: &'static str, now: DateTime<Utc>) {
+    let since_1970 = (now - DateTime::UNIX_EPOCH).to_std().unwrap_or_default();
+    gauge!(DUTY_LAST_SUCCESS, "duty" => duty).set(since_1970.as_secs_f64());
+}
+
+/// A run of a background duty failed.
+pub fn duty_failed(duty: &'static str) {
+    counter!(DUTY_FAILURES, "duty" => duty).increment(1);
 }

@@ -13,7 +13,7 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Outbox, Stop, consumer::broken, envelope::header, letter, publish::Publisher};
+use super::{Outbox, Stop, Works, consumer::broken, envelope::header, letter, publish::Publisher};
 use crate::{
     failure::{Class, Failure},
     ledger::{Entry, Ledger},
@@ -22,28 +22,23 @@ use crate::{
 
 /// Copies in hand at once: one statement writes down as many.
 const PREFETCH: u16 = 200;
-/// How soon to try again after trouble.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// After so long without a copy the recorder counts as working: there is nothing to record.
+const IDLE: Duration = Duration::from_secs(5);
 
-/// Keeps the ledger until told to stop.
-pub async fn keep_ledger(ledger: &dyn Ledger, outbox: &Outbox, stop: &Stop) {
-    while !stop.is_requested() {
-        let kept = async {
-            let publisher = outbox.publisher().await?;
-            publisher.link().unless_severed(keep(ledger, &publisher, stop)).await?
-        };
-        if let Err(failure) = kept.await {
-            tracing::warn!(code = failure.code, "the ledger of dead letters waits: {failure}");
-            tokio::select! {
-                () = stop.requested() => {}
-                () = sleep(TRY_AGAIN) => {}
-            }
-        }
-    }
+/// Records what is told of dead letters until told to stop. Fails when the broker or the ledger does; what was not recorded
+/// is still in its queue then.
+pub async fn record_dead_letters(
+    ledger: &dyn Ledger,
+    outbox: &Outbox,
+    works: &Works,
+    stop: &Stop,
+) -> Result<(), Failure> {
+    let publisher = outbox.publisher().await?;
+    publisher.link().unless_severed(keep(ledger, &publisher, works, stop)).await?
 }
 
 /// Ends with trouble, or once it is time to stop and nothing is left in hand.
-async fn keep(ledger: &dyn Ledger, publisher: &Publisher, stop: &Stop) -> Result<(), Failure> {
+async fn keep(ledger: &dyn Ledger, publisher: &Publisher, works: &Works, stop: &Stop) -> Result<(), Failure> {
     let channel = publisher.link().connection().create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
@@ -53,6 +48,10 @@ async fn keep(ledger: &dyn Ledger, publisher: &Publisher, stop: &Stop) -> Result
         let next = tokio::select! {
             () = stop.requested() => return Ok(channel.close(200, "stopping".into()).await?),
             next = consumer.next() => next,
+            () = sleep(IDLE) => {
+                works.succeeded();
+                continue;
+            }
         };
         let mut latest = next.ok_or_else(|| broken("the broker cancelled the ledger's consumer"))??;
         let mut entries = Vec::from_iter(entry(&latest, publisher));
@@ -64,6 +63,7 @@ async fn keep(ledger: &dyn Ledger, publisher: &Publisher, stop: &Stop) -> Result
         // All in one: of hundreds of single acknowledgements the broker tells a quorum queue some at a time, and forgets
         // the rest when the channel closes.
         latest.acker.ack(BasicAckOptions { multiple: true }).await?;
+        works.succeeded();
     }
 }
 

@@ -1,33 +1,21 @@
-//! A dead-letter queue, opened: letters in it can be looked at, sent back, and taken out.
+//! A dead-letter queue, opened: letters in it can be read, sent back, and taken out.
 //!
 //! While it is open the queue is ours alone, and looks empty to others: keep it short.
 
-use std::{collections::HashSet, ops::ControlFlow};
+use std::collections::HashSet;
 
-use lapin::message::Delivery;
+use lapin::{BasicProperties, message::Delivery};
 
 use super::{
+    browse::{IN_USE, QueueBrowser},
     envelope, letter,
-    look::{Look, look},
     publish::{Outgoing, Publisher},
 };
 use crate::{
-    failure::{Class, Failure},
+    failure::Failure,
     ledger::{Letter, Replayed},
     topology::StageInfo,
 };
-
-/// Which letters of a queue are meant.
-#[derive(Debug, Clone, Copy)]
-pub enum Wanted<'a> {
-    /// Those of these names; the look ends when all are found.
-    Named(&'a HashSet<&'a str>),
-    /// All; those of these names without their bodies, which are known.
-    All {
-        /// Names of letters whose bodies are not needed.
-        known: &'a HashSet<String>,
-    },
-}
 
 /// A letter to be sent back.
 #[derive(Debug)]
@@ -42,52 +30,58 @@ pub struct Resend {
 
 /// An open dead-letter queue. Dropping it gives back what was not taken.
 pub struct Graveyard {
-    queue: String,
+    stage: StageInfo,
     publisher: Publisher,
-    look: Look,
-    found: Vec<(Letter, Delivery)>,
+    browser: QueueBrowser,
+    found: Vec<Found>,
+}
+
+/// A letter in hand.
+struct Found {
+    letter: Letter,
+    delivery_tag: u64,
+    properties: BasicProperties,
 }
 
 impl Graveyard {
-    /// Opens the dead-letter queue of a stage and reads what is wanted of it.
-    pub(super) async fn open(
-        publisher: Publisher,
-        stage: StageInfo,
-        wanted: Wanted<'_>,
-    ) -> Result<Self, Failure> {
-        let queue = stage.dead();
-        let mut found: Vec<(Letter, Delivery)> = Vec::new();
-        let mut missing: HashSet<&str> = match wanted {
-            Wanted::Named(names) => names.clone(),
-            Wanted::All { .. } => HashSet::new(),
-        };
-        let see = |mut delivery: Delivery| {
-            let mut letter = letter::read(&delivery, stage.name, publisher.clock().now());
-            // Held once, in the letter.
-            delivery.data = Vec::new();
-            match wanted {
-                Wanted::Named(_) => {
-                    if missing.remove(letter.letter.as_str()) {
-                        found.push((letter, delivery));
-                    }
-                    if missing.is_empty() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-                }
-                Wanted::All { known } => {
-                    if known.contains(&letter.letter) {
-                        letter.body = Vec::new();
-                    }
-                    found.push((letter, delivery));
-                    ControlFlow::Continue(())
-                }
-            }
-        };
-        let look = look(publisher.clone(), &queue, see).await?;
-        Ok(Self { queue, publisher, look, found })
+    /// Opens the dead-letter queue of a stage; nothing of it is read yet.
+    pub(super) async fn open(publisher: Publisher, stage: StageInfo) -> Result<Self, Failure> {
+        let browser = QueueBrowser::open(publisher.clone(), &stage.dead()).await?;
+        Ok(Self { stage, publisher, browser, found: Vec::new() })
     }
 
-    /// The letters wanted that lie in it, in the queue's order.
+    /// Reads on, until all letters of these names are found, and keeps them. What is not found by the end is not there.
+    pub async fn find(&mut self, names: &HashSet<&str>) -> Result<(), Failure> {
+        let mut missing = names.clone();
+        while !missing.is_empty() {
+            let Some(found) = self.next().await? else { break };
+            if missing.remove(found.letter.letter.as_str()) {
+                self.found.push(found);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads on, and keeps the next `most` letters in the place of those read before. False at the end of the queue.
+    pub async fn turn_page(&mut self, most: usize) -> Result<bool, Failure> {
+        self.found.clear();
+        while self.found.len() < most {
+            let Some(found) = self.next().await? else { break };
+            self.found.push(found);
+        }
+        Ok(!self.found.is_empty())
+    }
+
+    async fn next(&mut self) -> Result<Option<Found>, Failure> {
+        let Some(delivery) = self.browser.next().await? else { return Ok(None) };
+        let letter = letter::read(&delivery, self.stage.name, self.publisher.clock().now());
+        let Delivery { delivery_tag, properties, .. } = delivery;
+        Ok(Some(Found { letter, delivery_tag, properties }))
+    }
+
+    /// The letters kept, in the queue's order.
     pub fn letters(&self) -> impl ExactSizeIterator<Item = &Letter> {
-        self.found.iter().map(|(letter, _)| letter)
+        self.found.iter().map(|found| &found.letter)
     }
 
     /// Publishes fresh messages made of letters, byte for byte, to `target`'s replay queue, confirmed. The letters stay
@@ -95,13 +89,13 @@ impl Graveyard {
     pub async fn resend(&self, target: StageInfo, letters: Vec<Resend>) -> Result<(), Failure> {
         let mut messages = Vec::with_capacity(letters.len());
         for Resend { place, replayed, body } in letters {
-            let (letter, delivery) = self.at(place)?;
+            let found = self.at(place)?;
             messages.push(Outgoing {
                 exchange: String::new(),
                 key: target.replay(),
                 mandatory: true,
-                properties: envelope::replay(&delivery.properties, replayed),
-                body: body.unwrap_or_else(|| letter.body.clone()),
+                properties: envelope::replay(&found.properties, replayed),
+                body: body.unwrap_or_else(|| found.letter.body.clone()),
             });
         }
         Ok(self.publisher.publish(messages).await?)
@@ -109,24 +103,22 @@ impl Graveyard {
 
     /// Takes the letter at `place` out of its queue, for good once the queue is closed with [`Graveyard::close`].
     pub async fn remove(&self, place: usize) -> Result<(), Failure> {
-        let (_, delivery) = self.at(place)?;
-        if self.look.take(delivery).await? { Ok(()) } else { Err(gone(&self.queue)) }
+        self.browser.take(self.at(place)?.delivery_tag).await
     }
 
     /// Closes the queue; what was not removed goes back. When this has succeeded, what was removed is gone.
     pub async fn close(self) -> Result<(), Failure> {
-        self.look.close().await
+        self.browser.close().await
     }
 
-    fn at(&self, place: usize) -> Result<&(Letter, Delivery), Failure> {
-        self.found.get(place).ok_or_else(|| gone(&self.queue))
+    /// Whether a failure to open a queue means that somebody else has it open.
+    pub fn is_in_use(failure: &Failure) -> bool {
+        failure.code == IN_USE
     }
-}
 
-fn gone(queue: &str) -> Failure {
-    Failure::new(
-        Class::Outage,
-        "dead_letters.gone",
-        format!("{queue} gave a letter back while it was looked at"),
-    )
+    fn at(&self, place: usize) -> Result<&Found, Failure> {
+        let none =
+            || Failure::permanent("dead_letters.place", format!("there is no letter at place {place}"));
+        self.found.get(place).ok_or_else(none)
+    }
 }

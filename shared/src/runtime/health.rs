@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Worker, metrics, status::Status};
+use super::{Troubles, Worker, metrics, status::Status};
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
@@ -26,11 +26,13 @@ pub(super) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
     status: Status,
+    duties: Troubles,
 ) -> std::io::Result<SocketAddr> {
     let ready = move || {
-        let (worker, status) = (Arc::clone(&worker), status.clone());
+        let (worker, status, duties) = (Arc::clone(&worker), status.clone(), duties.clone());
         async move {
-            match readiness(&*worker, &status).await {
+            let ready = readiness(&*worker, &status).await;
+            match ready.and_then(|()| duties.describe().map_or(Ok(()), Err)) {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             }

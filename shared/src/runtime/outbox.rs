@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    Graveyard, Rejects, Wanted,
+    Graveyard, Rejects,
     broker::{self, QueueDepth, Session},
     publish::{Outgoing, PublishError, Publisher},
     trace::{self, Scope},
@@ -72,12 +72,8 @@ impl Outbox {
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
     /// looks empty to everybody else.
-    pub async fn open_dead_letters(
-        &self,
-        stage: StageInfo,
-        wanted: Wanted<'_>,
-    ) -> Result<Graveyard, Failure> {
-        Graveyard::open(self.publisher().await?, stage, wanted).await
+    pub async fn open_dead_letters(&self, stage: StageInfo) -> Result<Graveyard, Failure> {
+        Graveyard::open(self.publisher().await?, stage).await
     }
 
     /// Opens the queue of rejected records, and keeps those messages that `wanted` names.

@@ -1,13 +1,6 @@
 //! The queue of rejected records, opened: each message is one page's rejects.
 
-use std::ops::ControlFlow;
-
-use lapin::message::Delivery;
-
-use super::{
-    look::{Look, look},
-    publish::Publisher,
-};
+use super::{browse::QueueBrowser, publish::Publisher};
 use crate::{
     failure::Failure,
     schema::{RecordsRejected, decode},
@@ -16,8 +9,8 @@ use crate::{
 
 /// The open queue. Dropping it gives back what was not taken.
 pub struct Rejects {
-    look: Look,
-    found: Vec<(RecordsRejected, Delivery)>,
+    browser: QueueBrowser,
+    found: Vec<(RecordsRejected, u64)>,
 }
 
 impl Rejects {
@@ -26,18 +19,16 @@ impl Rejects {
         publisher: Publisher,
         wanted: impl Fn(&RecordsRejected) -> bool,
     ) -> Result<Self, Failure> {
+        let mut browser = QueueBrowser::open(publisher, REJECTED).await?;
         let mut found = Vec::new();
-        let see = |mut delivery: Delivery| {
+        while let Some(delivery) = browser.next().await? {
             if let Ok(message) = decode::<RecordsRejected>(&delivery.data)
                 && wanted(&message)
             {
-                delivery.data = Vec::new();
-                found.push((message, delivery));
+                found.push((message, delivery.delivery_tag));
             }
-            ControlFlow::Continue(())
-        };
-        let look = look(publisher, REJECTED, see).await?;
-        Ok(Self { look, found })
+        }
+        Ok(Self { browser, found })
     }
 
     /// The messages wanted, in the queue's order.
@@ -47,14 +38,14 @@ impl Rejects {
 
     /// Takes the message at `place` out, for good once the queue is closed with [`Rejects::close`].
     pub async fn remove(&self, place: usize) -> Result<(), Failure> {
-        if let Some((_, delivery)) = self.found.get(place) {
-            self.look.take(delivery).await?;
+        if let Some((_, delivery_tag)) = self.found.get(place) {
+            self.browser.take(*delivery_tag).await?;
         }
         Ok(())
     }
 
     /// Closes the queue; what was not removed goes back.
     pub async fn close(self) -> Result<(), Failure> {
-        self.look.close().await
+        self.browser.close().await
     }
 }

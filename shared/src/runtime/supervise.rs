@@ -9,9 +9,10 @@ use tokio::{
 };
 
 use super::{
-    Outbox, Stop, Worker,
+    Outbox, Stop, Troubles, Worker,
     broker::{BrokerError, Session},
     consumer::Consumer,
+    duties::perform,
     health, metrics,
     report::report,
     retry::Delays,
@@ -55,16 +56,15 @@ pub struct Settings {
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     metrics::start(name);
-    let status = Status::new(name, settings.clock.clone(), stop.clone());
+    let (status, troubles) = (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
     let (slot, outbox) = Outbox::new(settings.delays.clone());
-    let address =
-        health::serve(settings.http_listen, Arc::clone(&worker), status.clone()).await.map_err(|error| {
-            Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
-        })?;
-    let mut background = tokio::spawn({
-        let (worker, stop) = (Arc::clone(&worker), stop.clone());
-        async move { worker.background(outbox, stop).await }
-    });
+    let served =
+        health::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
+    let address = served.map_err(|error| {
+        Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
+    })?;
+    let duties = Arc::clone(&worker).duties(outbox);
+    let mut background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
     let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     // Whichever way this ends, also when it is dropped: what it started ends with it.
     let _ends = [AbortOnDrop(background.abort_handle()), AbortOnDrop(reporting.abort_handle())];
@@ -125,7 +125,7 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
     result
 }
 
-struct AbortOnDrop(AbortHandle);
+pub(super) struct AbortOnDrop(pub(super) AbortHandle);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

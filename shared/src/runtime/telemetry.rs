@@ -11,7 +11,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{export::Traces, line::Lines};
+use super::{duties, export::Traces, line::Lines};
 use crate::config::{self, ConfigError, LogFormat};
 
 /// What is logged, by `RUST_LOG`, or else by `default`. lapin stays silent: it repeats as errors what the supervisor reports in its own words.
@@ -33,8 +33,12 @@ pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces
         let layer = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
         layer.with_filter(levels.and(events)).boxed()
     } else {
-        // A panic, too, is a line that can be read by a program.
-        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+        // A panic, too, is a line that can be read by a program; one of a duty is told with the duty's name.
+        std::panic::set_hook(Box::new(|panic| {
+            if !duties::keep_panic(panic) {
+                tracing::error!("{panic}");
+            }
+        }));
         // What a line is about is known at every level.
         Lines.with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))).boxed()
     };

@@ -1,8 +1,8 @@
 //! What a worker is: messages in, announcements out.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
-use super::{Outbox, Stop};
+use super::{Duty, Outbox};
 use crate::{
     failure::Failure,
     schema::Message,
@@ -67,9 +67,9 @@ pub trait Worker: Send + Sync + 'static {
         None
     }
 
-    /// What it does beside its messages, until told to stop: a schedule, a watch.
-    fn background(&self, outbox: Outbox, stop: Stop) -> impl Future<Output = ()> + Send {
-        let _ = (outbox, stop);
-        async {}
+    /// What it does beside its messages: a schedule, a watch; `announcer` announces what comes of it.
+    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+        drop(announcer);
+        Vec::new()
     }
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
+use tokio_postgres::Row;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 
 /// Growth is counted over so long.
 const GROWTH_WINDOW: TimeDelta = TimeDelta::minutes(10);
@@ -70,16 +71,21 @@ impl Store {
         let hold = "/* alarm::raise */ select from alarm_watch order by queue for update";
         transaction.query(hold, &[]).await?;
         let look = "/* alarm::raise */
-            select w.queue, w.letters, w.age_told, w.grown_from, w.grown_since < $1, coalesce(d.letters, 0), d.oldest
+            select w.queue, w.letters, w.age_told, w.grown_from, w.grown_since < $1 as window_over,
+                   coalesce(d.letters, 0) as there, d.oldest
             from alarm_watch w left join dead_letter_depth d on d.queue = w.queue order by w.queue";
         let (mut depths, mut raised) = (Vec::new(), Vec::new());
         for row in transaction.query(look, &[&(now - GROWTH_WINDOW)]).await? {
-            let depth = DeadLetterDepth { queue: row.get(0), letters: row.get(5), oldest: row.get(6) };
+            let depth = DeadLetterDepth {
+                queue: row.column("queue")?,
+                letters: row.column("there")?,
+                oldest: row.column("oldest")?,
+            };
             let before = Memory {
-                letters: row.get(1),
-                age_told: row.get(2),
-                grown_from: row.get(3),
-                window_over: row.get(4),
+                letters: row.column("letters")?,
+                age_told: row.column("age_told")?,
+                grown_from: row.column("grown_from")?,
+                window_over: row.column("window_over")?,
             };
             let (after, alarms) = judge(before, &depth, limits, now);
             if after != before {
@@ -110,13 +116,15 @@ impl Store {
         let sql = "/* alarm::list */
             select at, queue, kind, detail from alarm where at >= $1 order by at desc, id desc limit $2";
         let rows = self.client().await?.query(sql, &[&since, &limit]).await?;
-        let alarm = |row: &tokio_postgres::Row| Alarm {
-            at: row.get(0),
-            queue: row.get(1),
-            kind: row.get(2),
-            detail: row.get(3),
+        let alarm = |row: &Row| {
+            Ok(Alarm {
+                at: row.column("at")?,
+                queue: row.column("queue")?,
+                kind: row.column("kind")?,
+                detail: row.column("detail")?,
+            })
         };
-        Ok(rows.iter().map(alarm).collect())
+        rows.iter().map(alarm).collect()
     }
 }
 

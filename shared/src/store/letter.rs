@@ -1,7 +1,5 @@
 //! Tables `dead_letter`, `dead_letter_event`, `replay_letter`: the ledger of dead letters, as it is told.
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{Object, Transaction};
 use futures::future::BoxFuture;
@@ -10,7 +8,7 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::{
     failure::Failure,
     ledger::{Entry, Ledger, Letter, MOST_GENERATIONS, Replayed},
@@ -55,54 +53,16 @@ impl Store {
     pub async fn letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
         let sql = "/* letter::by_queue */ select queue, letters from dead_letter_depth";
         let rows = self.client().await?.query(sql, &[]).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        rows.iter().map(|row| Ok((row.column("queue")?, row.column("letters")?))).collect()
     }
 
-    /// The names of the letters that lie in a queue as far as the ledger knows.
-    pub async fn letters_known(&self, queue: &str) -> Result<HashSet<String>, Error> {
-        let sql = "/* letter::known */
-            select letter from dead_letter where queue = $1 and state in ('dead', 'held', 'replaying')";
-        let rows = self.client().await?.query(sql, &[&queue]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
-    }
-
-    /// Makes the ledger agree with what really lies in a queue: writes down letters it did not know, notes those that
-    /// somebody else's tool took, and names those that should not lie there any more.
-    ///
-    /// `since` is when the look began: what the ledger was told after that is not judged by it.
-    pub async fn reconcile(
-        &self,
-        queue: &str,
-        present: &[&Letter],
-        since: DateTime<Utc>,
-    ) -> Result<Reconciled, Error> {
-        let mut client = self.client().await?;
-        let transaction = write_ledger(&mut client).await?;
-        let mut reconciled = Reconciled::default();
-        let mut seen = HashSet::new();
-        for (place, letter) in present.iter().enumerate() {
-            if !seen.insert(&letter.letter) {
-                reconciled.copies.push(place);
-                continue;
-            }
-            match died(&transaction, letter, since, true).await? {
-                Known::New => reconciled.unknown += 1,
-                Known::Lying => {}
-                Known::Settled => reconciled.left_over.push(place),
-            }
-        }
-        let gone = "/* letter::reconcile */
-            with gone as (
-                update dead_letter d set state = 'vanished', state_at = $3
-                where queue = $1 and state in ('dead', 'held') and state_at < $3
-                  and not exists (select from unnest($2::text[]) present where present = d.letter)
-                returning id)
-            insert into dead_letter_event (letter_id, at, by, event, detail)
-            select id, $3, 'finalizer', 'vanished', 'it is not in its queue any more: somebody else''s tool took it' from gone";
-        let names: Vec<&str> = present.iter().map(|letter| letter.letter.as_str()).collect();
-        reconciled.vanished = transaction.execute(gone, &[&queue, &names, &since]).await?;
-        transaction.commit().await?;
-        Ok(reconciled)
+    /// How many letters of each stage vanished from their queue since a time, and are still gone.
+    pub async fn vanished_letters(&self, since: DateTime<Utc>) -> Result<Vec<(String, i64)>, Error> {
+        let sql = "/* letter::vanished */
+            select stage, count(*) as letters from dead_letter where state = 'vanished' and state_at >= $1
+            group by stage order by stage";
+        let rows = self.client().await?.query(sql, &[&since]).await?;
+        rows.iter().map(|row| Ok((row.column("stage")?, row.column("letters")?))).collect()
     }
 }
 
@@ -116,22 +76,8 @@ pub(super) async fn write_ledger(client: &mut Object) -> Result<Transaction<'_>,
     Ok(transaction)
 }
 
-/// What a comparison of a queue with the ledger found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reconciled {
-    /// Letters the ledger did not know.
-    pub unknown: u64,
-    /// Letters of the ledger that are not in the queue.
-    pub vanished: u64,
-    /// Places of second copies of a letter: one letter is enough for one piece of work.
-    pub copies: Vec<usize>,
-    /// Places of letters that were sent back or discarded already: whoever did it was cut short, or the broker was,
-    /// before the letter was out of its queue.
-    pub left_over: Vec<usize>,
-}
-
 /// What the ledger knew of a letter.
-enum Known {
+pub(super) enum Known {
     /// Nothing, or that it did not lie there any more; it does now.
     New,
     /// That it lies there.
@@ -145,7 +91,7 @@ enum Known {
 /// A letter that is told again while it lies there is another copy of the same work. One that was replayed or discarded
 /// lies there again only if it failed later than what is written: the news of a death may arrive after all that became
 /// of it.
-async fn died(
+pub(super) async fn died(
     transaction: &Transaction<'_>,
     letter: &Letter,
     now: DateTime<Utc>,
@@ -170,7 +116,7 @@ async fn died(
         returning id";
     let told = "/* letter::died, told */
         update dead_letter d set last_failed_at = greatest(last_failed_at, $2) where letter = $1
-        returning state in ('dead', 'held', 'replaying')";
+        returning state in ('dead', 'held', 'replaying') as lies";
     let state = state_of(letter);
     let replay_of = letter.replayed.map(|replayed| replayed.letter_id);
     let properties = Json(&letter.properties);
@@ -205,12 +151,12 @@ async fn died(
         row = transaction.query_opt(&statement, &and(&facts, &seen)).await?;
     }
     let known = if let Some(row) = row {
-        event(transaction, row.get(0), now, &letter.stage, "died", &letter.code).await?;
+        event(transaction, row.column("id")?, now, &letter.stage, "died", &letter.code).await?;
         Known::New
     } else {
         let statement = transaction.prepare_cached(told).await?;
         let row = transaction.query_one(&statement, &[&letter.letter, &letter.last_failed_at]).await?;
-        if row.get(0) { Known::Lying } else { Known::Settled }
+        if row.column("lies")? { Known::Lying } else { Known::Settled }
     };
     if let Some(replayed) = letter.replayed {
         returned(transaction, replayed, letter, now).await?;
@@ -230,10 +176,10 @@ pub(super) async fn imported(
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, Error> {
     let lies = "/* letter::imported, lies */
-        select state in ('dead', 'held', 'replaying') from dead_letter where letter = $1 for update";
+        select state in ('dead', 'held', 'replaying') as lies from dead_letter where letter = $1 for update";
     let statement = transaction.prepare_cached(lies).await?;
     match transaction.query_opt(&statement, &[&letter.letter]).await? {
-        Some(row) if row.get(0) => return Ok(None),
+        Some(row) if row.column("lies")? => return Ok(None),
         Some(_) => {
             let back = "/* letter::imported, back */
                 update dead_letter set state = $2, state_at = $3, properties = $4 where letter = $1";
@@ -249,7 +195,7 @@ pub(super) async fn imported(
     }
     let number = "/* letter::imported, number */ select id from dead_letter where letter = $1";
     let statement = transaction.prepare_cached(number).await?;
-    let id = transaction.query_one(&statement, &[&letter.letter]).await?.get(0);
+    let id = transaction.query_one(&statement, &[&letter.letter]).await?.column("id")?;
     event(transaction, id, now, by, "imported", "").await?;
     Ok(Some(id))
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::ledger::{Archived, Letter, MOST_GENERATIONS};
 
 /// Which letters are meant. Everything given must hold; nothing given means all.
@@ -198,61 +198,61 @@ const ROW: &str =
     "d.id, d.queue, d.stage, d.class, d.code, d.message, d.fingerprint, d.attempts, d.first_failed_at,
     d.last_failed_at, d.build, d.generation, d.pull_id, d.chunk, d.state";
 
-fn row(row: &Row) -> LetterRow {
-    LetterRow {
-        id: row.get(0),
-        queue: row.get(1),
-        stage: row.get(2),
-        class: row.get(3),
-        code: row.get(4),
-        message: row.get(5),
-        fingerprint: row.get(6),
-        attempts: row.get(7),
-        first_failed_at: row.get(8),
-        last_failed_at: row.get(9),
-        build: row.get(10),
-        generation: row.get(11),
-        pull_id: row.get(12),
-        chunk: row.get(13),
-        state: row.get(14),
-    }
+fn row(row: &Row) -> Result<LetterRow, Error> {
+    Ok(LetterRow {
+        id: row.column("id")?,
+        queue: row.column("queue")?,
+        stage: row.column("stage")?,
+        class: row.column("class")?,
+        code: row.column("code")?,
+        message: row.column("message")?,
+        fingerprint: row.column("fingerprint")?,
+        attempts: row.column("attempts")?,
+        first_failed_at: row.column("first_failed_at")?,
+        last_failed_at: row.column("last_failed_at")?,
+        build: row.column("build")?,
+        generation: row.column("generation")?,
+        pull_id: row.column("pull_id")?,
+        chunk: row.column("chunk")?,
+        state: row.column("state")?,
+    })
 }
 
-fn archived(row: &Row) -> Archived {
-    Archived {
-        id: row.get(0),
-        letter: row.get(1),
-        queue: row.get(2),
-        properties: row.get(3),
-        body: row.get(4),
-    }
+fn archived(row: &Row) -> Result<Archived, Error> {
+    Ok(Archived {
+        id: row.column("id")?,
+        letter: row.column("letter")?,
+        queue: row.column("queue")?,
+        properties: row.column("properties")?,
+        body: row.column("body")?,
+    })
 }
 
 /// The letter in a row of [`Store::export_letters`]; the replay it came from means nothing elsewhere.
-fn whole(row: &Row) -> Letter {
-    Letter {
-        letter: row.get(1),
-        queue: row.get(2),
-        stage: row.get(3),
-        class: row.get(4),
-        code: row.get(5),
-        message: row.get(6),
-        causes: row.get(7),
-        fingerprint: row.get(8),
-        attempts: row.get(9),
-        first_failed_at: row.get(10),
-        last_failed_at: row.get(11),
-        build: row.get(12),
-        host: row.get(13),
-        generation: row.get(14),
+fn whole(row: &Row) -> Result<Letter, Error> {
+    Ok(Letter {
+        letter: row.column("letter")?,
+        queue: row.column("queue")?,
+        stage: row.column("stage")?,
+        class: row.column("class")?,
+        code: row.column("code")?,
+        message: row.column("message")?,
+        causes: row.column("causes")?,
+        fingerprint: row.column("fingerprint")?,
+        attempts: row.column("attempts")?,
+        first_failed_at: row.column("first_failed_at")?,
+        last_failed_at: row.column("last_failed_at")?,
+        build: row.column("build")?,
+        host: row.column("host")?,
+        generation: row.column("generation")?,
+        message_id: row.column("message_id")?,
+        kind: row.column("kind")?,
+        pull_id: row.column("pull_id")?,
+        chunk: row.column("chunk")?,
+        properties: row.column("properties")?,
+        body: row.column("body")?,
         replayed: None,
-        message_id: row.get(15),
-        kind: row.get(16),
-        pull_id: row.get(17),
-        chunk: row.get(18),
-        properties: row.get(19),
-        body: row.get(20),
-    }
+    })
 }
 
 impl Store {
@@ -269,14 +269,15 @@ impl Store {
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.extend([&after as &(dyn ToSql + Sync), &limit]);
-        Ok(self.client().await?.query(&sql, &parameters).await?.iter().map(row).collect())
+        self.client().await?.query(&sql, &parameters).await?.iter().map(row).collect()
     }
 
     /// How many letters are meant.
     pub async fn count_letters(&self, filter: &LetterFilter) -> Result<i64, Error> {
-        let sql = format!("/* letters::count */ select count(*) from dead_letter d where {CONDITION}");
+        let sql =
+            format!("/* letters::count */ select count(*) as letters from dead_letter d where {CONDITION}");
         let states = filter.states();
-        Ok(self.client().await?.query_one(&sql, &filter.parameters(&states)).await?.get(0))
+        self.client().await?.query_one(&sql, &filter.parameters(&states)).await?.column("letters")
     }
 
     /// The groups of the letters meant, the largest first.
@@ -295,23 +296,23 @@ impl Store {
         );
         let states = filter.states();
         let rows = self.client().await?.query(&sql, &filter.parameters(&states)).await?;
-        Ok(rows
-            .iter()
-            .map(|row| LetterGroup {
-                fingerprint: row.get(0),
-                stage: row.get(1),
-                class: row.get(2),
-                code: row.get(3),
-                letters: row.get(4),
-                held: row.get(5),
-                first_failed_at: row.get(6),
-                last_failed_at: row.get(7),
-                sample: row.get(8),
-                message: row.get(9),
-                owner: row.get(10),
-                note: row.get(11),
+        let group = |row: &Row| {
+            Ok(LetterGroup {
+                fingerprint: row.column("fingerprint")?,
+                stage: row.column("stage")?,
+                class: row.column("class")?,
+                code: row.column("code")?,
+                letters: row.column("letters")?,
+                held: row.column("held")?,
+                first_failed_at: row.column("first_failed_at")?,
+                last_failed_at: row.column("last_failed_at")?,
+                sample: row.column("sample")?,
+                message: row.column("message")?,
+                owner: row.column("owner")?,
+                note: row.column("note")?,
             })
-            .collect())
+        };
+        rows.iter().map(group).collect()
     }
 
     /// One letter, whole; none if there is no such number.
@@ -326,26 +327,26 @@ impl Store {
         let client = self.client().await?;
         let Some(found) = client.query_opt(&sql, &[&id]).await? else { return Ok(None) };
         let events = client.query(history, &[&id]).await?;
+        let event = |row: &Row| {
+            Ok(LetterEvent {
+                at: row.column("at")?,
+                by: row.column("by")?,
+                event: row.column("event")?,
+                detail: row.column("detail")?,
+            })
+        };
         Ok(Some(WholeLetter {
-            row: row(&found),
-            letter: found.get(15),
-            causes: found.get(16),
-            host: found.get(17),
-            message_id: found.get(18),
-            kind: found.get(19),
-            properties: found.get(20),
-            body: found.get(21),
-            held_until: found.get(22),
-            replay_of: found.get(23),
-            events: events
-                .iter()
-                .map(|row| LetterEvent {
-                    at: row.get(0),
-                    by: row.get(1),
-                    event: row.get(2),
-                    detail: row.get(3),
-                })
-                .collect(),
+            row: row(&found)?,
+            letter: found.column("letter")?,
+            causes: found.column("causes")?,
+            host: found.column("host")?,
+            message_id: found.column("message_id")?,
+            kind: found.column("kind")?,
+            properties: found.column("properties")?,
+            body: found.column("body")?,
+            held_until: found.column("held_until")?,
+            replay_of: found.column("replay_of")?,
+            events: events.iter().map(event).collect::<Result<_, Error>>()?,
         }))
     }
 
@@ -448,12 +449,12 @@ impl Store {
             ), noted as (
                 insert into dead_letter_event (letter_id, at, by, event) select id, $13, $14, 'discarded' from discarded
             )
-            select id, letter, queue, properties, ''::bytea from discarded"
+            select id, letter, queue, properties, ''::bytea as body from discarded"
         );
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.extend([&limit as &(dyn ToSql + Sync), &now, &by]);
-        Ok(self.change_ledger(&sql, &parameters).await?.iter().map(archived).collect())
+        self.change_ledger(&sql, &parameters).await?.iter().map(archived).collect()
     }
 
     /// Notes that archived letters lie in their queues again: those of these numbers that were discarded or are gone, at
@@ -480,7 +481,7 @@ impl Store {
             select id, letter, queue, properties, body from restored order by id";
         let most = MOST_GENERATIONS;
         let rows = self.change_ledger(sql, &[&ids, &limit, &now, &by, &most]).await?;
-        Ok(rows.iter().map(archived).collect())
+        rows.iter().map(archived).collect()
     }
 
     /// The letters meant, whole, oldest first, a page at a time: at most `limit` after the letter numbered `after`.
@@ -501,7 +502,7 @@ impl Store {
         let mut parameters = filter.parameters(&states);
         parameters.extend([&after as &(dyn ToSql + Sync), &limit]);
         let rows = self.client().await?.query(&sql, &parameters).await?;
-        Ok(rows.iter().map(|row| (row.get(0), whole(row))).collect())
+        rows.iter().map(|row| Ok((row.column("id")?, whole(row)?))).collect()
     }
 
     /// Writes letters from elsewhere down as lying in their queues, but for those that lie there already. Returns those

@@ -30,6 +30,7 @@ mod catalogue;
 mod chunk;
 mod claim;
 mod column;
+mod election;
 mod error;
 mod letter;
 mod letters;
@@ -38,6 +39,7 @@ mod page;
 mod partition;
 mod progress;
 mod pull;
+mod reconcile;
 mod rejected;
 mod replay;
 mod report;
@@ -47,10 +49,11 @@ mod token;
 mod watch;
 mod worker_state;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use secrecy::SecretString;
+use tokio::sync::Semaphore;
 use tokio_postgres::NoTls;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -59,12 +62,12 @@ pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
 pub use error::Error;
-pub use letter::Reconciled;
 pub use letters::{LETTER_STATES, LetterEvent, LetterFilter, LetterGroup, LetterRow, WholeLetter};
 pub use migrate::{Migrated, migrate};
 pub use page::{NewPage, PageFacts, StoredPage};
 pub use progress::Progress;
 pub use pull::Extraction;
+pub use reconcile::{PageComparison, QueueContents};
 pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};
 pub use replay::{Interrupted, Keeper, Outcome, Plan, ReplayLetter, ReplayReport};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
@@ -92,6 +95,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    /// Few at a time stand for election, so that most connections are there for the work itself.
+    elections: Arc<Semaphore>,
 }
 
 impl Store {
@@ -125,7 +130,7 @@ impl Store {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(Error::Build)?;
-        Ok(Self { pool })
+        Ok(Self { pool, elections: Arc::new(Semaphore::new(usize::from(connections / 4).max(1))) })
     }
 
     /// Asks whether the database answers, and whether its schema is the one this build knows.

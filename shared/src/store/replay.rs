@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Error, LetterFilter, Store, letter::write_ledger, letters::CONDITION};
+use super::{Error, LetterFilter, Store, column::Columns, letter::write_ledger, letters::CONDITION};
 
 /// How long a replay may be silent before it counts as interrupted.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -110,10 +110,9 @@ impl Store {
             insert into replay (requested_at, requested_by, filter, target, active_until) values ($1, $2, $3, $4, $5)
             returning id";
         let told = serde_json::to_string(filter).unwrap_or_default();
-        let replay: i64 = transaction
-            .query_one(insert, &[&now, &plan.by, &told, &plan.target, &(now + LEASE)])
-            .await?
-            .get(0);
+        let row =
+            transaction.query_one(insert, &[&now, &plan.by, &told, &plan.target, &(now + LEASE)]).await?;
+        let replay: i64 = row.column("id")?;
         let choose = format!(
             "/* replay::plan, letters */
             with chosen as (
@@ -142,14 +141,14 @@ impl Store {
     pub async fn count_replay(&self, filter: &LetterFilter, limit: Option<i64>) -> Result<i64, Error> {
         let sql = format!(
             "/* replay::count */
-            select count(*) from (
+            select count(*) as letters from (
                 select from dead_letter d
                 where {CONDITION} and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null)) limit $12) chosen"
         );
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.push(&limit);
-        Ok(self.client().await?.query_one(&sql, &parameters).await?.get(0))
+        self.client().await?.query_one(&sql, &parameters).await?.column("letters")
     }
 
     /// The letters of a replay that are not out of their queue yet, oldest first; keeps the replay from counting as
@@ -163,7 +162,7 @@ impl Store {
         let active = "/* replay::letters, active */
             update replay set active_until = $3 where id = $1 and keeper = $2 and ended_at is null";
         let sql = "/* replay::letters */
-            select d.id, d.letter, d.stage, r.state, r.outcome is not null, r.body
+            select d.id, d.letter, d.stage, r.state, r.outcome is not null as settled, r.body
             from replay_letter r join dead_letter d on d.id = r.letter_id
             where r.replay_id = $1 and r.state <> 'removed' order by d.first_failed_at, d.id limit $2";
         let client = self.client().await?;
@@ -172,17 +171,17 @@ impl Store {
             return Err(Error::Replaced { replay });
         }
         let rows = client.query(sql, &[&replay, &limit]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| ReplayLetter {
-                id: row.get(0),
-                letter: row.get(1),
-                stage: row.get(2),
-                state: row.get(3),
-                settled: row.get(4),
-                body: row.get(5),
+        let letter = |row: &Row| {
+            Ok(ReplayLetter {
+                id: row.column("id")?,
+                letter: row.column("letter")?,
+                stage: row.column("stage")?,
+                state: row.column("state")?,
+                settled: row.column("settled")?,
+                body: row.column("body")?,
             })
-            .collect())
+        };
+        rows.iter().map(letter).collect()
     }
 
     /// Notes how far letters of a replay have got. Returns those of them that are its own: none when somebody else
@@ -194,7 +193,7 @@ impl Store {
               and r.id = $1 and r.keeper = $4 and r.ended_at is null
             returning l.letter_id";
         let rows = self.change_ledger(sql, &[&keeper.replay_id, &ids, &state, &keeper.keeper]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        rows.iter().map(|row| row.column("letter_id")).collect()
     }
 
     /// Notes that letters of a replay are out of their queue.
@@ -242,12 +241,36 @@ impl Store {
         Ok(())
     }
 
+    /// Gives a replay up that cannot go on: letters that nothing was begun with are as they were, at once. What was begun is
+    /// for whoever comes next to finish, without waiting for the lease to run out; where nothing was, the replay has ended.
+    pub async fn give_up_replay(&self, keeper: Keeper, why: &str, now: DateTime<Utc>) -> Result<(), Error> {
+        let sql = "/* replay::give_up */
+            with ours as (
+                update replay set active_until = $3,
+                    ended_at = case when not begun then $3::timestamptz end, ending = case when not begun then $2::text end
+                from (select exists (select from replay_letter where replay_id = $1 and state in ('sending', 'sent'))) b (begun)
+                where id = $1 and keeper = $4 and ended_at is null returning id
+            ), left_over as (
+                delete from replay_letter using ours where replay_id = ours.id and state = 'planned'
+                returning letter_id, was_held
+            ), back as (
+                update dead_letter d set state = case when was_held then 'held' else 'dead' end, state_at = $3
+                from left_over where d.id = left_over.letter_id and d.state = 'replaying' returning d.id
+            )
+            insert into dead_letter_event (letter_id, at, by, event, detail)
+            select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back";
+        self.change_ledger(sql, &[&keeper.replay_id, &why, &now, &keeper.keeper]).await?;
+        Ok(())
+    }
+
     /// Replays that somebody began and nobody is at any more.
     pub async fn interrupted_replays(&self, now: DateTime<Utc>) -> Result<Vec<Interrupted>, Error> {
         let sql = "/* replay::interrupted */
             select id, target from replay where ended_at is null and active_until < $1 order by id";
         let rows = self.client().await?.query(sql, &[&now]).await?;
-        Ok(rows.iter().map(|row| Interrupted { replay_id: row.get(0), target: row.get(1) }).collect())
+        let interrupted =
+            |row: &Row| Ok(Interrupted { replay_id: row.column("id")?, target: row.column("target")? });
+        rows.iter().map(interrupted).collect()
     }
 
     /// Takes an interrupted replay over: for one caller. Letters that were only planned are as they were.
@@ -267,36 +290,38 @@ impl Store {
         };
         transaction.execute(planned, &[&replay, &now]).await?;
         transaction.commit().await?;
-        Ok(Some(Keeper { replay_id: replay, keeper: row.get(0) }))
+        Ok(Some(Keeper { replay_id: replay, keeper: row.column("keeper")? }))
     }
 
     /// What came of a replay so far; none if there is no such number.
     pub async fn replay_report(&self, replay: i64) -> Result<Option<ReplayReport>, Error> {
         let sql = "/* replay::report */
-            select count(l.letter_id), count(*) filter (where outcome = 'done'),
-                   count(*) filter (where outcome = 'returned-same'), count(*) filter (where outcome = 'returned-different'),
-                   count(*) filter (where outcome is null and l.state in ('sent', 'removed')),
-                   count(*) filter (where outcome is null and l.state in ('planned', 'sending')),
-                   (array_agg(build order by outcome_at) filter (where outcome = 'done'))[1], r.ending
+            select count(l.letter_id) as letters, count(*) filter (where outcome = 'done') as done,
+                   count(*) filter (where outcome = 'returned-same') as returned_same,
+                   count(*) filter (where outcome = 'returned-different') as returned_different,
+                   count(*) filter (where outcome is null and l.state in ('sent', 'removed')) as pending,
+                   count(*) filter (where outcome is null and l.state in ('planned', 'sending')) as not_sent,
+                   (array_agg(build order by outcome_at) filter (where outcome = 'done'))[1] as cured_by, r.ending
             from replay r left join replay_letter l on l.replay_id = r.id where r.id = $1 group by r.id";
         let row = self.client().await?.query_opt(sql, &[&replay]).await?;
-        Ok(row.map(|row| ReplayReport {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(ReplayReport {
             replay_id: replay,
-            letters: row.get(0),
-            done: row.get(1),
-            returned_same: row.get(2),
-            returned_different: row.get(3),
-            pending: row.get(4),
-            not_sent: row.get(5),
-            cured_by: row.get(6),
-            ending: row.get(7),
+            letters: row.column("letters")?,
+            done: row.column("done")?,
+            returned_same: row.column("returned_same")?,
+            returned_different: row.column("returned_different")?,
+            pending: row.column("pending")?,
+            not_sent: row.column("not_sent")?,
+            cured_by: row.column("cured_by")?,
+            ending: row.column("ending")?,
         }))
     }
 
     /// The number of the newest replay.
     pub async fn latest_replay(&self) -> Result<Option<i64>, Error> {
-        let sql = "/* replay::latest */ select max(id) from replay";
-        Ok(self.client().await?.query_one(sql, &[]).await?.get(0))
+        let sql = "/* replay::latest */ select max(id) as latest from replay";
+        self.client().await?.query_one(sql, &[]).await?.column("latest")
     }
 
     /// What came of each letter of a replay, in the order of their numbers.
@@ -304,16 +329,18 @@ impl Store {
         let sql = "/* replay::outcomes */
             select l.letter_id, l.outcome, l.outcome_at, l.build,
                    (select max(b.id) from dead_letter b
-                    where b.replay_of = l.letter_id and b.properties->'headers'->'flow-replay' = to_jsonb($1::bigint))
+                    where b.replay_of = l.letter_id and b.properties->'headers'->'flow-replay' = to_jsonb($1::bigint)) as came_back_as
             from replay_letter l where l.replay_id = $1 order by l.letter_id";
         let rows = self.client().await?.query(sql, &[&replay]).await?;
-        let outcome = |row: &Row| Outcome {
-            id: row.get(0),
-            outcome: row.get(1),
-            outcome_at: row.get(2),
-            build: row.get(3),
-            came_back_as: row.get(4),
+        let outcome = |row: &Row| {
+            Ok(Outcome {
+                id: row.column("letter_id")?,
+                outcome: row.column("outcome")?,
+                outcome_at: row.column("outcome_at")?,
+                build: row.column("build")?,
+                came_back_as: row.column("came_back_as")?,
+            })
         };
-        Ok(rows.iter().map(outcome).collect())
+        rows.iter().map(outcome).collect()
     }
 }

@@ -4,13 +4,13 @@
 //! comparison: a discarded letter that still lies in its queue is taken out, one that was to lie there and does not is
 //! noted as vanished, and can be restored. The body is in the ledger all the time.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     clock::Clock,
     failure::Failure,
     ledger::{Archived, Letter},
-    runtime::{Outbox, Wanted},
+    runtime::Outbox,
     store::{LetterFilter, Store},
     topology::{STAGES, StageInfo},
 };
@@ -26,6 +26,9 @@ pub async fn discard(
     filter: &LetterFilter,
     by: &str,
 ) -> Result<usize, Failure> {
+    let groups = store.letter_groups(filter).await?;
+    let stages: BTreeSet<&str> = groups.iter().map(|group| group.stage.as_str()).collect();
+    await_queues(outbox, stages.into_iter().filter_map(StageInfo::find)).await?;
     let mut discarded = 0;
     loop {
         let letters = store.discard_letters(filter, AT_ONCE, by, clock.now()).await?;
@@ -45,8 +48,21 @@ pub async fn discard(
     }
 }
 
+/// Waits a few seconds until nobody else has the dead-letter queues of these stages open, and fails otherwise: who cannot take
+/// anything out of a queue should not begin.
+pub(super) async fn await_queues(
+    outbox: &Outbox,
+    stages: impl Iterator<Item = StageInfo>,
+) -> Result<(), Failure> {
+    for stage in stages {
+        outbox.open_dead_letters(stage).await?.close().await?;
+    }
+    Ok(())
+}
+
 async fn take_out(outbox: &Outbox, stage: StageInfo, names: &HashSet<&str>) -> Result<(), Failure> {
-    let graveyard = outbox.open_dead_letters(stage, Wanted::Named(names)).await?;
+    let mut graveyard = outbox.open_dead_letters(stage).await?;
+    graveyard.find(names).await?;
     for place in 0..graveyard.letters().len() {
         graveyard.remove(place).await?;
     }

@@ -4,25 +4,21 @@
 
 use std::time::Duration;
 
-use tokio::time::sleep;
-
-use crate::{failure::Failure, helix::Client, runtime::Stop};
+use crate::{
+    helix::Client,
+    runtime::{Duty, every},
+};
 
 const EVERY: Duration = Duration::from_hours(1);
 
-/// Validates the token until told to stop. What is wrong is said, and left to the calls that need the token.
-pub async fn keep_validated(helix: Client, stop: Stop) {
-    while !stop.is_requested() {
-        match helix.validate_token().await {
-            Ok(()) => tracing::info!("Twitch honours the token"),
-            Err(error) => {
-                let failure = Failure::from(error);
-                tracing::warn!(class = %failure.class, code = failure.code, "the token is not validated: {failure}");
-            }
+/// The duty to validate the token. What is wrong is told, and left to the calls that need the token.
+pub fn token_validation(helix: Client) -> Duty {
+    every(EVERY, "token-validation", move || {
+        let helix = helix.clone();
+        async move {
+            helix.validate_token().await?;
+            tracing::debug!("Twitch honours the token");
+            Ok(())
         }
-        tokio::select! {
-            () = stop.requested() => {}
-            () = sleep(EVERY) => {}
-        }
-    }
+    })
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::clock::Clock;
 
 pub use archive::{discard, import, restore};
-pub use credentials::keep_validated;
+pub use credentials::token_validation;
 pub use ending::{give_up_on_chunk, give_up_on_pull};
 pub use enrich::{Catalogue, Enricher, EnricherSettings};
 pub use readmit::{Entered, Readmission, count_readmission, readmit};

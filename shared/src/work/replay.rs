@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     failure::Failure,
     ledger::Replayed,
-    runtime::{Outbox, Resend, Wanted},
+    runtime::{Graveyard, Outbox, Resend},
     store::{Interrupted, Keeper, LetterFilter, Plan, ReplayLetter, ReplayReport, Store},
     topology::StageInfo,
 };
@@ -78,10 +78,18 @@ pub async fn replay(
     order: &Order,
     mut progress: impl FnMut(&ReplayReport),
 ) -> Result<Option<Replay>, Failure> {
-    finish_interrupted(store, outbox, clock).await?;
-    for group in store.letter_groups(&order.filter).await? {
-        StageInfo::find(&group.stage).ok_or_else(|| no_stage(&group.stage, group.sample))?;
+    if let Err(failure) = finish_interrupted(store, outbox, clock).await {
+        tracing::warn!(
+            code = failure.code,
+            "a replay that was interrupted cannot be finished yet: {failure}"
+        );
     }
+    let mut origins = BTreeMap::new();
+    for group in store.letter_groups(&order.filter).await? {
+        let origin = StageInfo::find(&group.stage).ok_or_else(|| no_stage(&group.stage, group.sample))?;
+        origins.insert(origin.name, origin);
+    }
+    super::archive::await_queues(outbox, origins.into_values()).await?;
     let plan = Plan {
         target: order.target.map(|stage| stage.name),
         limit: order.limit,
@@ -93,9 +101,18 @@ pub async fn replay(
         return Ok(None);
     }
     let replay_id = keeper.replay_id;
-    // What a failure leaves is finished, and the rest put back, by whoever comes next: see `finish_interrupted`.
-    let stopped =
-        Sending { store, outbox, clock, keeper, target: order.target }.all(order, &mut progress).await?;
+    let sending = Sending { store, outbox, clock, keeper, target: order.target };
+    let stopped = match sending.all(order, &mut progress).await {
+        Ok(stopped) => stopped,
+        Err(failure) => {
+            // What was begun is finished by whoever comes next, and so is the rest if this cannot be written down.
+            let given_up = store.give_up_replay(keeper, &format!("given up: {failure}"), clock.now()).await;
+            if let Err(error) = given_up {
+                tracing::warn!(replay = replay_id, %error, "replay {replay_id} is left as it is");
+            }
+            return Err(failure);
+        }
+    };
     let ending = stopped.clone().unwrap_or_else(|| "complete".to_owned());
     store.end_replay(replay_id, &ending, clock.now()).await?;
     let report = store.replay_report(replay_id).await?.unwrap_or_default();
@@ -174,7 +191,8 @@ impl Sending<'_> {
     async fn send_from(&self, origin: StageInfo, letters: Vec<&ReplayLetter>) -> Result<(), Failure> {
         let (store, replay_id) = (self.store, self.keeper.replay_id);
         let names: HashSet<&str> = letters.iter().map(|letter| letter.letter.as_str()).collect();
-        let graveyard = self.outbox.open_dead_letters(origin, Wanted::Named(&names)).await?;
+        let mut graveyard = self.outbox.open_dead_letters(origin).await?;
+        graveyard.find(&names).await?;
         let places: HashMap<String, usize> =
             graveyard.letters().enumerate().map(|(place, letter)| (letter.letter.clone(), place)).collect();
         let (here, gone): (Vec<_>, Vec<_>) =
@@ -269,25 +287,23 @@ fn no_stage(name: &str, letter: i64) -> Failure {
     Failure::permanent("replay.no_stage", why)
 }
 
-/// Finishes replays that were cut short; one that cannot be finished now is tried again by whoever comes next. Returns
-/// how many were finished.
+/// Finishes replays that were cut short, but for those whose queue somebody else has open: their turn comes. Returns how many
+/// were finished.
+///
+/// # Errors
+/// Fails with the first failure, once all of them were tried.
 pub async fn finish_interrupted(store: &Store, outbox: &Outbox, clock: &Clock) -> Result<usize, Failure> {
     let mut finished = 0;
+    let mut failed = None;
     for interrupted in store.interrupted_replays(clock.now()).await? {
-        let id = interrupted.replay_id;
         match finish(store, outbox, clock, &interrupted).await {
             Ok(true) => finished += 1,
             Ok(false) => {}
-            Err(failure) => {
-                tracing::warn!(
-                    replay = id,
-                    code = failure.code,
-                    "replay {id} was interrupted, and cannot be finished yet: {failure}"
-                );
-            }
+            Err(failure) if Graveyard::is_in_use(&failure) => {}
+            Err(failure) => failed = failed.or(Some(failure)),
         }
     }
-    Ok(finished)
+    failed.map_or(Ok(finished), Err)
 }
 
 async fn finish(

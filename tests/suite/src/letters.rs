@@ -10,7 +10,7 @@ use lapin::{
 use secrecy::ExposeSecret;
 use shared::{
     failure::Failure,
-    runtime::{Job, Outcome, Stop, Worker, header, keep_ledger},
+    runtime::{Job, Outcome, Stop, Worker, Works, header, record_dead_letters},
     schema::{ChunkStored, GamesFilled, encode},
     store::LetterFilter,
     topology::{Announcement, GAME_ENRICHER, REJECTED, Stage},
@@ -89,7 +89,9 @@ async fn ten_thousand_letters_are_seen_without_touching_them() {
     // Written down without the finalizer's comparison, which may have them in hand.
     let (stopper, stop) = Stop::new();
     let (store, outbox) = (rig.store.clone(), rig.outbox.clone());
-    let kept = tokio::spawn(async move { keep_ledger(&store, &outbox, &stop).await });
+    let recorded = tokio::spawn(async move {
+        record_dead_letters(&store, &outbox, &Works::default(), &stop).await.expect("recorded");
+    });
     rig.start(Patient::of(5));
     announce(&rig, 10_000).await;
     let filter = LetterFilter {
@@ -127,7 +129,7 @@ async fn ten_thousand_letters_are_seen_without_touching_them() {
     let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a letter").delivery;
     assert!(!letter.redelivered, "nobody has had it in hand");
     stopper.stop();
-    kept.await.expect("a task");
+    recorded.await.expect("a task");
     rig.end(&[(DEAD, 9_999)]).await;
 }
 

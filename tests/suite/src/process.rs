@@ -65,6 +65,11 @@ impl Process {
         Self { name, child, log }
     }
 
+    /// Its number, for the operating system.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it has said so far.
     pub(crate) fn log(&self) -> Vec<String> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()

@@ -1,11 +1,11 @@
 //! Pulls that stand still: what was lost is announced again, and what cannot go on is failed with its cause.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use fake_twitch::{World, WorldConfig};
 use shared::{
-    runtime::{Outbox, Stop, Worker},
+    runtime::{Outbox, Stop, Troubles, Worker, perform},
     schema::{PullId, PullStatus},
     store::{Kind, PullReport},
 };
@@ -217,22 +217,17 @@ async fn no_rescue_is_spent_while_the_broker_cannot_be_asked() {
     let (outbox, connection) = connected.expect("the broker should answer");
     line.close();
     let (stopper, stop) = Stop::new();
-    let finalizer = rig.finalizer();
-    let watch = tokio::spawn(async move { Box::pin(finalizer.background(outbox, stop)).await });
-    // Each look begins with sweeping out claims that have run out: the second time, one look is over. The looks go on
-    // although the ends of pulls cannot be told.
-    for _ in 0..3 {
-        let sql = "insert into helix_claim values ('game', '1', 'epoch')";
-        rig.db.execute(sql, &[]).await.expect("a claim");
-        eventually("the watch should look", || async {
-            let sql = "select count(*) from helix_claim";
-            let left: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get(0);
-            if left == 0 { Ok(()) } else { Err(left) }
-        })
-        .await;
-    }
+    let duties = Arc::new(rig.finalizer()).duties(outbox);
+    let watch = duties.into_iter().filter(|duty| duty.name() == "stall-watch").collect();
+    let (troubles, clock) = (Troubles::default(), rig.setup.clock.clone());
+    let watching = tokio::spawn(perform(watch, troubles.clone(), clock, stop));
+    // The looks go on although nobody can be asked, and the probe tells of it.
+    eventually("the watch should look again and again", || {
+        std::future::ready(troubles.describe().filter(|told| told.contains("stall-watch")).ok_or("no word"))
+    })
+    .await;
     stopper.stop();
-    watch.await.expect("it should end well");
+    watching.await.expect("it should end well");
     assert_eq!(rig.store.pull_report(pull).await.expect("a report").rescues, 0);
     drop(connection);
     rig.end(&[]).await;

@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use shared::{
     failure::Failure,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
-    store::{AlarmLimits, LetterFilter, Plan, Store},
+    store::{AlarmLimits, Error, LetterFilter, Plan, QueueContents, Store},
     topology::{
         CHANNEL_ENRICHER, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER, LEDGER, REJECTED,
         STAGES, WORK, queues,
@@ -175,9 +175,13 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("old claims", finalizer.sweep_claims(now).await);
     allowed("closed pulls", finalizer.closed_since(now).await);
     allowed("giving a pull up", finalizer.fail_pull(PullId(1), "test", None, now).await);
-    allowed("letters known", finalizer.letters_known("finalizer.dead").await);
+    allowed("how workers are doing", finalizer.worker_states(now).await);
+    allowed("what waits to be tried again", finalizer.retries(10).await);
+    allowed("an election", finalizer.if_elected("test", async { Ok::<_, Error>(()) }).await);
     allowed("letters by queue", finalizer.letters_by_queue().await);
-    allowed("a comparison", finalizer.reconcile("finalizer.dead", &[], now).await);
+    let mut contents = QueueContents::nothing("finalizer.dead", now);
+    allowed("a comparison", finalizer.compare_page(&mut contents, &[]).await);
+    allowed("vanished letters", finalizer.note_vanished(&contents).await);
     allowed("letters held for a build", finalizer.release_for_build("0.1.0", now).await);
     let limits = AlarmLimits { age: std::time::Duration::ZERO, growth: 1 };
     allowed("alarms", finalizer.raise_alarms(&["finalizer.dead".to_owned()], limits, now).await);

@@ -8,7 +8,7 @@ use fake_twitch::{World, WorldConfig};
 use futures::future::join_all;
 use shared::{
     clock::Clock,
-    runtime::Stop,
+    runtime::{Stop, Troubles, perform},
     schema::{PullId, PullRequested, decode},
     store::{MissedSlot, Store, migrate},
     topology::Announcement,
@@ -173,11 +173,9 @@ async fn running_schedules_share_the_slots_and_survive_each_other() {
     let mut running: Vec<_> = replicas(&rig.database, 3)
         .into_iter()
         .map(|store| {
-            let (outbox, stop) = (rig.outbox.clone(), stop.clone());
-            tokio::spawn(async move {
-                let second = Schedule::Every(TimeDelta::seconds(1));
-                second.run(&store, &Clock::System, &outbox, &stop).await;
-            })
+            let second = Schedule::Every(TimeDelta::seconds(1));
+            let duty = second.duty(&store, &Clock::System, &rig.outbox).expect("a duty");
+            tokio::spawn(perform(vec![duty], Troubles::default(), Clock::System, stop.clone()))
         })
         .collect();
     // No worker closes a pull here, so the first slot is a pull and every later one overlaps with it.

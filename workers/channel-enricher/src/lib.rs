@@ -11,7 +11,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Batch, Client},
-    runtime::{Job, Outbox, Outcome, Stop, Worker},
+    runtime::{Duty, Job, Outbox, Outcome, Worker},
     schema::{Channel, ChannelId, ChannelsFilled, ChunkRef, GamesFilled, Missing},
     store::{self, Kind, Store},
     topology::{Announcement, CHANNEL_ENRICHER, Stage},
@@ -89,8 +89,8 @@ impl Worker for ChannelEnricher {
         Ok(self.0.store().check().await?)
     }
 
-    async fn background(&self, _outbox: Outbox, stop: Stop) {
-        work::keep_validated(self.0.helix().clone(), stop).await;
+    fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {
+        vec![work::token_validation(self.0.helix().clone())]
     }
 }
 

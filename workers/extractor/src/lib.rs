@@ -25,7 +25,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Client},
-    runtime::{Job, Outbox, Outcome, Step, Stop, Worker},
+    runtime::{Duty, Job, Outbox, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, Rejected, StopReason},
     store::{Extraction, Store},
     topology::{Announcement, EXTRACTOR, Stage},
@@ -35,6 +35,11 @@ use shared::{
 
 /// How soon to look again whether somebody else still fetches the pull.
 const OTHERS_TURN: Duration = Duration::from_secs(1);
+
+/// How often partitions are made ahead, and for how many days: after three days without an extractor, or of trouble, pulls
+/// still find theirs.
+const PARTITIONS_EVERY: Duration = Duration::from_hours(1);
+const DAYS_AHEAD: u32 = 3;
 
 /// The extractor's settings.
 #[derive(Debug, Clone, Args)]
@@ -128,6 +133,13 @@ impl Extractor {
         }
     }
 
+    /// Makes the partitions of the coming days, so that no pull has to.
+    async fn make_partitions(self: Arc<Self>) -> Result<(), Failure> {
+        let made = self.store.ensure_partitions(self.clock.now(), DAYS_AHEAD);
+        self.store.if_elected("partitions-ahead", made).await?;
+        Ok(())
+    }
+
     async fn fetch(&self, so_far: &Extraction) -> Result<Page, Failure> {
         match self.helix.streams(so_far.cursor.as_deref()).await {
             Ok(page) => Ok(Page::validate(page, self.limits.min_viewers)),
@@ -190,9 +202,12 @@ impl Worker for Extractor {
         Ok(self.store.check().await?)
     }
 
-    async fn background(&self, outbox: Outbox, stop: Stop) {
-        let validated = work::keep_validated(self.helix.clone(), stop.clone());
-        let scheduled = self.schedule.run(&self.store, &self.clock, &outbox, &stop);
-        tokio::join!(validated, scheduled);
+    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+        let schedule = self.schedule.duty(&self.store, &self.clock, &announcer);
+        let others = [
+            work::token_validation(self.helix.clone()),
+            every(PARTITIONS_EVERY, "partitions-ahead", sharing(&self, Self::make_partitions)),
+        ];
+        schedule.into_iter().chain(others).collect()
     }
 }

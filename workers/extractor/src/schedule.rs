@@ -2,7 +2,7 @@
 //!
 //! There is no leader to lose: every replica decides every slot, and the database lets one of them.
 
-use std::{str::FromStr, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use clap::Args;
@@ -10,17 +10,17 @@ use croner::Cron;
 use shared::{
     clock::Clock,
     failure::Failure,
-    runtime::{Outbox, Stop},
+    runtime::{Duty, Outbox, scheduled, sharing},
     schema::PullRequested,
     store::{SlotDecision, Store},
     topology::{Announcement, EXTRACTOR},
 };
-use tokio::time::sleep;
+use tokio::sync::Mutex;
 
 /// Most passed slots that are recorded one by one after an absence: ten weeks of ten minutes.
 const MOST_MISSED: usize = 10_000;
-/// How soon to try again when a slot could not be decided.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How soon to look again whether there is a next slot.
+const NO_SLOT: Duration = Duration::from_hours(1);
 
 /// The schedule's settings.
 #[derive(Debug, Clone, Args)]
@@ -89,32 +89,19 @@ impl Schedule {
         }
     }
 
-    /// Starts pulls until told to stop.
-    pub async fn run(&self, store: &Store, clock: &Clock, outbox: &Outbox, stop: &Stop) {
-        while !stop.is_requested() {
-            let wait = match self.tick(store, clock.now()).await {
-                Ok(announcement) => {
-                    if let Some(announcement) = announcement
-                        && let Err(failure) = outbox.announce(vec![announcement]).await
-                    {
-                        // The pull's row is there: the watch announces it again.
-                        tracing::warn!(code = failure.code, "the pull is not announced yet: {failure}");
-                    }
-                    match self.next(clock.now()) {
-                        Some(next) => (next - clock.now()).to_std().unwrap_or_default(),
-                        None => return,
-                    }
-                }
-                Err(failure) => {
-                    tracing::warn!(code = failure.code, "the slot is not decided yet: {failure}");
-                    TRY_AGAIN
-                }
-            };
-            tokio::select! {
-                () = stop.requested() => {}
-                () = sleep(wait) => {}
-            }
+    /// The duty to start pulls; none where they are started on request only.
+    pub fn duty(&self, store: &Store, clock: &Clock, announcer: &Outbox) -> Option<Duty> {
+        if matches!(self, Self::Never) {
+            return None;
         }
+        let starter = Arc::new(Starter {
+            schedule: self.clone(),
+            store: store.clone(),
+            clock: clock.clone(),
+            announcer: announcer.clone(),
+            unannounced: Mutex::default(),
+        });
+        Some(scheduled("schedule", sharing(&starter, Starter::start_due)))
     }
 
     /// Decides the slot of `now`, and those that passed undecided. Returns what is to be announced.
@@ -147,6 +134,31 @@ impl Schedule {
             .take_while(|passed| *passed < slot)
             .take(MOST_MISSED)
             .collect()
+    }
+}
+
+/// Starts pulls when they are due.
+struct Starter {
+    schedule: Schedule,
+    store: Store,
+    clock: Clock,
+    announcer: Outbox,
+    /// What could not be announced yet. A crash forgets it: the pull's row is there, and the stall watch announces it.
+    unannounced: Mutex<Vec<Announcement>>,
+}
+
+impl Starter {
+    /// Decides the slot that is due, and announces its pull; how long to wait for the next slot.
+    async fn start_due(self: Arc<Self>) -> Result<Duration, Failure> {
+        let mut unannounced = self.unannounced.lock().await;
+        unannounced.extend(self.schedule.tick(&self.store, self.clock.now()).await?);
+        if !unannounced.is_empty() {
+            self.announcer.announce(unannounced.clone()).await?;
+            unannounced.clear();
+        }
+        let now = self.clock.now();
+        let next = self.schedule.next(now).and_then(|next| (next - now).to_std().ok());
+        Ok(next.unwrap_or(NO_SLOT))
     }
 }
 

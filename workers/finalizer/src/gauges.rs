@@ -1,38 +1,21 @@
 //! Tells how the flow moves, as metrics. Every finalizer tells the same.
 
-use std::time::Duration;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use metrics::gauge;
 use shared::{
-    clock::Clock,
     failure::Failure,
     measure::{CHUNK_AGE, LAST_SUCCESS, SLOT_LAG, STREAMS},
-    runtime::Stop,
-    store::Store,
     topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER},
 };
-use tokio::time::sleep;
 
-/// How often the database is asked. A look is one short statement.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+use crate::background::Background;
 
-/// Looks until told to stop.
-pub(crate) async fn watch(store: &Store, clock: &Clock, stop: &Stop) {
-    while !stop.is_requested() {
-        if let Err(failure) = look(store, clock).await {
-            tracing::warn!(code = failure.code, "nobody sees how the flow moves: {failure}");
-        }
-        tokio::select! {
-            () = stop.requested() => {}
-            () = sleep(LOOK_EVERY) => {}
-        }
-    }
-}
-
-async fn look(store: &Store, clock: &Clock) -> Result<(), Failure> {
-    let now = clock.now();
-    let progress = store.progress().await?;
+/// Asks the database once. One short statement.
+pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
+    let now = all.clock.now();
+    let progress = all.store.progress().await?;
     if let Some((streams, completed)) = progress.last_success {
         gauge!(STREAMS).set(streams);
         gauge!(LAST_SUCCESS).set(seconds(DateTime::UNIX_EPOCH, completed));

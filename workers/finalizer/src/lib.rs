@@ -4,22 +4,25 @@
 //! announces the end of a closed pull again, in case the one before died between its commit and its publish.
 
 mod alarms;
+mod background;
+mod dead_letters;
 mod gauges;
-mod letters;
 mod watch;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
+use background::Background;
 use clap::Args;
 use futures::{StreamExt, stream};
 use shared::{
     clock::Clock,
     config::{Database, SetupError},
     failure::Failure,
-    runtime::{Job, Outbox, Outcome, Step, Stop, Worker},
+    runtime::{Duty, Job, Outbox, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
@@ -147,11 +150,8 @@ impl Worker for Finalizer {
         Ok(self.store.check().await?)
     }
 
-    async fn background(&self, outbox: Outbox, stop: Stop) {
-        let watched = watch::run(&self.store, &self.clock, self.stalled_after, &outbox, &stop);
-        let kept = letters::keep(&self.store, &self.clock, &outbox, &stop);
-        let alarmed = alarms::watch(&self.store, &self.clock, self.alarms, &stop);
-        let told = gauges::watch(&self.store, &self.clock, &stop);
-        tokio::join!(watched, kept, alarmed, told);
+    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties()
     }
 }

@@ -1,88 +1,90 @@
 //! The watch: a pull that stands still is picked up, and one that cannot be picked up is failed with the cause.
 //!
-//! What stands still is announced again where nothing of it waits in a queue: it was lost between a commit and a
-//! publish, or by somebody's hand. What waits in a queue needs a worker, not another message.
+//! What a stage lacks is announced again where it is lost, between a commit and a publish or by somebody's hand: where it
+//! neither waits in a queue nor is in a worker's hand. What waits in a queue needs a worker, not another message; a stage
+//! that is paused needs its cause repaired, and its pull is not to blame.
 
-use std::time::Duration;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
-    clock::Clock,
     failure::Failure,
-    runtime::{Outbox, QueueDepth, Stop},
-    schema::{ChannelsFilled, ChunkStored, GamesFilled, PullRequested},
-    store::{Stalled, Store},
+    runtime::QueueDepth,
+    schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
+    store::{RetryRow, Stalled, WorkerRow},
     topology::{Announcement, CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
     work,
 };
-use tokio::time::sleep;
+
+use crate::background::Background;
 
 /// How often in a row a pull is picked up in vain before it is failed.
 const MOST_RESCUES: i32 = 3;
 /// The longest time between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+/// Most messages of a stage that are looked at among those that wait to be tried again.
+const MOST_RETRIES: i64 = 10_000;
+/// A message that is back from its rung for so long is in the stage's queue, in a worker's hand, or lost.
+const BACK_FOR: TimeDelta = TimeDelta::minutes(1);
 
-/// Keeps watch until told to stop.
-pub(crate) async fn run(store: &Store, clock: &Clock, stalled_after: Duration, outbox: &Outbox, stop: &Stop) {
-    let every = (stalled_after / 4).clamp(Duration::from_millis(100), LOOK_EVERY);
-    // At the start, and after trouble, somebody may have ended a pull without coming to say so.
-    let mut untold = true;
-    while !stop.is_requested() {
-        let looked = async {
-            if untold {
-                announce_again(store, clock, stalled_after, outbox).await?;
-            }
-            look(store, clock, stalled_after, outbox).await
-        };
-        untold = match looked.await {
-            Ok(()) => false,
-            Err(failure) => {
-                tracing::warn!(code = failure.code, "the watch could not look: {failure}");
-                true
-            }
-        };
-        tokio::select! {
-            () = stop.requested() => {}
-            () = sleep(every) => {}
+/// How often to look.
+pub(crate) fn period(stalled_after: Duration) -> Duration {
+    (stalled_after / 4).clamp(Duration::from_millis(100), LOOK_EVERY)
+}
+
+/// One look, by one of the finalizers. Harmless when a crash cuts it short: what it did not get to is still stalled at the
+/// next look.
+pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
+    let looked = all.store.if_elected("stall-watch", async {
+        // At the start, and after trouble, somebody may have ended a pull without coming to say so.
+        if !all.closings_told.load(Ordering::Relaxed) {
+            announce_closings(&all).await?;
         }
-    }
+        pick_up(&all).await
+    });
+    let looked = looked.await;
+    all.closings_told.store(matches!(looked, Ok(Some(()))), Ordering::Relaxed);
+    looked.map(|_| ())
 }
 
 /// Announces what came to its end lately: whoever closed it may have died before telling anybody.
-async fn announce_again(
-    store: &Store,
-    clock: &Clock,
-    stalled_after: Duration,
-    outbox: &Outbox,
-) -> Result<(), Failure> {
-    let lately = clock.now() - TimeDelta::from_std(2 * stalled_after).unwrap_or_default();
-    let closed = store.closed_since(lately).await?;
-    outbox.announce(closed.iter().map(|closed| FINALIZER.announce(closed)).collect()).await
+async fn announce_closings(all: &Background) -> Result<(), Failure> {
+    let lately = all.clock.now() - TimeDelta::from_std(2 * all.stalled_after).unwrap_or_default();
+    let closed = all.store.closed_since(lately).await?;
+    all.announcer.announce(closed.iter().map(|closed| FINALIZER.announce(closed)).collect()).await
 }
 
-/// One look. Harmless when a crash cuts it short: what it did not get to stands still at the next look, too.
-async fn look(store: &Store, clock: &Clock, stalled_after: Duration, outbox: &Outbox) -> Result<(), Failure> {
-    store.sweep_claims(clock.now()).await?;
+/// Picks up what is stalled.
+async fn pick_up(all: &Background) -> Result<(), Failure> {
     // First, because without the broker nothing can be announced again, and no rescue should be spent on that.
-    let depths = outbox.depths().await?;
-    for pull in store.stalled(stalled_after, clock.now()).await? {
+    let depths = all.announcer.depths().await?;
+    let now = all.clock.now();
+    let workers = all.store.worker_states(now).await?;
+    let retries = all.store.retries(MOST_RETRIES).await?;
+    let stages = Stages { depths, workers, retries, now };
+    for pull in all.store.stalled(all.stalled_after, now).await? {
         let lacks = lacks(&pull);
-        let cause = cause(&lacks, &depths, stalled_after);
-        if pull.rescues > MOST_RESCUES {
-            tracing::error!(pull = pull.pull_id.0, "pull {} is failed: {cause}", pull.pull_id);
-            let event = work::give_up_on_pull(store, pull.pull_id, &cause, None, clock.now()).await?;
-            outbox.announce(event).await?;
+        let (id, after) = (pull.pull_id, all.stalled_after);
+        let held_up: Vec<String> = lacks.iter().filter_map(|lack| stages.held_up(lack.stage, id)).collect();
+        let lost = |lack: &Lack| stages.held_up(lack.stage, id).is_none() && stages.waiting(lack.stage) == 0;
+        let cause = stages.cause(&lacks, after);
+        if !held_up.is_empty() && !lacks.iter().any(lost) {
+            tracing::info!(pull = id.0, "pull {id} waits: {}", held_up.join("; "));
             continue;
         }
-        tracing::warn!(
-            pull = pull.pull_id.0,
-            rescues = pull.rescues,
-            "pull {} stands still: {cause}",
-            pull.pull_id
-        );
-        let lost = lacks.into_iter().filter(|lack| waiting(lack.stage, &depths) == 0);
-        outbox.announce(lost.flat_map(|lack| lack.again).collect()).await?;
-        store.rescued(pull.pull_id).await?;
+        if pull.rescues > MOST_RESCUES && held_up.is_empty() {
+            tracing::error!(pull = id.0, "pull {id} is failed: {cause}");
+            let event = work::give_up_on_pull(&all.store, id, &cause, None, all.clock.now()).await?;
+            all.announcer.announce(event).await?;
+            continue;
+        }
+        tracing::warn!(pull = id.0, rescues = pull.rescues, "pull {id} has stalled: {cause}");
+        let lost = lacks.into_iter().filter(lost);
+        all.announcer.announce(lost.flat_map(|lack| lack.again).collect()).await?;
+        all.store.rescued(id).await?;
     }
     Ok(())
 }
@@ -128,28 +130,126 @@ fn lacks(pull: &Stalled) -> Vec<Lack> {
     lacks
 }
 
-/// Messages that wait for a stage, in its queue or on its retry rungs.
-fn waiting(stage: StageInfo, depths: &[QueueDepth]) -> u32 {
-    let rungs = format!("{}.retry.", stage.name);
-    let of_stage =
-        depths.iter().filter(|queue| queue.name == stage.queue() || queue.name.starts_with(&rungs));
-    of_stage.filter_map(|queue| queue.ready).sum()
+/// How the stages are doing.
+struct Stages {
+    depths: Vec<QueueDepth>,
+    /// The workers that were seen lately.
+    workers: Vec<WorkerRow>,
+    /// Messages that failed and wait to be tried again.
+    retries: Vec<RetryRow>,
+    now: DateTime<Utc>,
 }
 
-/// Why a pull stands still, as far as can be seen from here.
-fn cause(lacks: &[Lack], depths: &[QueueDepth], stalled_after: Duration) -> String {
-    let stages = lacks.iter().map(|lack| {
-        let queue = depths.iter().find(|queue| queue.name == lack.stage.queue());
-        let workers = queue.and_then(|queue| queue.consumers).unwrap_or_default();
-        let letters =
-            depths.iter().find(|queue| queue.name == lack.stage.dead()).and_then(|queue| queue.ready);
-        format!(
-            "{} ({}: {} messages wait, {workers} workers read them, {} dead letters)",
-            lack.what,
-            lack.stage.name,
-            waiting(lack.stage, depths),
-            letters.unwrap_or_default(),
-        )
-    });
-    format!("nothing has moved for {} s: {}", stalled_after.as_secs(), stages.collect::<Vec<_>>().join("; "))
+impl Stages {
+    /// Why what a pull lacks at a stage is not lost although it is in no queue, or is no fault of the pull; none otherwise.
+    fn held_up(&self, stage: StageInfo, pull: PullId) -> Option<String> {
+        let name = stage.name;
+        let workers: Vec<&WorkerRow> = self.workers.iter().filter(|worker| worker.stage == name).collect();
+        if let (Some(first), true) = (workers.first(), workers.iter().all(|worker| worker.is_paused())) {
+            let since = first.since.format("%F %T UTC");
+            return Some(format!(
+                "{name} is paused since {since}: {}",
+                first.reason.as_deref().unwrap_or_default()
+            ));
+        }
+        let in_hand: i64 = workers.iter().map(|worker| i64::from(worker.in_hand)).sum();
+        if in_hand > 0 {
+            return Some(format!("{name} has {in_hand} messages in hand"));
+        }
+        let of_pull = |retry: &&RetryRow| {
+            retry.stage == name
+                && retry.pull_id.is_none_or(|id| id == pull.0)
+                && retry.retry_at + BACK_FOR > self.now
+        };
+        let latest = self.retries.iter().filter(of_pull).max_by_key(|retry| retry.last_failed_at)?;
+        Some(format!("{name} tries again what failed: {}", latest.message))
+    }
+
+    /// Messages that wait for a stage, in its queues or on its retry rungs.
+    fn waiting(&self, stage: StageInfo) -> u32 {
+        let (replay, rungs) = (stage.replay(), format!("{}.retry.", stage.name));
+        let of_stage = self.depths.iter().filter(|queue| {
+            queue.name == stage.queue() || queue.name == replay || queue.name.starts_with(&rungs)
+        });
+        of_stage.filter_map(|queue| queue.ready).sum()
+    }
+
+    /// Why a pull is stalled, as far as can be seen from here.
+    fn cause(&self, lacks: &[Lack], stalled_after: Duration) -> String {
+        let queue = |name: &str| self.depths.iter().find(|queue| queue.name == name);
+        let stages = lacks.iter().map(|lack| {
+            let workers = queue(lack.stage.queue()).and_then(|queue| queue.consumers).unwrap_or_default();
+            let letters = queue(&lack.stage.dead()).and_then(|queue| queue.ready).unwrap_or_default();
+            let waiting = self.waiting(lack.stage);
+            format!(
+                "{} ({}: {waiting} messages wait, {workers} workers read them, {letters} dead letters)",
+                lack.what, lack.stage.name,
+            )
+        });
+        let stages: Vec<_> = stages.collect();
+        format!("nothing has moved for {} s: {}", stalled_after.as_secs(), stages.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn worker(reason: Option<&str>, in_hand: i32) -> WorkerRow {
+        WorkerRow {
+            stage: "channel-enricher".into(),
+            replica: "a".into(),
+            build: "1".into(),
+            host: "h".into(),
+            state: if reason.is_some() { "paused" } else { "consuming" }.into(),
+            code: reason.map(|_| "twitch.auth".into()),
+            reason: reason.map(str::to_owned),
+            since: NOW,
+            in_hand,
+            seen_at: NOW,
+        }
+    }
+
+    fn held_up(workers: Vec<WorkerRow>, retries: Vec<RetryRow>) -> Option<String> {
+        let stages = Stages { depths: Vec::new(), workers, retries, now: NOW };
+        stages.held_up(CHANNEL_ENRICHER.info(), PullId(7))
+    }
+
+    #[test]
+    fn a_stage_is_held_up_while_it_is_paused_or_has_messages_in_hand() {
+        assert_eq!(held_up(Vec::new(), Vec::new()), None, "nobody is there");
+        assert_eq!(held_up(vec![worker(None, 0)], Vec::new()), None, "it would take what comes");
+        assert_eq!(
+            held_up(vec![worker(None, 3), worker(None, 2)], Vec::new()).as_deref(),
+            Some("channel-enricher has 5 messages in hand")
+        );
+        assert_eq!(
+            held_up(vec![worker(Some("no token"), 0)], Vec::new()).as_deref(),
+            Some("channel-enricher is paused since 1970-01-01 00:00:00 UTC: no token")
+        );
+        let one_of_two = vec![worker(Some("no token"), 0), worker(None, 0)];
+        assert_eq!(held_up(one_of_two, Vec::new()), None, "the other would take what comes");
+    }
+
+    #[test]
+    fn what_is_tried_again_is_not_lost_until_it_should_be_back() {
+        let retry = |pull_id, retry_at| RetryRow {
+            stage: "channel-enricher".into(),
+            message_id: "m".into(),
+            pull_id,
+            chunk: None,
+            attempts: 1,
+            code: "helix.server_error".into(),
+            message: "Twitch answered 503".into(),
+            first_failed_at: NOW,
+            last_failed_at: NOW,
+            retry_at,
+        };
+        let held = held_up(Vec::new(), vec![retry(Some(7), NOW)]);
+        assert_eq!(held.as_deref(), Some("channel-enricher tries again what failed: Twitch answered 503"));
+        assert_eq!(held_up(Vec::new(), vec![retry(Some(8), NOW)]), None, "of another pull");
+        assert_eq!(held_up(Vec::new(), vec![retry(Some(7), NOW - TimeDelta::minutes(2))]), None, "lost");
+    }
 }

@@ -11,7 +11,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Batch, Client},
-    runtime::{Job, Outbox, Outcome, Stop, Worker},
+    runtime::{Duty, Job, Outbox, Outcome, Worker},
     schema::{ChunkRef, ChunkStored, Game, GameId, GamesFilled, Missing},
     store::{self, Kind, Store},
     topology::{Announcement, GAME_ENRICHER, Stage},
@@ -74,8 +74,8 @@ impl Worker for GameEnricher {
         Ok(self.0.store().check().await?)
     }
 
-    async fn background(&self, _outbox: Outbox, stop: Stop) {
-        work::keep_validated(self.0.helix().clone(), stop).await;
+    fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {
+        vec![work::token_validation(self.0.helix().clone())]
     }
 }
 

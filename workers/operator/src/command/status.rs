@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{self, Facts, Health, by_stage, ready},
+    text::{self, Facts, Health, Vanished, by_stage, count_rows, ready},
 };
 
 /// How long a missed slot is worth a word.
@@ -24,14 +24,16 @@ const MOST_ALARMS: i64 = 100;
 /// What a program reads.
 const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_trouble", "broker_trouble",
 "workers": [{"stage", "state", "code", "reason", "since", …}, …],
-"retries": [{"stage", "pull_id", "attempts", "message", "first_failed_at", …}, …], "under_way": [{…}], "last_closed": {…}, "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …],
+"retries": [{"stage", "pull_id", "attempts", "message", "first_failed_at", …}, …], "under_way": [{…}], "last_closed": {…},
+"missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …], "vanished": [{"stage", "letters"}, …],
 "stages": [{"stage", "workers", "ready", "replay", "retrying", "dead"}, …], "rejected"}"#;
 
 /// Tell at a glance how everything stands: exits 0 if all is well, 1 if not
 ///
-/// The first line says it in words. Not well is: PostgreSQL or RabbitMQ away, another schema, a stage without a worker
-/// or with a paused one, messages that have been tried again for ten minutes, dead letters, a pull that stood still, and when the last pull that ended has failed. Missed slots are told, and are
-/// not held against it.
+/// The first line says it in words. Not well is: PostgreSQL or RabbitMQ unavailable, another schema, a stage without a worker
+/// or with a paused one, messages that have been tried again for ten minutes, dead letters, dead letters that vanished from
+/// their queue within a day, a pull that has stalled, and when the last pull that ended has failed. Missed slots are reported
+/// but do not affect the exit code.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Status;
@@ -43,10 +45,14 @@ impl Status {
         context.broker.url()?;
         let mut facts = Facts::default();
         let (pulls, queues) = tokio::join!(pulls(&store, context, &mut facts), context.depths());
-        facts.database_trouble = pulls.err().map(|failure| Error::from(failure).to_string());
+        let rows = pulls.unwrap_or_else(|failure| {
+            facts.database_trouble = Some(Error::from(failure).to_string());
+            Vec::new()
+        });
         match queues {
             Ok(depths) => {
                 facts.stages = by_stage(&depths);
+                count_rows(&mut facts.stages, &rows);
                 facts.rejected = ready(REJECTED, &depths);
             }
             Err(error) => facts.broker_trouble = Some(error.to_string()),
@@ -58,7 +64,8 @@ impl Status {
     }
 }
 
-async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<(), Failure> {
+/// What the database knows; returns how many dead letters it has of each queue.
+async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<Vec<(String, i64)>, Failure> {
     store.check().await?;
     facts.under_way = store.pulls_under_way().await?;
     facts.last_closed = store.last_closed_pull().await?;
@@ -68,5 +75,7 @@ async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<()
     facts.workers = store.worker_states(context.clock.now()).await?;
     facts.retries = store.retries(MOST_RETRIES).await?;
     facts.alarms = store.alarms(since, MOST_ALARMS).await?;
-    Ok(())
+    let vanished = store.vanished_letters(since).await?;
+    facts.vanished = vanished.into_iter().map(|(stage, letters)| Vanished { stage, letters }).collect();
+    Ok(store.letters_by_queue().await?)
 }

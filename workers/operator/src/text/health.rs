@@ -13,6 +13,15 @@ use super::{
     words::{ago, count},
 };
 
+/// Dead letters that are no longer in their queue, though nobody who said so took them out.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Vanished {
+    /// Their stage.
+    pub(crate) stage: String,
+    /// How many.
+    pub(crate) letters: i64,
+}
+
 /// What there is to know at a glance. What could not be asked is empty, and its trouble says why.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Facts {
@@ -32,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) workers: Vec<WorkerRow>,
     /// Messages that are tried again, the oldest of each stage.
     pub(crate) retries: Vec<RetryRow>,
+    /// How many dead letters of each stage vanished from their queue in the last day, and are still gone.
+    pub(crate) vanished: Vec<Vanished>,
     /// Alarms about dead letters of the last day, newest first.
     pub(crate) alarms: Vec<Alarm>,
     /// Messages in `streams.rejected`.
@@ -95,7 +106,14 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
     let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
     let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
     let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
-    services.chain(absent).chain(obstacles).chain(stuck).chain(failed).chain(dead).collect()
+    let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
+        format!(
+            "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
+             `operator dead-letters restore` brings them back",
+            count(*letters, "dead letter")
+        )
+    });
+    services.chain(absent).chain(obstacles).chain(stuck).chain(failed).chain(dead).chain(vanished).collect()
 }
 
 #[cfg(test)]
@@ -139,6 +157,7 @@ mod tests {
             under_way: vec![rescued],
             last_closed: Some(sample::failed()),
             stages,
+            vanished: vec![Vanished { stage: "channel-enricher".into(), letters: 14 }],
             ..Facts::default()
         };
         let health = Health::of(facts, sample::now());
@@ -146,7 +165,9 @@ mod tests {
         assert_eq!(
             health.verdict,
             "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stood still and was picked up \
-             1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer."
+             1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
+             channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
+             them): `operator dead-letters restore` brings them back."
         );
     }
 }

@@ -13,11 +13,11 @@ mod table;
 mod topology;
 pub(crate) mod words;
 
-pub(crate) use health::{Facts, Health};
+pub(crate) use health::{Facts, Health, Vanished};
 pub(crate) use obstacles::{of_pull as obstacle, reason};
 pub(crate) use portrait::{Portrait, portrait};
 pub(crate) use pulls::pulls;
-pub(crate) use queues::{by_stage, ready};
+pub(crate) use queues::{by_stage, count_rows, ready};
 pub(crate) use status::status;
 pub(crate) use summary::summary;
 pub(crate) use table::{Table, Tone, line};

@@ -19,13 +19,23 @@ pub(crate) struct StageQueues {
     pub(crate) replay: u32,
     /// Messages that wait on a retry rung to be tried again.
     pub(crate) retrying: u32,
-    /// Dead letters.
+    /// Dead letters: those in the queue, or those in the table where that knows of more. While somebody browses a queue it
+    /// looks empty.
     pub(crate) dead: u32,
 }
 
 /// Every stage's queues, in the order of the flow.
 pub(crate) fn by_stage(depths: &[QueueDepth]) -> Vec<StageQueues> {
     STAGES.into_iter().map(|stage| of_stage(stage, depths)).collect()
+}
+
+/// Counts the rows of the table as well: so many in each dead-letter queue.
+pub(crate) fn count_rows(stages: &mut [StageQueues], rows: &[(String, i64)]) {
+    for queues in stages {
+        let dead = format!("{}.dead", queues.stage);
+        let rows = rows.iter().find(|(queue, _)| *queue == dead).map_or(0, |(_, letters)| *letters);
+        queues.dead = queues.dead.max(u32::try_from(rows).unwrap_or(u32::MAX));
+    }
 }
 
 /// Messages in the queue of that name.
@@ -69,5 +79,8 @@ mod tests {
             StageQueues { stage: "finalizer", workers: 2, ready: 3, replay: 0, retrying: 5, dead: 7 };
         assert_eq!(by_stage(&depths)[3], expected);
         assert_eq!(by_stage(&depths)[0].workers, 0, "what is not there counts nothing");
+        let mut stages = by_stage(&depths);
+        count_rows(&mut stages, &[("finalizer.dead".into(), 6), ("extractor.dead".into(), 2)]);
+        assert_eq!((stages[3].dead, stages[0].dead), (7, 2), "the larger number");
     }
 }

@@ -1,0 +1,387 @@
+//! Background duties: what a program does beside its messages, named and supervised.
+//!
+//! A program lists its duties with [`every`], [`scheduled`] and [`lasting`]; see [`Worker::duties`](super::Worker::duties).
+//! Each runs in a task of its own. A run that fails, panics or takes too long is one failure: it is counted, and the duty
+//! goes on with its next run, after a delay that grows from a second to its period. The log tells when a duty begins to
+//! fail, when it fails for another cause, and when it works again. A duty that keeps failing shows in `/readyz`.
+
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fmt::Display,
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, future::BoxFuture, future::join_all};
+use tokio::time::{sleep, timeout};
+
+use super::{
+    Stop,
+    fingerprint::fingerprint,
+    retry::{Delays, jittered},
+    supervise::AbortOnDrop,
+};
+use crate::{
+    clock::Clock,
+    failure::{Class, Failure},
+    measure,
+};
+
+/// How long one run may take, where a duty does not say otherwise.
+const RUN_TIMEOUT: Duration = Duration::from_mins(1);
+/// The shortest wait after a failure; shorter where the period is.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait after a failure of a duty that has no period.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// After so many failures in a row `/readyz` says so.
+const TOO_MANY: u32 = 5;
+
+tokio::task_local! {
+    /// Where the panic of a run is kept for the one line that tells of it.
+    static PANIC: Cell<Option<String>>;
+}
+
+/// Something a program does beside its messages.
+pub struct Duty {
+    name: &'static str,
+    longest_run: Option<Duration>,
+    longest_wait: Duration,
+    run: Run,
+}
+
+/// One run: how long to wait before the next, if it succeeded.
+type Run = Box<dyn FnMut(&Record, &Stop) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+
+/// A duty that is done at the start and then again and again, about a `period` apart, so that replicas do not march in step.
+pub fn every<F, R>(period: Duration, name: &'static str, mut run: F) -> Duty
+where
+    F: FnMut() -> R + Send + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let run = move |_: &Record, _: &Stop| run().map(move |done| done.map(|()| jittered(period))).boxed();
+    Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: period, run: Box::new(run) }
+}
+
+/// A duty whose runs say how long to wait before the next.
+pub fn scheduled<F, R>(name: &'static str, mut run: F) -> Duty
+where
+    F: FnMut() -> R + Send + 'static,
+    R: Future<Output = Result<Duration, Failure>> + Send + 'static,
+{
+    let run = move |_: &Record, _: &Stop| run().boxed();
+    Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: SHORTEST_WAIT, run: Box::new(run) }
+}
+
+/// A duty that lasts until it is told to stop, such as reading a queue, and is started again when it ends before. It
+/// reports its successes itself, through the [`Works`] it is given.
+pub fn lasting<F, R>(name: &'static str, mut run: F) -> Duty
+where
+    F: FnMut(Works, Stop) -> R + Send + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let run = move |record: &Record, stop: &Stop| {
+        let (running, stop) = (run(Works(Some(record.clone())), stop.clone()), stop.clone());
+        async move {
+            running.await?;
+            if stop.is_requested() {
+                Ok(Duration::ZERO)
+            } else {
+                Err(Failure::transient("duty.ended", "it ended before it was told to"))
+            }
+        }
+        .boxed()
+    };
+    Duty { name, longest_run: None, longest_wait: LONGEST_WAIT, run: Box::new(run) }
+}
+
+/// What a duty runs, where all duties of a program share what they work with: `every(period, name, sharing(&state, look))`.
+pub fn sharing<S, R>(state: &Arc<S>, run: fn(Arc<S>) -> R) -> impl FnMut() -> R + use<S, R> {
+    let state = Arc::clone(state);
+    move || run(Arc::clone(&state))
+}
+
+impl Duty {
+    /// The duty with so much time for each run.
+    #[must_use]
+    pub fn within(self, longest_run: Duration) -> Self {
+        Self { longest_run: Some(longest_run), ..self }
+    }
+
+    /// Its name, in logs, metrics and probes.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Runs again and again until told to stop.
+    async fn perform(mut self, record: Record, stop: Stop) {
+        measure::duty_listed(self.name);
+        let shortest = SHORTEST_WAIT.min(self.longest_wait);
+        let mut waits = Delays::between(shortest, self.longest_wait);
+        while !stop.is_requested() {
+            let wait = match self.attempt(&record, &stop).await {
+                Ok(wait) => {
+                    if !stop.is_requested() {
+                        record.succeeded();
+                    }
+                    wait
+                }
+                Err(failure) => {
+                    if record.failed(&failure) == 1 {
+                        waits.reset();
+                    }
+                    waits.next().min(self.longest_wait)
+                }
+            };
+            tokio::select! {
+                () = stop.requested() => {}
+                () = sleep(wait) => {}
+            }
+        }
+    }
+
+    /// One run; a panic is a failure, and so is one that takes too long.
+    async fn attempt(&mut self, record: &Record, stop: &Stop) -> Result<Duration, Failure> {
+        let run = async { (self.run)(record, stop).await };
+        let run = PANIC.scope(Cell::new(None), async {
+            AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
+                let told = PANIC.with(Cell::take);
+                let words = || panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+                let told = told.or_else(words).or_else(|| panic.downcast_ref::<String>().cloned());
+                Err(Failure::permanent("duty.panic", told.unwrap_or_else(|| "it panicked".to_owned())))
+            })
+        });
+        match self.longest_run {
+            None => run.await,
+            Some(longest) => timeout(longest, run).await.unwrap_or_else(|_| {
+                let why = format!("it was not done after {} s", longest.as_secs());
+                Err(Failure::transient("duty.timeout", why))
+            }),
+        }
+    }
+}
+
+/// Keeps what a panic says for the line that tells of the failed run. False outside of duties, where nobody asks for it.
+pub(super) fn keep_panic(told: &impl Display) -> bool {
+    PANIC.try_with(|kept| kept.set(Some(told.to_string()))).is_ok()
+}
+
+/// Does all duties until told to stop. Dropping it ends them in the middle of whatever they do.
+pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: Stop) {
+    let tasks: Vec<_> = duties
+        .into_iter()
+        .map(|duty| {
+            let record = Record { duty: duty.name, troubles: troubles.clone(), clock: clock.clone() };
+            tokio::spawn(duty.perform(record, stop.clone()))
+        })
+        .collect();
+    let _end_with_us: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
+    for (ended, n) in join_all(tasks).await.into_iter().zip(1_u32..) {
+        if let Err(error) = ended {
+            tracing::error!(%error, "background duty {n} ended");
+        }
+    }
+}
+
+/// Where a duty reports that it works.
+#[derive(Clone, Default)]
+pub struct Works(Option<Record>);
+
+impl Works {
+    /// It did something, or would have if there had been something to do.
+    pub fn succeeded(&self) {
+        if let Some(record) = &self.0 {
+            record.succeeded();
+        }
+    }
+}
+
+/// Where what came of a duty's runs is kept.
+#[derive(Clone)]
+struct Record {
+    duty: &'static str,
+    troubles: Troubles,
+    clock: Clock,
+}
+
+impl Record {
+    fn succeeded(&self) {
+        measure::duty_succeeded(self.duty, self.clock.now());
+        if let Some(trouble) = self.troubles.with(|troubles| troubles.remove(self.duty)) {
+            let failures = trouble.failures;
+            tracing::info!(
+                duty = self.duty,
+                failures,
+                "duty {} works again after {failures} failures",
+                self.duty
+            );
+        }
+    }
+
+    /// Returns how many failures in a row this is.
+    fn failed(&self, failure: &Failure) -> u32 {
+        measure::duty_failed(self.duty);
+        let cause = fingerprint(
+            self.duty,
+            failure.class.as_str(),
+            failure.code,
+            &failure.message,
+            &failure.causes.join("\n"),
+        );
+        let (failures, news) = self.troubles.with(|troubles| {
+            let trouble = troubles.entry(self.duty).or_default();
+            let news = trouble.cause != cause;
+            *trouble = Trouble { failures: trouble.failures + 1, cause, words: failure.to_string() };
+            (trouble.failures, news)
+        });
+        match (news, failure.class) {
+            (false, _) => {}
+            (true, Class::Permanent) => {
+                tracing::error!(duty = self.duty, code = failure.code, "duty {} fails: {failure}", self.duty);
+            }
+            (true, _) => {
+                tracing::warn!(duty = self.duty, code = failure.code, "duty {} fails: {failure}", self.duty);
+            }
+        }
+        failures
+    }
+}
+
+/// The duties that fail now. Cheap to clone; clones know the same.
+#[derive(Debug, Clone, Default)]
+pub struct Troubles(Arc<Mutex<BTreeMap<&'static str, Trouble>>>);
+
+#[derive(Debug, Default)]
+struct Trouble {
+    /// How often in a row it failed.
+    failures: u32,
+    /// Equal for failures that differ only in numbers, times and names.
+    cause: String,
+    words: String,
+}
+
+impl Troubles {
+    /// Which duties have failed so often that somebody should know; none while all work.
+    pub fn describe(&self) -> Option<String> {
+        let troubles: Vec<String> = self.with(|troubles| {
+            let lasting = troubles.iter().filter(|(_, trouble)| trouble.failures >= TOO_MANY);
+            lasting
+                .map(|(duty, Trouble { failures, words, .. })| {
+                    format!("duty {duty} has failed {failures} times in a row: {words}")
+                })
+                .collect()
+        });
+        (!troubles.is_empty()).then(|| troubles.join("; "))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<&'static str, Trouble>) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(5);
+
+    /// Runs these duties until `enough`.
+    async fn run_until(duties: Vec<Duty>, enough: &Notify) -> Troubles {
+        let (stopper, stop) = Stop::new();
+        let troubles = Troubles::default();
+        let running = tokio::spawn(perform(duties, troubles.clone(), Clock::System, stop));
+        enough.notified().await;
+        stopper.stop();
+        running.await.unwrap();
+        troubles
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_failure_of_one_run_and_other_duties_go_on() {
+        let enough = Arc::new(Notify::new());
+        let (runs, others) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let (stopper, stop) = Stop::new();
+        let troubles = Troubles::default();
+        let broken = every(SOON, "broken", {
+            let (runs, others, told) = (Arc::clone(&runs), Arc::clone(&others), Arc::clone(&told));
+            let (troubles, enough) = (troubles.clone(), Arc::clone(&enough));
+            move || {
+                let run = runs.fetch_add(1, Ordering::SeqCst);
+                told.lock().unwrap().push(troubles.describe());
+                if run == 8 && others.load(Ordering::SeqCst) > 3 {
+                    enough.notify_one();
+                }
+                async move {
+                    assert!(run >= 7, "a column is of another type");
+                    Ok(())
+                }
+            }
+        });
+        let fine = every(SOON, "fine", {
+            let others = Arc::clone(&others);
+            move || {
+                others.fetch_add(1, Ordering::SeqCst);
+                async { Ok(()) }
+            }
+        });
+        let running = tokio::spawn(perform(vec![broken, fine], troubles.clone(), Clock::System, stop));
+        enough.notified().await;
+        stopper.stop();
+        running.await.unwrap();
+        let told = told.lock().unwrap();
+        assert_eq!(told[..5], [None, None, None, None, None], "a few failures are no news for a probe");
+        let words = "duty broken has failed 5 times in a row: a column is of another type";
+        assert_eq!(told[5].as_deref(), Some(words));
+        assert_eq!(told[8], None, "it works again");
+    }
+
+    #[tokio::test]
+    async fn a_run_that_hangs_is_ended() {
+        let enough = Arc::new(Notify::new());
+        let hangs = every(SOON, "hangs", {
+            let (runs, enough) = (AtomicU32::new(0), Arc::clone(&enough));
+            move || {
+                if runs.fetch_add(1, Ordering::SeqCst) == 5 {
+                    enough.notify_one();
+                }
+                let hang = runs.load(Ordering::SeqCst) <= 5;
+                async move { if hang { std::future::pending().await } else { Ok(()) } }
+            }
+        });
+        // The sixth run is under way, or over.
+        let troubles = run_until(vec![hangs.within(SOON)], &enough).await;
+        assert!(troubles.describe().is_none_or(|told| told.contains("it was not done after 0 s")));
+    }
+
+    #[tokio::test]
+    async fn a_lasting_duty_is_started_again_and_says_itself_that_it_works() {
+        let enough = Arc::new(Notify::new());
+        let lasts = lasting("lasts", {
+            let (runs, enough) = (AtomicU32::new(0), Arc::clone(&enough));
+            move |works: Works, stop: Stop| {
+                let run = runs.fetch_add(1, Ordering::SeqCst);
+                let enough = Arc::clone(&enough);
+                async move {
+                    match run {
+                        0..6 => Err(Failure::transient("test", "the queue is gone")),
+                        6 => Ok(()),
+                        _ => {
+                            works.succeeded();
+                            enough.notify_one();
+                            stop.requested().await;
+                            Ok(())
+                        }
+                    }
+                }
+            }
+        });
+        let troubles = run_until(vec![Duty { longest_wait: SOON, ..lasts }], &enough).await;
+        assert_eq!(troubles.describe(), None);
+    }
+}
