@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use super::{Error, address::Address};
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 10] = [
+const MIGRATIONS: [(i64, &str, &str); 11] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -23,6 +23,7 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
     (8, "rerun", include_str!("../../../migrations/0008_rerun.sql")),
     (9, "roles", include_str!("../../../migrations/0009_roles.sql")),
     (10, "schema promise", include_str!("../../../migrations/0010_schema_promise.sql")),
+    (13, "twitch data", include_str!("../../../migrations/0013_twitch_data.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

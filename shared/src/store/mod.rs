@@ -38,7 +38,7 @@ pub use error::Error;
 pub use letter::Reconciled;
 pub use letters::{LETTER_STATES, LetterEvent, LetterFilter, LetterGroup, LetterRow, WholeLetter};
 pub use migrate::{Migrated, migrate};
-pub use page::{NewPage, PageFacts, StoredPage};
+pub use page::{NewPage, PageFacts, StoredPage, by_rule};
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};

@@ -1,7 +1,7 @@
 //! Table `pull`: asking for one, following it, and its end.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio_postgres::Row;
+use tokio_postgres::{Row, types::ToSql};
 
 use super::{Error, Store};
 use crate::schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason};
@@ -21,6 +21,10 @@ pub struct Extraction {
     pub last_viewers: Option<i32>,
     /// Pages in a row that brought nothing new.
     pub idle_pages: i32,
+    /// Streams stored so far.
+    pub stored: i32,
+    /// Records so far whose stream the pull already had.
+    pub duplicates: i32,
     /// Whether all pages are stored.
     pub ended: bool,
 }
@@ -31,7 +35,7 @@ const EXTRACTOR_LEASE: TimeDelta = TimeDelta::seconds(10);
 /// What the event of a pull's end is made of.
 const EVENT: &str = "select id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, pages, fetched,
     stored, rejected, duplicates, coalesce(games_added, 0), coalesce(games_missing, 0), coalesce(channels_filled, 0),
-    coalesce(channels_missing, 0), helix_calls, error from pull";
+    coalesce(channels_missing, 0), helix_calls, error, whole from pull";
 
 impl Extraction {
     /// The last stored chunk, if any.
@@ -78,7 +82,7 @@ impl Store {
             from before
             where id = pull_id
               and (extractor is null or extractor = $2 or extractor_until < $3 or extracted_at is not null)
-            returning started_at, pages, cursor, last_viewers, idle_pages, extracted_at is not null";
+            returning started_at, pages, cursor, last_viewers, idle_pages, extracted_at is not null, stored, duplicates";
         let client = self.client().await?;
         let statement = client.prepare_cached(take).await?;
         let until = now + EXTRACTOR_LEASE;
@@ -95,6 +99,8 @@ impl Store {
             last_viewers: row.get(3),
             idle_pages: row.get(4),
             ended: row.get(5),
+            stored: row.get(6),
+            duplicates: row.get(7),
         }))
     }
 
@@ -102,33 +108,74 @@ impl Store {
     ///
     /// Decided by counting, each statement on what is committed when it starts: whoever merges last sees all merged. A
     /// failed pull is brought back on its way unless one of its chunks is given up: the others must not hide that.
-    pub async fn close(&self, pull: PullId, now: DateTime<Utc>) -> Result<bool, Error> {
+    ///
+    /// It fails when more than `max_rejected_share` of the records that were wanted, those with enough viewers, were
+    /// rejected: its rows are there, but they are not what was live. Such a pull has its final counts, by which it is told
+    /// from one that failed on its way; it stays failed until it is made again, or some of those records are let in.
+    pub async fn close(
+        &self,
+        pull: PullId,
+        max_rejected_share: f64,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         let filling_channels = "/* pull::close, filling-channels */
             update pull p set status = 'filling-channels', completed_at = null, error = null
-            where id = $1 and status in ('filling-games', 'failed') and extracted_at is not null
+            where id = $1 and extracted_at is not null
+              and (status = 'filling-games' or status = 'failed' and channels_filled is null)
               and not exists (select from pull_chunk c
                               where c.pull_id = p.id and c.pulled_at = p.started_at
                                 and (c.games_at is null or c.failed_stage is not null))";
-        let success = "/* pull::close, success */
-            update pull p
+        // Of what was rejected, streams with too few viewers are as they should be.
+        let counted = "
+            (select coalesce(sum(channels_filled), 0) as channels_filled,
+                    coalesce(sum(channels_missing), 0) as channels_missing,
+                    (select count(distinct game) from pull_chunk m, unnest(m.games_missing) game
+                     where m.pull_id = p.id and m.pulled_at = p.started_at) as games_missing,
+                    coalesce(sum(rejected - unwatched), 0) as rejected, coalesce(sum(fetched - unwatched), 0) as wanted
+             from pull_chunk c, coalesce((rejected_by_rule->>'below-min-viewers')::int, 0) as unwatched
+             where c.pull_id = p.id and c.pulled_at = p.started_at) counted";
+        let merged = "not exists (select from pull_chunk c
+                      where c.pull_id = p.id and c.pulled_at = p.started_at and c.merged_at is null)";
+        let success = format!(
+            "/* pull::close, success */
+            update pull t
             set status = 'success', completed_at = $2, error = null, build = $3,
-                games_added = (select count(*) from twitch_game where first_pull_id = p.id),
+                games_added = (select count(*) from twitch_game where first_pull_id = t.id),
                 games_missing = counted.games_missing,
                 channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
-            from (
-                select coalesce(sum(channels_filled), 0) as channels_filled,
-                       coalesce(sum(channels_missing), 0) as channels_missing,
-                       (select count(distinct game) from pull_chunk m, unnest(m.games_missing) game
-                        where m.pull_id = $1) as games_missing
-                from pull_chunk where pull_id = $1) counted
-            where id = $1 and status = 'filling-channels'
-              and not exists (select from pull_chunk c
-                              where c.pull_id = p.id and c.pulled_at = p.started_at and c.merged_at is null)";
+            from pull p cross join lateral {counted}
+            where t.id = $1 and p.id = $1 and t.status = 'filling-channels'
+              and counted.rejected <= $4::float8 * counted.wanted and {merged}"
+        );
+        let failed = format!(
+            "/* pull::close, rejected */
+            update pull t
+            set status = 'failed', completed_at = $2, build = $3, error = told.error,
+                games_added = (select count(*) from twitch_game where first_pull_id = t.id),
+                games_missing = counted.games_missing,
+                channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
+            from pull p cross join lateral {counted}
+                 cross join lateral (select format('%s of %s records were rejected: %s', counted.rejected, counted.wanted,
+                     (select string_agg(format('%s %s', records, rule), ', ' order by records desc, rule)
+                      from (select rule, sum(n::int) as records
+                            from pull_chunk c, jsonb_each_text(rejected_by_rule) as each_rule (rule, n)
+                            where c.pull_id = p.id and c.pulled_at = p.started_at and rule <> 'below-min-viewers'
+                            group by rule) by_rule)) as error) told
+            where t.id = $1 and p.id = $1 and t.status = 'filling-channels'
+              and counted.rejected > $4::float8 * counted.wanted and {merged}"
+        );
         let client = self.client().await?;
         let statement = client.prepare_cached(filling_channels).await?;
         client.execute(&statement, &[&pull.0]).await?;
-        let statement = client.prepare_cached(success).await?;
-        Ok(client.execute(&statement, &[&pull.0, &now, &env!("CARGO_PKG_VERSION")]).await? == 1)
+        for sql in [success, failed] {
+            let statement = client.prepare_cached(&sql).await?;
+            let values: [&(dyn ToSql + Sync); 4] =
+                [&pull.0, &now, &env!("CARGO_PKG_VERSION"), &max_rejected_share];
+            if client.execute(&statement, &values).await? == 1 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Moves the pull on to `filling-channels` once every chunk has its games.
@@ -244,5 +291,6 @@ fn event(row: &Row) -> PullClosed {
         channels_missing: row.get(16),
         helix_calls: row.get(17),
         error: row.get(18),
+        whole: row.get(19),
     }
 }

@@ -28,6 +28,8 @@ pub struct PullReport {
     pub completed_at: Option<DateTime<Utc>>,
     /// Why it stopped fetching pages.
     pub stop_reason: Option<String>,
+    /// Whether the list was read to its end, or to the least viewers wanted; none until fetching has ended.
+    pub whole: Option<bool>,
     /// Why it failed.
     pub error: Option<String>,
     /// Pages fetched.
@@ -106,7 +108,7 @@ pub struct MissedSlot {
 const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
-    channels_missing, helix_calls, rescues, done.games, done.channels, done.merged";
+    channels_missing, helix_calls, rescues, done.games, done.channels, done.merged, whole";
 
 const DONE: &str = "cross join lateral (
     select count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
@@ -227,6 +229,7 @@ fn report(row: &Row) -> PullReport {
         extracted_at: row.get(5),
         completed_at: row.get(6),
         stop_reason: row.get(7),
+        whole: row.get(25),
         error: row.get(8),
         pages: row.get(9),
         fetched: row.get(10),
