@@ -27,7 +27,7 @@ const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_t
 /// Tell at a glance how everything stands: exits 0 if all is well, 1 if not
 ///
 /// The first line says it in words. Not well is: PostgreSQL or RabbitMQ away, another schema, a stage without a worker,
-/// dead letters, a pull that stood still, and when the last pull that ended has failed. Missed slots are told, and are
+/// dead letters, a pull that stood still, and when the last pull that ended has failed or Twitch's cursors led it in a circle. Missed slots are told, and are
 /// not held against it.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
