@@ -55,7 +55,10 @@ pub fn begin(program: &'static str) {
     describe_histogram!(PROCESS_DURATION, "How long deliveries were being handled");
     describe_histogram!(CALL_DURATION, "How long calls of Helix took");
     describe_gauge!(POINTS, "Points in Twitch's bucket, as this process knows it");
-    describe_counter!(DRIFT, "Fields of Twitch's answers that were not what Twitch documents, and were kept empty");
+    describe_counter!(
+        DRIFT,
+        "Fields of Twitch's answers that were not what Twitch documents, and were kept empty"
+    );
     describe_counter!(RECORDS, "Records of stored pages, by what became of them");
     describe_gauge!(PAUSED, "1 while the worker cannot go on and takes nothing");
     describe_gauge!(STREAMS, "Streams of the newest pull that succeeded");

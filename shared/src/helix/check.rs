@@ -34,7 +34,8 @@ impl Client {
         let made = probes.made.load(Ordering::Acquire);
         let mut latest = probes.latest.lock().await;
         if health.is_down() && probes.made.load(Ordering::Acquire) == made {
-            let answer = self.0.get("streams", &[("first", "1")], |body| reply::json::<List>("streams", body));
+            let answer =
+                self.0.get("streams", &[("first", "1")], |body| reply::json::<List>("streams", body));
             *latest = answer.await.err().and_then(trouble);
             probes.made.fetch_add(1, Ordering::Release);
         } else if !health.is_down() {

@@ -84,7 +84,11 @@ mod tests {
         assert_eq!((first.login.as_str(), first.broadcaster_type.as_str()), ("twitchdev", "partner"));
         assert_eq!(first.created_at.unwrap().to_rfc3339(), "2016-12-14T20:32:28+00:00");
         assert_eq!((second.display_name.as_str(), second.view_count), ("ザゾルチ", 0));
-        assert_eq!(second.created_at.unwrap().timestamp_subsec_micros(), 123_456, "some times are that precise");
+        assert_eq!(
+            second.created_at.unwrap().timestamp_subsec_micros(),
+            123_456,
+            "some times are that precise"
+        );
         assert!(batch.malformed.is_empty());
     }
 

@@ -157,7 +157,8 @@ async fn a_pull_in_a_circle_is_told_by_status() {
     let report = rig.whole_pull().await;
     assert_eq!(report.whole, Some(false));
     let (code, out, _) = operator(&rig, "status").await;
-    let told = "Not well: pull 1 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle.";
+    let told =
+        "Not well: pull 1 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle.";
     assert!(code == 1 && out.starts_with(told), "{out}");
     rig.end(&[]).await;
 }

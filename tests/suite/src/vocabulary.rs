@@ -26,7 +26,8 @@ fn chunk() -> ChunkRef {
 }
 
 fn rejected() -> RecordsRejected {
-    let by_rule = [("malformed-json", 1), ("not-an-object", 1)].map(|(rule, records)| (rule.to_owned(), records));
+    let by_rule =
+        [("malformed-json", 1), ("not-an-object", 1)].map(|(rule, records)| (rule.to_owned(), records));
     RecordsRejected { chunk: chunk(), by_rule: by_rule.into() }
 }
 

@@ -123,7 +123,11 @@ mod tests {
         assert_eq!(idle, Some(StopReason::CursorLoop), "five pages without anything new");
         let again = Extraction { stored: 5_000, duplicates: 6_001, ..so_far(60, 0) };
         let again = conclude(&again, &page, PageFacts { stored: 1, ..new }, &limits(0));
-        assert_eq!(again, Some(StopReason::CursorLoop), "the whole list again, with a new stream now and then");
+        assert_eq!(
+            again,
+            Some(StopReason::CursorLoop),
+            "the whole list again, with a new stream now and then"
+        );
     }
 
     fn so_far(pages: i32, idle_pages: i32) -> Extraction {

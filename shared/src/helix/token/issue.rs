@@ -177,7 +177,9 @@ mod tests {
         let decoded = |expires_in: &str| {
             decode(format!(r#"{{"access_token":"t"{expires_in}}}"#).as_bytes(), DateTime::UNIX_EPOCH).unwrap()
         };
-        for odd in ["", "null", "0", "1", "-5", "true", "{}", "1e400", "4294967296", r#""soon""#, r#""\ud800""#] {
+        for odd in
+            ["", "null", "0", "1", "-5", "true", "{}", "1e400", "4294967296", r#""soon""#, r#""\ud800""#]
+        {
             let field = if odd.is_empty() { String::new() } else { format!(r#","expires_in":{odd}"#) };
             assert_eq!(decoded(&field).expires_at, DateTime::UNIX_EPOCH + UNTOLD_LIFE, "{odd}");
         }

@@ -36,7 +36,10 @@ fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     }
     if let Some(pull) = &facts.last_closed {
         lines.push(("last ended", closed(pull, now)));
-        lines.extend(malformed(pull).map(|records| ("", format!("{records}: `operator rejected list {}`", pull.pull_id))));
+        lines.extend(
+            malformed(pull)
+                .map(|records| ("", format!("{records}: `operator rejected list {}`", pull.pull_id))),
+        );
         lines.extend(not_whole(pull).map(|lacks| ("", lacks)));
     }
     if let Some(last) = facts.missed_slots.first() {
