@@ -26,6 +26,11 @@ pub enum Class {
 }
 
 impl Class {
+    /// Whether a failure of this class is charged to its message, which it may cost an attempt or its life.
+    pub const fn is_charged(self) -> bool {
+        matches!(self, Self::Transient | Self::Permanent)
+    }
+
     /// The name used in headers, logs and tables.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -22,6 +22,10 @@ pub const PROCESS_DURATION: &str = "messaging_process_duration_seconds";
 pub const CALL_DURATION: &str = "http_client_request_duration_seconds";
 /// What Twitch's point bucket holds.
 pub const POINTS: &str = "helix_points_remaining";
+/// Fields of Twitch's answers that were not what Twitch documents, by endpoint and field.
+pub const DRIFT: &str = "helix_drift_total";
+/// Records of stored pages, by what became of them.
+pub const RECORDS: &str = "pull_records_total";
 /// Whether a worker pauses.
 pub const PAUSED: &str = "worker_paused";
 /// Streams of the newest pull that succeeded.
@@ -56,6 +60,11 @@ pub fn begin(program: &'static str) {
     describe_histogram!(PROCESS_DURATION, "How long deliveries were being handled");
     describe_histogram!(CALL_DURATION, "How long calls of Helix took");
     describe_gauge!(POINTS, "Points in Twitch's bucket, as this process knows it");
+    describe_counter!(
+        DRIFT,
+        "Fields of Twitch's answers that were not what Twitch documents, and were kept empty"
+    );
+    describe_counter!(RECORDS, "Records of stored pages, by what became of them");
     describe_gauge!(PAUSED, "1 while the worker cannot go on and takes nothing");
     describe_gauge!(STREAMS, "Streams of the newest pull that succeeded");
     describe_gauge!(LAST_SUCCESS, "When the newest pull that succeeded was completed");
@@ -105,6 +114,16 @@ pub fn called(endpoint: &'static str, took: Duration, status: Option<u16>) {
 /// So many points are left.
 pub fn points(left: f64) {
     gauge!(POINTS).set(left);
+}
+
+/// A field of an answer was not what Twitch documents.
+pub fn drifted(endpoint: &'static str, field: &'static str) {
+    counter!(DRIFT, "endpoint" => endpoint, "field" => field).increment(1);
+}
+
+/// So many records of a stored page were `stored`, a `duplicate`, or rejected by the rule of that name.
+pub fn records(outcome: &str, number: u64) {
+    counter!(RECORDS, "outcome" => outcome.to_owned()).increment(number);
 }
 
 /// Whether the worker pauses.

@@ -29,8 +29,12 @@ pub const WORK: &str = "work";
 pub const DEAD_LETTERS: &str = "dead-letters";
 /// Topic exchange for whatever comes next: `pull.completed`, `pull.failed`.
 pub const EVENTS: &str = "events";
-/// Classic queue of records that failed validation.
+/// Classic queue of the news that records failed validation.
 pub const REJECTED: &str = "streams.rejected";
+/// Most messages in it: pages with rejected records, some days' worth of them as a rule.
+const REJECTED_MESSAGES: i64 = 10_000;
+/// How long a message stays in it, in milliseconds: a week.
+const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Queue of copies of all dead letters, and of what became of replays; a finalizer keeps the ledger from it.
 pub const LEDGER: &str = "dead-letters.ledger";
 /// Routing key, on [`DEAD_LETTERS`], of the news that a replayed message was handled.
@@ -290,6 +294,8 @@ pub struct Queue {
     pub arguments: Vec<(&'static str, Argument)>,
     /// The exchanges and routing keys it is bound with.
     pub bindings: Vec<(&'static str, &'static str)>,
+    /// Whether it may be deleted with what is in it, and made again, where it is there with other arguments.
+    pub replaceable: bool,
 }
 
 /// Every exchange: its name, and whether it is a topic exchange (otherwise direct). All are durable.
@@ -301,13 +307,18 @@ pub fn queues(delays: &RetryDelays) -> Vec<Queue> {
         let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
         [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
     });
-    stages.chain([classic(REJECTED.to_owned(), REJECTED), ledger_queue()]).collect()
+    stages.chain([rejected_queue(), ledger_queue()]).collect()
 }
 
 fn work_queue(stage: StageInfo) -> Queue {
     let mut arguments = at_least_once(DEAD_LETTERS, stage.name);
     arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
-    Queue { name: stage.queue().to_owned(), arguments, bindings: vec![(WORK, stage.reads)] }
+    Queue {
+        name: stage.queue().to_owned(),
+        arguments,
+        bindings: vec![(WORK, stage.reads)],
+        replaceable: false,
+    }
 }
 
 fn replay_queue(stage: StageInfo) -> Queue {
@@ -320,7 +331,8 @@ fn ledger_queue() -> Queue {
     let arguments =
         vec![("x-queue-type", text("quorum")), ("x-delivery-limit", Argument::Number(1_000_000_000))];
     let keys = STAGES.into_iter().map(|stage| stage.name).chain([CURED]);
-    Queue { name: LEDGER.to_owned(), arguments, bindings: keys.map(|key| (DEAD_LETTERS, key)).collect() }
+    let bindings = keys.map(|key| (DEAD_LETTERS, key)).collect();
+    Queue { name: LEDGER.to_owned(), arguments, bindings, replaceable: false }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.
@@ -328,7 +340,7 @@ fn retry_queue(stage: StageInfo, delay: Duration) -> Queue {
     let mut arguments = at_least_once("", stage.queue());
     let ttl = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     arguments.push(("x-message-ttl", Argument::Number(ttl)));
-    Queue { name: stage.retry(delay), arguments, bindings: Vec::new() }
+    Queue { name: stage.retry(delay), arguments, bindings: Vec::new(), replaceable: false }
 }
 
 fn dead_queue(stage: StageInfo) -> Queue {
@@ -350,7 +362,16 @@ fn at_least_once(exchange: &str, key: &str) -> Vec<(&'static str, Argument)> {
 /// A quorum queue would lose letters by being looked at: every look spends a delivery.
 fn classic(name: String, key: &'static str) -> Queue {
     let arguments = vec![("x-queue-type", Argument::Text("classic".to_owned()))];
-    Queue { name, arguments, bindings: vec![(DEAD_LETTERS, key)] }
+    Queue { name, arguments, bindings: vec![(DEAD_LETTERS, key)], replaceable: false }
+}
+
+/// News for whoever wants it, bounded in number and age. The records are in the database, so what leaves the queue at its
+/// head, or with a queue of other bounds, is no loss.
+fn rejected_queue() -> Queue {
+    let queue = classic(REJECTED.to_owned(), REJECTED);
+    let bounds = [("x-max-length", REJECTED_MESSAGES), ("x-message-ttl", REJECTED_FOR_MILLIS)];
+    let bounds = bounds.map(|(name, bound)| (name, Argument::Number(bound)));
+    Queue { arguments: queue.arguments.into_iter().chain(bounds).collect(), replaceable: true, ..queue }
 }
 
 #[cfg(test)]
@@ -375,6 +396,9 @@ mod tests {
             let is = |name, value: &str| queue.arguments.contains(&(name, Argument::Text(value.to_owned())));
             if queue.name == LEDGER {
                 assert!(is("x-queue-type", "quorum"));
+            } else if queue.name == REJECTED {
+                assert!(queue.replaceable && is("x-queue-type", "classic"), "news only, and bounded");
+                assert_eq!(queue.arguments.len(), 3, "{queue:?}");
             } else if queue.bindings.iter().any(|(exchange, _)| *exchange == DEAD_LETTERS) {
                 assert_eq!(queue.arguments.len(), 1, "{}", queue.name);
                 assert!(is("x-queue-type", "classic"), "{}", queue.name);

@@ -1,8 +1,8 @@
 //! Asking for many things by their ids in one call. Knows neither games nor channels.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use tracing::warn;
 
@@ -20,19 +20,20 @@ pub(super) const MOST_IDS: usize = 100;
 pub struct Batch<Id, T> {
     /// What was found, each once, in Twitch's order.
     pub found: Vec<T>,
-    /// The ids whose items could not be read.
-    pub malformed: Vec<Id>,
+    /// The ids whose items could not be read, and what was wrong with each.
+    pub malformed: Vec<(Id, String)>,
 }
 
 /// How an item is read from the wire.
 pub(super) trait Item: Sized {
     /// What it is asked for by.
     type Id: AsRef<str> + Clone;
-    /// Its form on the wire.
-    type Wire: DeserializeOwned + Into<Self>;
 
     /// Its own id.
     fn id(&self) -> &Self::Id;
+
+    /// Reads one. Only what it cannot be without is an error.
+    fn read(item: &RawValue) -> Result<Self, serde_json::Error>;
 }
 
 /// Asks for the things with these ids; for none, without a call.
@@ -47,7 +48,7 @@ pub(super) async fn fetch<T: Item>(
         given => return Err(Error::TooManyIds { endpoint, given }),
     }
     let query: Vec<_> = ids.iter().map(|id| ("id", id.as_ref())).collect();
-    decode(endpoint, ids, &http.get(endpoint, &query).await?)
+    http.get(endpoint, &query, |body| decode(endpoint, ids, body)).await
 }
 
 /// Reads an answer. An item that cannot be read does not cost the others; what was not asked for, or comes twice, is
@@ -59,31 +60,33 @@ pub(super) fn decode<T: Item>(
 ) -> Result<Batch<T::Id, T>, Error> {
     let items = reply::json::<List>(endpoint, body)?.data;
     let mut wanted: HashSet<&str> = ids.iter().map(AsRef::as_ref).collect();
-    let (mut found, mut unreadable) = (Vec::with_capacity(items.len()), HashSet::new());
+    let (mut found, mut unreadable) = (Vec::with_capacity(items.len()), HashMap::new());
     for item in &items {
-        match serde_json::from_str::<T::Wire>(item.get()).map(Into::<T>::into) {
+        match T::read(item) {
             Ok(thing) if wanted.remove(thing.id().as_ref()) => found.push(thing),
             Ok(_) => {}
-            Err(error) => {
-                let id = id_of(item);
-                warn!(helix.endpoint = endpoint, helix.id = id, %error, "an item of /{endpoint} cannot be read");
-                unreadable.extend(id);
-            }
+            Err(error) => match id_of(item) {
+                Some(id) => {
+                    unreadable.insert(id, error.to_string());
+                }
+                None => warn!(helix.endpoint = endpoint, %error, "an item of /{endpoint} cannot be read"),
+            },
         }
     }
-    let malformed = ids
-        .iter()
-        .filter(|id| unreadable.contains(id.as_ref()) && wanted.remove(id.as_ref()))
-        .cloned()
-        .collect();
-    Ok(Batch { found, malformed })
+    let malformed = ids.iter().filter_map(|id| {
+        let why = unreadable.remove(id.as_ref())?;
+        wanted.remove(id.as_ref()).then(|| (id.clone(), why))
+    });
+    Ok(Batch { malformed: malformed.collect(), found })
 }
 
-/// The id of an item that is otherwise no good.
+/// The id of an item that is otherwise no good; also where it is a number.
 fn id_of(item: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
-        id: String,
+    struct Named<'a> {
+        #[serde(borrow)]
+        id: &'a RawValue,
     }
-    serde_json::from_str(item.get()).ok().map(|named: Named| named.id)
+    let named: Named<'_> = serde_json::from_str(item.get()).ok()?;
+    Some(named.id.get().trim_matches('"').to_owned())
 }

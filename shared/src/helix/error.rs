@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat, Utc};
+
 use super::batch::MOST_IDS;
 use crate::failure::{Class, Failure};
 
@@ -82,6 +84,18 @@ pub enum Error {
         /// The most we read.
         limit: usize,
     },
+    /// One call after another failed for a while: Twitch is in trouble, and no message is to blame.
+    #[error("Twitch has been failing since {}: {calls} calls in a row; the latest: {latest}",
+        since.to_rfc3339_opts(SecondsFormat::Secs, true))]
+    Outage {
+        /// Calls that failed in a row.
+        calls: u32,
+        /// When the first of them failed.
+        since: DateTime<Utc>,
+        /// What became of the latest.
+        #[source]
+        latest: Box<Error>,
+    },
     /// More ids than one call may ask for; no call was made.
     #[error("{given} ids in one call to /{endpoint}, and {MOST_IDS} are the most")]
     TooManyIds {
@@ -112,6 +126,18 @@ impl Error {
         matches!(self, Self::BadRequest { .. })
     }
 
+    /// Whether the call had no answer that one could use, which may be Twitch's trouble as well as the call's.
+    pub(super) fn is_trouble(&self) -> bool {
+        matches!(
+            self,
+            Self::Server { .. }
+                | Self::Unexpected { .. }
+                | Self::Unreachable { .. }
+                | Self::Malformed { .. }
+                | Self::TooLarge { .. }
+        )
+    }
+
     /// Whether the very same call may well succeed at once: Twitch advises one repetition on 503
     /// (<https://dev.twitch.tv/docs/api/guide/#status-codes>), and broken connections to its CDN are sporadic.
     pub(super) fn is_fleeting(&self) -> bool {
@@ -135,6 +161,7 @@ impl From<Error> for Failure {
             Error::Unreachable { .. } => (Class::Transient, "helix.unreachable"),
             Error::Malformed { .. } => (Class::Transient, "helix.malformed"),
             Error::TooLarge { .. } => (Class::Transient, "helix.too_large"),
+            Error::Outage { .. } => (Class::Outage, "helix.outage"),
             Error::TooManyIds { .. } => (Class::Permanent, "helix.too_many_ids"),
             Error::Token(failure) => return failure.clone(),
         };

@@ -18,6 +18,8 @@ use super::{
     App, BudgetView, Error,
     address::{child, sibling},
     budget::{Budget, Reading},
+    check::Probes,
+    health::Health,
     reply,
     token::{Token, Tokens},
 };
@@ -39,6 +41,8 @@ pub(super) struct Http {
     api_url: Url,
     client_id: HeaderValue,
     tokens: Tokens,
+    pub(super) health: Health,
+    pub(super) probes: Probes,
     budget: Mutex<Budget>,
     calls: AtomicU64,
     clock: Clock,
@@ -56,6 +60,8 @@ impl Http {
             validate_url: sibling(&app.token_url, "validate"),
             api_url: app.api_url.clone(),
             client_id,
+            health: Health::default(),
+            probes: Probes::default(),
             budget: Mutex::new(Budget::new(clock.now())),
             calls: AtomicU64::new(0),
             tokens: Tokens::new(client, app, vault, clock.clone()),
@@ -71,13 +77,19 @@ impl Http {
         self.bucket().view(self.clock.now())
     }
 
-    /// The body of a successful answer.
-    pub(super) async fn get(&self, endpoint: &'static str, query: &[(&str, &str)]) -> Result<Vec<u8>, Error> {
-        self.insist(|token| self.get_once(endpoint, query, token)).await
+    /// What `read` makes of the body of a successful answer.
+    pub(super) async fn get<T>(
+        &self,
+        endpoint: &'static str,
+        query: &[(&str, &str)],
+        read: impl FnOnce(&[u8]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let answer = self.insist(|token| self.get_once(endpoint, query, token)).await;
+        self.health.note(answer.and_then(|body| read(&body)), self.clock.now())
     }
 
-    /// Makes a call with a token; a second time with a new token when Twitch refuses the first, and a second time at
-    /// once when the trouble is of the fleeting kind.
+    /// Makes a call with a token; a second time with a new token when Twitch refuses the first and there is a new one to be
+    /// had, and a second time at once when the trouble is of the fleeting kind.
     pub(super) async fn insist<T, F>(&self, call: impl Fn(Arc<Token>) -> F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, Error>>,
@@ -86,9 +98,8 @@ impl Http {
         loop {
             let token = self.tokens.current().await?;
             match call(Arc::clone(&token)).await {
-                Err(Error::Unauthorized { .. }) if !renewed => {
-                    renewed = true;
-                    self.tokens.discard(&token).await;
+                Err(Error::Unauthorized { .. }) if !renewed && self.tokens.discard(&token).await => {
+                    renewed = true
                 }
                 Err(error) if error.is_fleeting() && !repeated => repeated = true,
                 outcome => return outcome,

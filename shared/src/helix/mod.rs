@@ -2,7 +2,8 @@
 //!
 //! One endpoint is one file ([`streams`](Client::streams), [`games`](Client::games), [`users`](Client::users)), each
 //! with its query, its limits, its reply and a recorded reply as its test. Beneath them are one `get` (`http`), one
-//! token for all processes (`token`) and one view of the point budget that the client id's processes share (`budget`).
+//! token for all processes (`token`), one view of the point budget that the client id's processes share (`budget`) and one
+//! of whether Twitch works at all (`health`, [`check`](Client::check)).
 //!
 //! It knows no queue, no table and no pull. It repeats a call at once, and once, where Twitch advises that; everything
 //! slower is the caller's business, which learns from the [`Failure`](crate::failure::Failure) what kind of trouble
@@ -11,8 +12,11 @@
 mod address;
 mod batch;
 mod budget;
+mod check;
+mod drift;
 mod error;
 mod games;
+mod health;
 mod http;
 mod reply;
 mod streams;

@@ -27,7 +27,7 @@ impl Client {
     /// The first page, or the one after a cursor. A cursor that Twitch no longer likes is [`Error::BadRequest`].
     pub async fn streams(&self, after: Option<&str>) -> Result<StreamsPage, Error> {
         let query: Vec<_> = [("first", PAGE_SIZE)].into_iter().chain(after.map(|at| ("after", at))).collect();
-        decode(&self.0.get("streams", &query).await?)
+        self.0.get("streams", &query, decode).await
     }
 }
 

@@ -7,11 +7,6 @@ pub(super) fn needed<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Er
     String::deserialize(from).map(without_nul)
 }
 
-/// A text that may be null, or missing together with `#[serde(default)]`.
-pub(super) fn optional<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
-    Option::<String>::deserialize(from).map(|text| without_nul(text.unwrap_or_default()))
-}
-
-fn without_nul(text: String) -> String {
+pub(super) fn without_nul(text: String) -> String {
     if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text }
 }

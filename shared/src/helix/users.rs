@@ -4,68 +4,71 @@
 //! a way to tell which they are; suspended ones may come back. One id that Twitch finds bad makes the whole call
 //! [`Error::BadRequest`].
 
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::{
     Batch, Channel, Client, Error,
     batch::{self, Item},
+    drift::{Decoration, Raw},
     text,
 };
 use crate::schema::ChannelId;
 
+const ENDPOINT: &str = "users";
+
 impl Client {
     /// The channels with these ids. More than 100 are [`Error::TooManyIds`].
     pub async fn users(&self, ids: &[ChannelId]) -> Result<Batch<ChannelId, Channel>, Error> {
-        batch::fetch(&self.0, "users", ids).await
+        batch::fetch(&self.0, ENDPOINT, ids).await
     }
 }
 
-/// A channel on the wire. Fields we do not know are passed over; only ids, names and the time must be there.
+/// A channel on the wire. Fields we do not know are passed over; only id and login must be there.
 #[derive(Deserialize)]
-pub(super) struct Wire {
+struct Wire<'a> {
     id: ChannelId,
     #[serde(deserialize_with = "text::needed")]
     login: String,
-    #[serde(deserialize_with = "text::needed")]
-    display_name: String,
-    #[serde(default, deserialize_with = "text::optional")]
-    profile_image_url: String,
-    #[serde(default, deserialize_with = "text::optional")]
-    offline_image_url: String,
+    #[serde(borrow)]
+    display_name: Raw<'a>,
+    #[serde(borrow)]
+    profile_image_url: Raw<'a>,
+    #[serde(borrow)]
+    offline_image_url: Raw<'a>,
     /// Deprecated: it may go, or become anything.
-    #[serde(default)]
-    view_count: Value,
-    #[serde(default, deserialize_with = "text::optional")]
-    broadcaster_type: String,
-    #[serde(default, deserialize_with = "text::optional")]
-    description: String,
-    created_at: DateTime<Utc>,
-}
-
-impl From<Wire> for Channel {
-    fn from(wire: Wire) -> Self {
-        Self {
-            id: wire.id,
-            login: wire.login,
-            display_name: wire.display_name,
-            profile_image_url: wire.profile_image_url,
-            offline_image_url: wire.offline_image_url,
-            view_count: wire.view_count.as_i64().unwrap_or_default(),
-            broadcaster_type: wire.broadcaster_type,
-            description: wire.description,
-            created_at: wire.created_at,
-        }
-    }
+    #[serde(borrow)]
+    view_count: Raw<'a>,
+    #[serde(borrow)]
+    broadcaster_type: Raw<'a>,
+    #[serde(borrow)]
+    description: Raw<'a>,
+    #[serde(borrow)]
+    created_at: Raw<'a>,
 }
 
 impl Item for Channel {
     type Id = ChannelId;
-    type Wire = Wire;
 
     fn id(&self) -> &ChannelId {
         &self.id
+    }
+
+    fn read(item: &RawValue) -> Result<Self, serde_json::Error> {
+        let wire: Wire<'_> = serde_json::from_str(item.get())?;
+        let optional = Decoration(ENDPOINT);
+        let view_count = wire.view_count.and_then(|count| count.get().parse().ok());
+        Ok(Self {
+            display_name: optional.text_or("display_name", wire.display_name, &wire.login),
+            profile_image_url: optional.text("profile_image_url", wire.profile_image_url),
+            offline_image_url: optional.text("offline_image_url", wire.offline_image_url),
+            view_count: view_count.unwrap_or_default(),
+            broadcaster_type: optional.text("broadcaster_type", wire.broadcaster_type),
+            description: optional.text("description", wire.description),
+            created_at: optional.time("created_at", wire.created_at),
+            id: wire.id,
+            login: wire.login,
+        })
     }
 }
 
@@ -79,18 +82,27 @@ mod tests {
         let batch = batch::decode::<Channel>("users", &ids, include_bytes!("recorded/users.json")).unwrap();
         let [first, second] = batch.found.as_slice() else { panic!("{batch:?}") };
         assert_eq!((first.login.as_str(), first.broadcaster_type.as_str()), ("twitchdev", "partner"));
-        assert_eq!(first.created_at.to_rfc3339(), "2016-12-14T20:32:28+00:00");
+        assert_eq!(first.created_at.unwrap().to_rfc3339(), "2016-12-14T20:32:28+00:00");
         assert_eq!((second.display_name.as_str(), second.view_count), ("ザゾルチ", 0));
-        assert_eq!(second.created_at.timestamp_subsec_micros(), 123_456, "some times are that precise");
+        assert_eq!(
+            second.created_at.unwrap().timestamp_subsec_micros(),
+            123_456,
+            "some times are that precise"
+        );
         assert!(batch.malformed.is_empty());
     }
 
     #[test]
-    fn a_channel_without_a_time_is_malformed() {
-        let ids = ["1", "2"].map(|id| id.parse().unwrap());
-        let body = r#"{"data":[{"id":"1","login":"a","display_name":"A","created_at":"yesterday"},
-            {"id":"2","login":"b","display_name":"B","created_at":"2020-01-01T00:00:00Z","view_count":"many"}]}"#;
+    fn decoration_of_another_type_does_not_cost_the_channel() {
+        let ids = ["1", "2", "3"].map(|id| id.parse().unwrap());
+        let body = r#"{"data":[{"id":"1","login":"ada","display_name":null,"created_at":"","offline_image_url":5},
+            {"id":"2","login":"bob","display_name":"B","created_at":"2020-01-01T00:00:00Z","view_count":"many"},
+            {"id":"3","display_name":"C"}]}"#;
         let batch = batch::decode::<Channel>("users", &ids, body.as_bytes()).unwrap();
-        assert_eq!((batch.found.len(), batch.malformed.as_slice()), (1, &ids[..1]));
+        let [ada, bob] = batch.found.as_slice() else { panic!("{batch:?}") };
+        assert_eq!((ada.display_name.as_str(), ada.created_at), ("ada", None), "the login is shown instead");
+        assert_eq!((ada.offline_image_url.as_str(), bob.view_count), ("", 0));
+        let [(id, why)] = batch.malformed.as_slice() else { panic!("{batch:?}") };
+        assert!(*id == ids[2] && why.contains("login"), "{batch:?}");
     }
 }

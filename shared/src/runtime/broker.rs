@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use lapin::{
     Channel, Connection, ErrorKind, ExchangeKind,
-    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions},
+    options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, LongString},
 };
@@ -117,7 +117,7 @@ impl Session {
 
 /// Declares every exchange, queue and binding; what is there as it should be stays as it is.
 async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
-    let channel = connection.create_channel().await?;
+    let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         match declare_exchange(&channel, name, topic, false).await {
             Err(error) if may_not(&error) => return verify(connection, delays).await,
@@ -125,10 +125,31 @@ async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), Br
         }
     }
     for queue in queues(delays) {
-        declare_queue(&channel, &queue).await.map_err(|error| refused(&queue.name, error))?;
+        let declared = match declare_queue(&channel, &queue).await {
+            Err(error) if queue.replaceable && is_soft(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
+                // The refusal has closed the channel.
+                channel = connection.create_channel().await?;
+                replace_queue(&channel, &queue, &error).await
+            }
+            declared => declared,
+        };
+        declared.map_err(|error| refused(&queue.name, error))?;
     }
     channel.close(200, "declared".into()).await?;
     Ok(())
+}
+
+/// Makes a queue anew whose content is a copy of what the database holds: its arguments cannot be changed in place.
+async fn replace_queue(channel: &Channel, queue: &Queue, refusal: &lapin::Error) -> Result<(), lapin::Error> {
+    let options = QueueDeleteOptions { if_unused: true, ..QueueDeleteOptions::default() };
+    let messages = channel.queue_delete(short(&queue.name), options).await?;
+    tracing::warn!(
+        queue = queue.name,
+        messages,
+        "{} is made anew, without its {messages} messages, which only repeat what the database holds: {refusal}",
+        queue.name
+    );
+    declare_queue(channel, queue).await
 }
 
 /// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were

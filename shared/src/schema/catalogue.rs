@@ -36,8 +36,8 @@ pub struct Channel {
     pub broadcaster_type: String,
     /// What the channel says of itself.
     pub description: String,
-    /// When the account was made.
-    pub created_at: DateTime<Utc>,
+    /// When the account was made; none where Twitch does not tell.
+    pub created_at: Option<DateTime<Utc>>,
 }
 
 /// An id that has no game or channel.

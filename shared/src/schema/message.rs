@@ -4,6 +4,8 @@
 //! and a version in its body. Changing one means thinking of those still in a queue: add optional fields, or raise the
 //! version and keep reading the one before. `tests/suite/golden/messages` holds each one's JSON.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -67,14 +69,42 @@ chunk_message! {
     ChannelsFilled, "channels-filled"
 }
 
-/// Records of a page that failed validation, whole, for inspection and replay. One message a page at most.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// Records of a page failed validation. One message per page at most; the records themselves are in the view
+/// `rejected_record`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "AnyRecordsRejected")]
 pub struct RecordsRejected {
     /// The chunk whose page held them.
     #[serde(flatten)]
     pub chunk: ChunkRef,
-    /// The records, in the page's order.
-    pub records: Vec<Rejected>,
+    /// How many records each rule has rejected.
+    pub by_rule: BTreeMap<String, u32>,
+}
+
+/// [`RecordsRejected`] of either version: the first carried the records.
+#[derive(Deserialize)]
+struct AnyRecordsRejected {
+    #[serde(flatten)]
+    chunk: ChunkRef,
+    #[serde(default)]
+    by_rule: BTreeMap<String, u32>,
+    #[serde(default)]
+    records: Vec<RejectedBy>,
+}
+
+/// The one field of a record in a message of the first version that is still of use.
+#[derive(Deserialize)]
+struct RejectedBy {
+    rule: String,
+}
+
+impl From<AnyRecordsRejected> for RecordsRejected {
+    fn from(AnyRecordsRejected { chunk, mut by_rule, records }: AnyRecordsRejected) -> Self {
+        for RejectedBy { rule } in records {
+            *by_rule.entry(rule).or_default() += 1;
+        }
+        Self { chunk, by_rule }
+    }
 }
 
 /// A record that failed validation.
@@ -92,6 +122,7 @@ pub struct Rejected {
 
 impl Message for RecordsRejected {
     const KIND: &'static str = "records-rejected";
+    const VERSION: u32 = 2;
 
     fn id(&self) -> String {
         format!("{}/{}/{}", Self::KIND, self.chunk.pull_id, self.chunk.chunk)
@@ -212,6 +243,9 @@ pub struct PullClosed {
     pub helix_calls: i32,
     /// Why it failed.
     pub error: Option<String>,
+    /// Whether the list of streams was read to its end, or to the least viewers wanted; none from builds that did not tell.
+    #[serde(default)]
+    pub whole: Option<bool>,
 }
 
 impl Message for PullClosed {

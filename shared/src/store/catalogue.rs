@@ -88,7 +88,8 @@ impl Store {
             let views: Vec<i64> = found.iter().map(|channel| channel.view_count).collect();
             let types = column(&found, |channel| channel.broadcaster_type.as_str());
             let descriptions = column(&found, |channel| channel.description.as_str());
-            let created: Vec<DateTime<Utc>> = found.iter().map(|channel| channel.created_at).collect();
+            let created: Vec<Option<DateTime<Utc>>> =
+                found.iter().map(|channel| channel.created_at).collect();
             transaction
                 .execute(
                     &statement,

@@ -52,8 +52,8 @@ fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
 impl Store {
     /// What each chunk still needs, in the order given; none for a chunk that is not there.
     ///
-    /// A game is known for good. A channel is fresh for `max_age`; zero means always ask, which is: since this chunk was
-    /// stored. An id asked for in vain is asked again after `retry_missing`.
+    /// What is known is fresh for `max_age`; zero means always ask, which is: since this chunk was stored. An id asked for in
+    /// vain is asked again after `retry_missing`.
     ///
     /// `limit 1` makes it look each chunk up by its key, whatever the planner believes of a day that has just begun.
     pub async fn needs(
@@ -67,7 +67,8 @@ impl Store {
         let games = "/* chunk::needs, games */
             select w.place, array(
                 select id from unnest(c.game_ids) id
-                where not exists (select from twitch_game g where g.game_id = id)
+                where not exists (select from twitch_game g
+                                  where g.game_id = id and g.fetched_at >= least($6, c.stored_at))
                   and not exists (select from missing_game m
                                   where m.game_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
             from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
@@ -97,7 +98,7 @@ impl Store {
         let rows = match kind {
             Kind::Game => {
                 let statement = client.prepare_cached(games).await?;
-                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked]).await?
+                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
             }
             Kind::Channel => {
                 let statement = client.prepare_cached(channels).await?;
@@ -156,7 +157,8 @@ impl Store {
         Ok(())
     }
 
-    /// Merges a chunk: stream, game and channel become the PullData document of each row, in one statement.
+    /// Merges a chunk: stream, game and channel become the PullData document of each row, in one statement. A row's names
+    /// that Twitch left empty, as it does in a stream's first half minute, are the channel's.
     ///
     /// The chunk's row is locked first, so of two who merge it at once the second finds it merged.
     ///
@@ -172,6 +174,7 @@ impl Store {
             ), merged as materialized (
                 select record->>'id' as stream_id, nullif(record->>'game_id', '') as game_id,
                        g.game_id is not null as has_game, c.channel_id is not null as has_channel,
+                       c.login as channel_login, c.display_name as channel_name,
                        record || jsonb_build_object(
                            'game', case when g.game_id is not null then jsonb_build_object(
                                'id', g.game_id, 'name', g.name, 'box_art_url', g.box_art_url, 'igdb_id', g.igdb_id) end,
@@ -190,12 +193,14 @@ impl Store {
                 insert into pull_data as d (pull_id, pulled_at, chunk, stream_id, channel_id, channel_login, channel_name,
                                             game_id, game_name, viewer_count, language, started_at, type, title, tags,
                                             is_mature, data)
-                select $1, $2, $3, merged.stream_id, user_id, user_login, user_name, merged.game_id, game_name,
+                select $1, $2, $3, merged.stream_id, user_id, coalesce(nullif(user_login, ''), channel_login, ''),
+                       coalesce(nullif(user_name, ''), channel_name, ''), merged.game_id, game_name,
                        viewer_count, language, started_at, type, title, tags, is_mature, data
                 from merged, jsonb_to_record(data) as record (
                     user_id text, user_login text, user_name text, game_name text, viewer_count int, language text,
                     started_at timestamptz, type text, title text, tags text[], is_mature bool)
-                on conflict (pull_id, stream_id, pulled_at) do update set data = excluded.data
+                on conflict (pull_id, stream_id, pulled_at) do update
+                set data = excluded.data, channel_login = excluded.channel_login, channel_name = excluded.channel_name
             )
             update pull_chunk k
             set merged_at = $4, failed_stage = null, failed_at = null, failure = null,

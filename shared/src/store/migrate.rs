@@ -12,7 +12,7 @@ use tokio_postgres::error::SqlState;
 use super::{Error, address::Address};
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 13] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -25,6 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "schema promise", include_str!("../../../migrations/0010_schema_promise.sql")),
     (11, "worker state", include_str!("../../../migrations/0011_worker_state.sql")),
     (12, "partitions ahead", include_str!("../../../migrations/0012_partitions_ahead.sql")),
+    (13, "twitch data", include_str!("../../../migrations/0013_twitch_data.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

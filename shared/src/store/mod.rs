@@ -64,7 +64,7 @@ pub use claim::Kind;
 pub use error::Error;
 pub use letters::{LETTER_STATES, LetterEvent, LetterFilter, LetterGroup, LetterRow, WholeLetter};
 pub use migrate::{Migrated, migrate};
-pub use page::{NewPage, PageFacts, StoredPage};
+pub use page::{NewPage, PageFacts, StoredPage, by_rule};
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use reconcile::{PageComparison, QueueContents};

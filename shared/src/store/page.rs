@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, value::RawValue};
+use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
 use super::{Error, Extraction, Store};
@@ -138,16 +138,16 @@ impl Store {
         Ok(StoredPage { chunk, stored, duplicates, stop_reason })
     }
 
-    /// The rejected records of a chunk, as they were stored.
-    pub async fn rejects(&self, chunk: ChunkRef) -> Result<Vec<Rejected>, Error> {
-        let sql = "/* page::rejects */
-            select rejects from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3";
+    /// How many records of a chunk each rule has rejected.
+    pub async fn rejected_by_rule(&self, chunk: ChunkRef) -> Result<BTreeMap<String, u32>, Error> {
+        let sql = "/* page::rejected_by_rule */
+            select rejected_by_rule from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
         let row = client.query_opt(&statement, &[&key.0, &key.1, &key.2]).await?;
-        let text: Option<String> = row.ok_or(Error::NoChunk(chunk))?.get(0);
-        Ok(rejects(text.as_deref()))
+        let Json(counts) = row.ok_or(Error::NoChunk(chunk))?.get(0);
+        Ok(counts)
     }
 }
 
@@ -212,12 +212,13 @@ pub(super) fn rejects_text(rejects: &[Rejected]) -> Option<String> {
     (!kept.is_empty()).then(|| serde_json::to_string(&kept).unwrap_or_default())
 }
 
-pub(super) fn by_rule(rejects: &[Rejected]) -> Value {
-    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+/// How many of these records each rule has rejected.
+pub fn by_rule(rejects: &[Rejected]) -> BTreeMap<String, u32> {
+    let mut counts = BTreeMap::new();
     for reject in rejects {
-        *counts.entry(&reject.rule).or_default() += 1;
+        *counts.entry(reject.rule.clone()).or_default() += 1;
     }
-    counts.into_iter().map(|(rule, n)| (rule.to_owned(), n.into())).collect::<serde_json::Map<_, _>>().into()
+    counts
 }
 
 pub(super) fn distinct<'a, T: AsRef<str> + 'a>(ids: impl Iterator<Item = &'a T>) -> Vec<&'a str> {

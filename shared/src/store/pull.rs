@@ -22,6 +22,10 @@ pub struct Extraction {
     pub last_viewers: Option<i32>,
     /// Pages in a row that brought nothing new.
     pub idle_pages: i32,
+    /// Streams stored so far.
+    pub stored: i32,
+    /// Records so far whose stream the pull already had.
+    pub duplicates: i32,
     /// Whether all pages are stored.
     pub ended: bool,
 }
@@ -32,8 +36,8 @@ const EXTRACTOR_LEASE: TimeDelta = TimeDelta::seconds(10);
 /// What the event of a pull's end is made of.
 const EVENT: &str = "select id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, pages, fetched,
     stored, rejected, duplicates, coalesce(games_added, 0) as games_added, coalesce(games_missing, 0) as games_missing,
-    coalesce(channels_filled, 0) as channels_filled, coalesce(channels_missing, 0) as channels_missing, helix_calls, error
-    from pull";
+    coalesce(channels_filled, 0) as channels_filled, coalesce(channels_missing, 0) as channels_missing, helix_calls, error,
+    whole from pull";
 
 impl Extraction {
     /// The last stored chunk, if any.
@@ -78,7 +82,7 @@ impl Store {
             from before
             where id = pull_id
               and (extractor is null or extractor = $2 or extractor_until < $3 or extracted_at is not null)
-            returning pages, cursor, last_viewers, idle_pages, extracted_at is not null as ended";
+            returning pages, cursor, last_viewers, idle_pages, extracted_at is not null as ended, stored, duplicates";
         let client = self.client().await?;
         let pulled_at = started_at(&client, pull).await?;
         let statement = client.prepare_cached(take).await?;
@@ -93,6 +97,8 @@ impl Store {
             last_viewers: row.column("last_viewers")?,
             idle_pages: row.column("idle_pages")?,
             ended: row.column("ended")?,
+            stored: row.column("stored")?,
+            duplicates: row.column("duplicates")?,
         }))
     }
 
@@ -101,30 +107,53 @@ impl Store {
     /// Decided by counting, each statement on what is committed when it starts: whoever merges last sees all merged. A
     /// failed pull is brought back on its way unless one of its chunks is given up: the others must not hide that. The last
     /// page and the end of extraction are one commit, so before that end there is nothing to count.
-    pub async fn close(&self, pull: PullId, now: DateTime<Utc>) -> Result<bool, Error> {
+    ///
+    /// It fails when more than `max_rejected_share` of the records that were wanted, those with enough viewers, were
+    /// rejected: its rows are there, but they are not what was live. Such a pull has its final counts, by which it is told
+    /// from one that failed on its way; it stays failed until it is made again, or some of those records are let in.
+    pub async fn close(
+        &self,
+        pull: PullId,
+        max_rejected_share: f64,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Error> {
         let extracted = "/* pull::close, extracted */
             select started_at from pull where id = $1 and extracted_at is not null and status <> 'success'";
         let filling_channels = "/* pull::close, filling-channels */
             update pull set status = 'filling-channels', completed_at = null, error = null
-            where id = $1 and status in ('filling-games', 'failed') and extracted_at is not null
+            where id = $1 and extracted_at is not null
+              and (status = 'filling-games' or status = 'failed' and channels_filled is null)
               and not exists (select from pull_chunk c
                               where c.pull_id = $1 and c.pulled_at = $2
                                 and (c.games_at is null or c.failed_stage is not null))";
-        let success = "/* pull::close, success */
+        // Of what was rejected, streams with too few viewers are as they should be.
+        let end = "/* pull::close, end */
             with chunk as materialized (
-                select merged_at, games_missing, channels_filled, channels_missing
-                from pull_chunk where pull_id = $1 and pulled_at = $4)
-            update pull p
-            set status = 'success', completed_at = $2, error = null, build = $3,
-                games_added = (select count(*) from twitch_game where first_pull_id = p.id),
-                games_missing = counted.games_missing,
-                channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
-            from (
+                select merged_at, games_missing, channels_filled, channels_missing, fetched, rejected, rejected_by_rule,
+                       coalesce((rejected_by_rule->>'below-min-viewers')::int, 0) as unwatched
+                from pull_chunk where pull_id = $1 and pulled_at = $4
+            ), counted as (
                 select count(*) filter (where merged_at is null) as unmerged,
                        coalesce(sum(channels_filled), 0) as channels_filled,
                        coalesce(sum(channels_missing), 0) as channels_missing,
-                       (select count(distinct game) from chunk, unnest(games_missing) game) as games_missing
-                from chunk) counted
+                       (select count(distinct game) from chunk, unnest(games_missing) game) as games_missing,
+                       coalesce(sum(rejected - unwatched), 0) as rejected, coalesce(sum(fetched - unwatched), 0) as wanted
+                from chunk
+            ), told as (
+                select case when rejected > $5::float8 * wanted then format(
+                    '%s of %s records were rejected: %s', rejected, wanted,
+                    (select string_agg(format('%s %s', records, rule), ', ' order by records desc, rule)
+                     from (select rule, sum(n::int) as records
+                           from chunk, jsonb_each_text(rejected_by_rule) as each_rule (rule, n)
+                           where rule <> 'below-min-viewers' group by rule) by_rule)) end as error
+                from counted)
+            update pull p
+            set status = case when told.error is null then 'success' else 'failed' end, error = told.error,
+                completed_at = $2, build = $3,
+                games_added = (select count(*) from twitch_game where first_pull_id = p.id),
+                games_missing = counted.games_missing,
+                channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
+            from counted, told
             where id = $1 and status = 'filling-channels' and counted.unmerged = 0";
         let client = self.client().await?;
         let statement = client.prepare_cached(extracted).await?;
@@ -132,9 +161,9 @@ impl Store {
         let pulled_at: DateTime<Utc> = row.column("started_at")?;
         let statement = client.prepare_cached(filling_channels).await?;
         client.execute(&statement, &[&pull.0, &pulled_at]).await?;
-        let statement = client.prepare_cached(success).await?;
+        let statement = client.prepare_cached(end).await?;
         let build = env!("CARGO_PKG_VERSION");
-        Ok(client.execute(&statement, &[&pull.0, &now, &build, &pulled_at]).await? == 1)
+        Ok(client.execute(&statement, &[&pull.0, &now, &build, &pulled_at, &max_rejected_share]).await? == 1)
     }
 
     /// Moves the pull on to `filling-channels` once every chunk has its games.
@@ -269,5 +298,6 @@ fn event(row: &Row) -> Result<PullClosed, Error> {
         channels_missing: row.column("channels_missing")?,
         helix_calls: row.column("helix_calls")?,
         error: row.column("error")?,
+        whole: row.column("whole")?,
     })
 }

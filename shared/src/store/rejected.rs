@@ -64,7 +64,7 @@ impl Store {
         limit: i64,
     ) -> Result<Vec<RejectedRecord>, Error> {
         let sql = "/* rejected::list */
-            select pull_id, chunk, place, rule, detail, raw::text from rejected_record
+            select pull_id, chunk, place, rule, detail, raw_text from rejected_record
             where pull_id = $1 and pulled_at = $5 and ($2::text is null or rule = $2)
             order by chunk, place offset $3 limit $4";
         let client = self.client().await?;
@@ -139,8 +139,8 @@ impl Store {
     /// Lets those rejected records of a chunk enter their pull that `passes` lets through: one transaction, so that
     /// what was fetched stays stored, rejected or a duplicate at every moment. With `dry` it is rolled back.
     ///
-    /// A chunk into which a stream entered goes through the stages once more; a pull that was past filling games, or
-    /// had succeeded, is filling games again. Documents that are merged already stay until they are merged again.
+    /// A chunk into which a stream entered goes through the stages once more; a pull that was past filling games, had
+    /// succeeded, or had failed because too many of its records were rejected, is filling games again. Documents that are merged already stay until they are merged again.
     pub async fn readmit(
         &self,
         chunk: ChunkRef,
@@ -219,13 +219,15 @@ impl Store {
             )
             .await?;
         let reopen = "/* rejected::readmit, pull */
-            with before as (select id as pull_id, $2 > 0 and status in ('success', 'filling-channels') as again
+            with before as (select id as pull_id, $2 > 0 and (status in ('success', 'filling-channels')
+                                                      or status = 'failed' and channels_filled is not null) as again
                             from pull where id = $1)
             update pull
             set stored = stored + $2, rejected = rejected - $3, duplicates = duplicates + $4,
                 nul_replaced = nul_replaced + $5,
                 status = case when again then 'filling-games' else status end,
                 completed_at = case when again then null else completed_at end,
+                error = case when again then null else error end,
                 games_added = case when again then null else games_added end,
                 games_missing = case when again then null else games_missing end,
                 channels_filled = case when again then null else channels_filled end,

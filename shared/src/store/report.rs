@@ -29,6 +29,8 @@ pub struct PullReport {
     pub completed_at: Option<DateTime<Utc>>,
     /// Why it stopped fetching pages.
     pub stop_reason: Option<String>,
+    /// Whether the list was read to its end, or to the least viewers wanted; none until fetching has ended.
+    pub whole: Option<bool>,
     /// Why it failed.
     pub error: Option<String>,
     /// Pages fetched.
@@ -107,7 +109,7 @@ pub struct MissedSlot {
 const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
-    channels_missing, helix_calls, rescues";
+    channels_missing, helix_calls, rescues, whole";
 
 impl Store {
     /// The newest pulls, newest first.
@@ -275,6 +277,7 @@ fn report(row: &Row) -> Result<PullReport, Error> {
         extracted_at: row.column("extracted_at")?,
         completed_at: row.column("completed_at")?,
         stop_reason: row.column("stop_reason")?,
+        whole: row.column("whole")?,
         error: row.column("error")?,
         pages: row.column("pages")?,
         fetched: row.column("fetched")?,

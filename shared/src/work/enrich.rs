@@ -48,6 +48,14 @@ pub struct EnricherSettings {
     pub missing_retry_after: Duration,
 }
 
+/// Reads a limit of age, where `0` stands for none at all: what is known is never fresh.
+pub fn parse_age(text: &str) -> Result<Duration, String> {
+    if text.trim() == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text).map_err(|error| error.to_string())
+}
+
 /// What can be asked for by id and kept: games, channels.
 pub trait Catalogue: Send + Sync + 'static {
     /// Which it is.
@@ -116,6 +124,12 @@ impl Enricher {
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Whether the database and Twitch can be used.
+    pub async fn ready(&self) -> Result<(), Failure> {
+        self.store.check().await?;
+        self.helix.check().await
     }
 
     /// The time.
@@ -216,8 +230,8 @@ impl Enricher {
                 reason = reason.as_str(),
                 pull = seen.pull_id.0,
                 chunk = seen.chunk,
-                "Twitch has no {} {id}: kept for review",
-                C::KIND.as_str()
+                "{}: kept for review",
+                explain_missing::<C>(id, *reason, &answer)
             );
         }
         C::keep(&self.store, &answer.found, &missing, *seen, self.unbooked_calls(), self.now()).await?;
@@ -314,15 +328,16 @@ fn outcome(
 /// What came of asking for some ids.
 struct Answer<C: Catalogue> {
     found: Vec<C::Item>,
-    malformed: Vec<C::Id>,
+    malformed: Vec<(C::Id, String)>,
     refused: Vec<C::Id>,
 }
 
 /// The ids that nothing was found for, each with the chunk that wanted it.
 fn missing<C: Catalogue>(wanted: &[Wanted], asked: &[C::Id], answer: &Answer<C>) -> Vec<Missing> {
     let found: HashSet<&str> = answer.found.iter().map(C::id).collect();
-    let [asked, malformed, refused] = [asked, &answer.malformed, &answer.refused]
-        .map(|ids| ids.iter().map(AsRef::as_ref).collect::<HashSet<&str>>());
+    let malformed: HashSet<&str> = answer.malformed.iter().map(|(id, _)| id.as_ref()).collect();
+    let [asked, refused] =
+        [asked, &answer.refused].map(|ids| ids.iter().map(AsRef::as_ref).collect::<HashSet<&str>>());
     let reason = |id: &str| {
         if malformed.contains(id) {
             Absence::Malformed
@@ -337,6 +352,20 @@ fn missing<C: Catalogue>(wanted: &[Wanted], asked: &[C::Id], answer: &Answer<C>)
         .filter(|(id, _)| !found.contains(id.as_str()))
         .map(|(id, seen)| Missing { id: id.clone(), reason: reason(id), seen: *seen })
         .collect()
+}
+
+/// Why nothing was found for an id, in words.
+fn explain_missing<C: Catalogue>(id: &str, reason: Absence, answer: &Answer<C>) -> String {
+    let kind = C::KIND.as_str();
+    match reason {
+        Absence::Absent => format!("Twitch has no {kind} {id}"),
+        Absence::Refused => format!("Twitch rejects the id of {kind} {id}"),
+        Absence::Malformed => {
+            let told = answer.malformed.iter().find(|(malformed, _)| malformed.as_ref() == id);
+            let why = told.map_or("", |(_, why)| why);
+            format!("what Twitch says of {kind} {id} cannot be read: {why}")
+        }
+    }
 }
 
 /// Asks; where Twitch refuses the whole batch, asks for each half, until the guilty id stands alone.

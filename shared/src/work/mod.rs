@@ -15,7 +15,7 @@ use crate::clock::Clock;
 pub use archive::{discard, import, restore};
 pub use credentials::token_validation;
 pub use ending::{give_up_on_chunk, give_up_on_pull};
-pub use enrich::{Catalogue, Enricher, EnricherSettings};
+pub use enrich::{Catalogue, Enricher, EnricherSettings, parse_age};
 pub use readmit::{Entered, Readmission, count_readmission, readmit};
 pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
 pub use rerun::rerun;

@@ -1,8 +1,8 @@
 //! Rejected records on their way into their pull after all: a rule has changed, or a setting.
 //!
 //! The database first: what passes enters its chunk in one transaction, chunk by chunk. Then the chunks are announced
-//! again, and last the queue `streams.rejected` is made to say what the database says: a message of which no record is
-//! rejected any more is taken out, one of which some are is replaced by one that holds those. A crash anywhere is mended
+//! again, and last the queue `streams.rejected` is made to say what the database says: a message of whose records none is
+//! still rejected is taken out, one of whose records some are is replaced by one that counts those. A crash anywhere is mended
 //! by doing it again: whatever is done already changes nothing.
 
 use std::collections::HashSet;
@@ -91,20 +91,16 @@ async fn tidy(store: &Store, outbox: &Outbox, pull: PullId) -> Result<(), Failur
     let queue = outbox.open_rejects(|message| message.chunk.pull_id == pull).await?;
     let mut said: HashSet<ChunkRef> = HashSet::new();
     for (place, message) in queue.messages().enumerate() {
-        let rejected = store.rejects(message.chunk).await?;
-        if !rejected.is_empty() && same(&rejected, &message.records) {
+        let by_rule = store.rejected_by_rule(message.chunk).await?;
+        if !by_rule.is_empty() && by_rule == message.by_rule {
             said.insert(message.chunk);
             continue;
         }
-        if !rejected.is_empty() && said.insert(message.chunk) {
-            let message = RecordsRejected { chunk: message.chunk, records: rejected };
+        if !by_rule.is_empty() && said.insert(message.chunk) {
+            let message = RecordsRejected { chunk: message.chunk, by_rule };
             outbox.announce(vec![Announcement::of(&message)]).await?;
         }
         queue.remove(place).await?;
     }
     queue.close().await
-}
-
-fn same(a: &[Rejected], b: &[Rejected]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.place == b.place)
 }

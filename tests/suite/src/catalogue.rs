@@ -64,7 +64,7 @@ async fn know_channels(rig: &Rig) {
             view_count: 0,
             broadcaster_type: user.broadcaster_type.into(),
             description: user.description,
-            created_at: user.created_at.parse().expect("a time"),
+            created_at: Some(user.created_at.parse().expect("a time")),
         }
     };
     let channels: Vec<Channel> = world.streams().iter().map(channel).collect();

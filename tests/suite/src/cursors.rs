@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use extractor::Limits;
-use fake_twitch::{Happening, Scenario, Stream, World, WorldConfig};
-use serde_json::Value;
+use fake_twitch::{Effect, Endpoint, Fault, Happening, Scenario, Stream, When, World, WorldConfig};
+use serde_json::{Value, json};
 use shared::{schema::PullId, store::PullReport};
 use tokio_postgres::Client;
 
 use crate::{
     rig::{Rig, Setup},
     truth::{assert_true, document},
+    ward::operator,
 };
 
 /// Streams of the world: four full pages and a half.
@@ -95,6 +96,7 @@ async fn every_way_of_paging_ends_and_loses_only_what_nobody_could_have_read() {
 
         assert_eq!(report.stop_reason.as_deref(), Some(way.stop_reason), "{scenario}: {report:#?}");
         assert_eq!(report.pages, way.pages, "{scenario}: {report:#?}");
+        assert_eq!(report.whole, Some(way.stop_reason == "end"), "{scenario}: {report:#?}");
         assert_eq!(report.duplicates > 0, way.repeats, "{scenario}: {report:#?}");
         assert_accounts(&report, scenario);
         let lost: BTreeSet<String> = way.lost.iter().flat_map(|what| world.journal.ids(*what)).collect();
@@ -123,11 +125,41 @@ async fn the_page_cap_ends_a_pull() {
     rig.start_all();
     let report = rig.whole_pull().await;
     assert_eq!(report.stop_reason.as_deref(), Some("page_cap"));
-    assert_eq!((report.pages, report.stored), (3, 300));
+    assert_eq!((report.pages, report.stored, report.whole), (3, 300, Some(false)));
+    let (code, out, _) = operator(&rig, "status").await;
+    assert!(code == 0 && out.contains("the list of streams is not whole: the page cap was reached"), "{out}");
     let stored = documents(&rig.db, report.pull_id).await;
     for stream in &rig.twitch.world().streams()[..300] {
         assert_eq!(stored[&stream.id], document(rig.twitch.world(), stream));
     }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_out_of_order_does_not_end_a_pull() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(320))).await;
+    let raid = Effect::Field { name: "viewer_count".into(), value: Some(json!(1_000_000)), item: Some(0) };
+    rig.twitch.faults(|faults| faults.push(Fault::new(raid).on(Endpoint::Streams).when(When::Call(3))));
+    rig.start_all();
+    let report = rig.whole_pull().await;
+    assert_eq!((report.stop_reason.as_deref(), report.whole), (Some("end"), Some(true)));
+    assert_eq!((report.pages, report.stored, report.duplicates), (4, 320, 0));
+    let risen = "select count(*) from pull_data where viewer_count = 1000000 and chunk = 3";
+    assert_eq!(rig.db.query_one(risen, &[]).await.expect("a count").get::<_, i64>(0), 1);
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_in_a_circle_is_told_by_status() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(STREAMS))).await;
+    rig.twitch.world().play(&"stuck-cursor".parse::<Scenario>().expect("the fake knows it"));
+    rig.start_all();
+    let report = rig.whole_pull().await;
+    assert_eq!(report.whole, Some(false));
+    let (code, out, _) = operator(&rig, "status").await;
+    let told =
+        "Not well: pull 1 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle.";
+    assert!(code == 1 && out.starts_with(told), "{out}");
     rig.end(&[]).await;
 }
 

@@ -73,7 +73,7 @@ fn channels() -> [Channel; 2] {
         view_count: 0,
         broadcaster_type: "partner".into(),
         description: "Supporting \"third-party\" developers".into(),
-        created_at: time("2016-12-14T20:32:28Z"),
+        created_at: Some(time("2016-12-14T20:32:28Z")),
     };
     let plain = Channel {
         id: "459331509".parse().expect("an id"),
@@ -84,7 +84,7 @@ fn channels() -> [Channel; 2] {
         view_count: 5_000_000_000,
         broadcaster_type: String::new(),
         description: String::new(),
-        created_at: time("2019-09-06T13:04:27.123456Z"),
+        created_at: Some(time("2019-09-06T13:04:27.123456Z")),
     };
     [partner, plain]
 }

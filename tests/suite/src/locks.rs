@@ -94,7 +94,7 @@ async fn success(store: &Store, world: &World) -> Vec<ChunkRef> {
     for chunk in &chunks {
         store.merge(*chunk, now()).await.expect("merged");
     }
-    assert!(store.close(chunks[0].pull_id, now()).await.expect("closed"));
+    assert!(store.close(chunks[0].pull_id, 0.5, now()).await.expect("closed"));
     chunks
 }
 
@@ -142,7 +142,7 @@ fn everything(
         Box::pin(async move { Ok(c.readmit(chunk, |_| None, false, now()).await.map(drop)?) }),
         Box::pin(async move { Ok(d.filled(Kind::Game, &forwards, now()).await?) }),
         Box::pin(async move { Ok(e.filled(Kind::Game, &backwards, now()).await?) }),
-        Box::pin(async move { Ok(f.close(pull, now()).await.map(drop)?) }),
+        Box::pin(async move { Ok(f.close(pull, 0.5, now()).await.map(drop)?) }),
         Box::pin(async move { Ok(g.fail_pull(pull, "test", None, now()).await.map(drop)?) }),
     ]
 }

@@ -24,7 +24,7 @@ type Table = BTreeMap<String, (String, BTreeSet<String>)>;
 /// What belongs to the form of a histogram.
 const OF_A_HISTOGRAM: [&str; 3] = ["_bucket", "_count", "_sum"];
 /// What the language of Prometheus has itself, as far as we use it; and what every scrape has.
-const LANGUAGE: [&str; 19] = [
+const LANGUAGE: [&str; 20] = [
     "sum",
     "max",
     "min",
@@ -32,6 +32,7 @@ const LANGUAGE: [&str; 19] = [
     "by",
     "rate",
     "delta",
+    "increase",
     "time",
     "absent",
     "histogram_quantile",
@@ -98,6 +99,9 @@ async fn programs_tell_what_is_documented_and_all_of_it() {
                 .when(When::Call(1)),
         );
         faults.push(Fault::new(Effect::NoReply).on(Endpoint::Games).when(When::Call(1)));
+        // Decoration that is missing.
+        let without = Effect::Field { name: "description".into(), value: None, item: Some(0) };
+        faults.push(Fault::new(without).on(Endpoint::Users).when(When::Always));
     });
     let variables = vec![("PULL_INTERVAL", "1s".to_owned())];
     let mut processes = Vec::new();

@@ -171,6 +171,6 @@ async fn every_question(store: &Store, pull: PullId) {
         store.extraction(pull, "test", now()).await.expect("an extraction");
         store.chunks_to_flow(pull).await.expect("chunks");
         store.games_filled(pull).await.expect("filled");
-        store.close(pull, now()).await.expect("closed");
+        store.close(pull, 0.5, now()).await.expect("closed");
     }
 }

@@ -105,7 +105,7 @@ async fn a_pull_whose_finalizer_died_before_it_told_anybody_is_told() {
     for chunk in &chunks {
         rig.store.merge(*chunk, now()).await.expect("merged");
     }
-    assert!(rig.store.close(chunks[0].pull_id, now()).await.expect("closed"));
+    assert!(rig.store.close(chunks[0].pull_id, 0.5, now()).await.expect("closed"));
     rig.start(rig.finalizer());
     let event = listener.hears(chunks[0].pull_id, PullStatus::Success).await;
     assert_eq!((event.stored, event.channels_missing), (250, 250), "nobody asked Twitch for a channel");

@@ -39,8 +39,10 @@ pub(crate) struct Setup {
     pub(crate) delays: RetryDelays,
     pub(crate) limits: Limits,
     pub(crate) collect_for: Duration,
+    pub(crate) game_max_age: Duration,
     pub(crate) channel_max_age: Duration,
     pub(crate) missing_retry_after: Duration,
+    pub(crate) max_rejected_share: f64,
     pub(crate) stalled_after: Duration,
     pub(crate) twitch: TwitchSettings,
     pub(crate) clock: Clock,
@@ -58,7 +60,9 @@ impl Default for Setup {
             delays: "50ms,100ms,200ms,400ms".parse().expect("delays"),
             limits: Limits { min_viewers: 10, max_pages: 0, stop_below_min_viewers: true },
             collect_for: Duration::from_millis(200),
+            game_max_age: Duration::from_hours(7 * 24),
             channel_max_age: Duration::from_hours(24),
+            max_rejected_share: 0.5,
             missing_retry_after: Duration::from_hours(1),
             stalled_after: Duration::from_mins(2),
             // A bucket no test empties by accident; those about the bucket bring their own.
@@ -203,7 +207,13 @@ impl Rig {
 
     pub(crate) fn game_enricher(&self) -> GameEnricher {
         let (store, clock) = (self.own_store("game-enricher"), self.setup.clock.clone());
-        GameEnricher::of(store.clone(), self.helix_of(&store), clock, self.enricher_settings())
+        GameEnricher::of(
+            store.clone(),
+            self.helix_of(&store),
+            clock,
+            self.enricher_settings(),
+            self.setup.game_max_age,
+        )
     }
 
     pub(crate) fn channel_enricher(&self) -> ChannelEnricher {
@@ -220,7 +230,7 @@ impl Rig {
     pub(crate) fn finalizer(&self) -> Finalizer {
         let (store, clock) = (self.own_store("finalizer"), self.setup.clock.clone());
         let alarms = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
-        Finalizer::of(store, clock, self.setup.stalled_after, alarms)
+        Finalizer::of(store, clock, self.setup.stalled_after, alarms, self.setup.max_rejected_share)
     }
 
     /// Runs a worker, to be stopped or killed by the caller.

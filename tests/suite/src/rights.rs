@@ -164,7 +164,7 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("the last slot", extractor.last_slot().await);
     allowed("giving a pull up", extractor.fail_pull(PullId(1), "test", None, now).await);
     allowed("its event", extractor.closed(PullId(1)).await);
-    allowed("rejects", extractor.rejects(chunk).await);
+    allowed("rejects", extractor.rejected_by_rule(chunk).await);
 
     let finalizer = own("finalizer");
     allowed("stalled pulls", finalizer.stalled(std::time::Duration::ZERO, now).await);

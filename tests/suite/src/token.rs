@@ -99,14 +99,14 @@ fn free() -> SocketAddr {
 }
 
 /// A worker that answers probes where the test can ask it.
-struct Probed {
+pub(crate) struct Probed {
     address: SocketAddr,
     stopper: shared::runtime::Stopper,
     ended: tokio::task::JoinHandle<Result<(), Failure>>,
 }
 
 impl Probed {
-    fn start<W: Worker>(rig: &Rig, worker: W) -> Self {
+    pub(crate) fn start<W: Worker>(rig: &Rig, worker: W) -> Self {
         let (stopper, stop) = Stop::new();
         let address = free();
         let settings = Settings {
@@ -123,7 +123,7 @@ impl Probed {
     }
 
     /// Waits until `/readyz` answers with this status, and returns what it says.
-    async fn readyz(&self, status: u16) -> String {
+    pub(crate) async fn readyz(&self, status: u16) -> String {
         eventually(&format!("/readyz should answer {status}"), || async {
             let answer = reqwest::get(format!("http://{}/readyz", self.address)).await;
             let answer = answer.map_err(|error| error.to_string())?;
@@ -134,7 +134,7 @@ impl Probed {
         .await
     }
 
-    async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stopper.stop();
         self.ended.await.expect("no panic").expect("it should end well");
     }

@@ -39,6 +39,10 @@ fn status(code: u16) -> Effect {
     Effect::Status { code, message: "it says".to_owned() }
 }
 
+fn without(field: &str) -> Effect {
+    Effect::Field { name: field.to_owned(), value: None, item: None }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_of_twitch_has_its_class_and_fate() {
     use Fate::{Dead, Kept, Paused, RetriedThenDead};
@@ -62,9 +66,12 @@ async fn each_fault_of_twitch_has_its_class_and_fate() {
         (token, status(403), Class::Auth, "helix.token_refused", Paused),
         (token, status(400), Class::Auth, "helix.token_refused", Paused),
         (token, status(429), Class::RateLimited, "helix.token_rate_limited", Kept),
-        (token, Effect::Html { code: 503 }, Class::Transient, "helix.server_error", RetriedThenDead),
-        (token, Effect::Html { code: 200 }, Class::Transient, "helix.malformed", RetriedThenDead),
-        (token, Effect::NoReply, Class::Transient, "helix.unreachable", RetriedThenDead),
+        (token, status(404), Class::Auth, "helix.token_refused", Paused),
+        (token, Effect::Html { code: 503 }, Class::Outage, "helix.token_unavailable", Paused),
+        (token, Effect::Html { code: 200 }, Class::Outage, "helix.token_unavailable", Paused),
+        (token, without("access_token"), Class::Outage, "helix.token_unavailable", Paused),
+        (token, Effect::Malformed, Class::Outage, "helix.token_unavailable", Paused),
+        (token, Effect::NoReply, Class::Outage, "helix.token_unavailable", Paused),
         // Last, because the bucket stays empty for a while.
         (helix, Effect::DrainBucket, Class::RateLimited, "helix.rate_limited", Kept),
     ];

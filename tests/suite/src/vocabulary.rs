@@ -1,10 +1,10 @@
 //! The messages between programs, against golden files: what is in a queue today must be read tomorrow.
 
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json, value::RawValue};
+use serde_json::{Value, json};
 use shared::schema::{
     ChannelsFilled, ChunkRef, ChunkStored, DecodeError, GamesFilled, Message, PullClosed, PullId,
-    PullRequested, PullStatus, RecordsRejected, Rejected, StopReason, decode, encode,
+    PullRequested, PullStatus, RecordsRejected, StopReason, decode, encode,
 };
 
 macro_rules! golden {
@@ -26,19 +26,9 @@ fn chunk() -> ChunkRef {
 }
 
 fn rejected() -> RecordsRejected {
-    let record = |place, rule: &str, detail: &str, raw: &str| Rejected {
-        place,
-        rule: rule.into(),
-        detail: detail.into(),
-        raw: RawValue::from_string(raw.into()).expect("JSON"),
-    };
-    let surrogate = r#"{ "title" : "\ud83d", "viewer_count":99999999999999999999, "id":"1","id":"2" }"#;
-    let said = "lone leading surrogate in hex escape at line 1 column 20";
-    let records = vec![
-        record(3, "malformed-json", said, surrogate),
-        record(100, "not-an-object", "the record is not a JSON object", r#""316000000001""#),
-    ];
-    RecordsRejected { chunk: chunk(), records }
+    let by_rule =
+        [("malformed-json", 1), ("not-an-object", 1)].map(|(rule, records)| (rule.to_owned(), records));
+    RecordsRejected { chunk: chunk(), by_rule: by_rule.into() }
 }
 
 fn succeeded() -> PullClosed {
@@ -62,6 +52,7 @@ fn succeeded() -> PullClosed {
         channels_missing: 10,
         helix_calls: 300,
         error: None,
+        whole: Some(true),
     }
 }
 
@@ -86,6 +77,7 @@ fn failed() -> PullClosed {
         channels_missing: 0,
         helix_calls: 6,
         error: Some("extractor: Twitch has trouble: 503 from /streams: (no message)".into()),
+        whole: Some(false),
     }
 }
 
@@ -108,6 +100,20 @@ fn every_message_is_written_as_its_golden_file() {
     assert_golden(&rejected(), golden!("records-rejected"));
     assert_golden(&succeeded(), golden!("pull-closed.success"));
     assert_golden(&failed(), golden!("pull-closed.failed"));
+}
+
+#[test]
+fn what_older_builds_said_is_read() {
+    let with_records: RecordsRejected = decode(golden!("records-rejected.1").as_bytes()).expect("a message");
+    assert_eq!(with_records, rejected());
+    for (golden, message) in
+        [(golden!("pull-closed.success"), succeeded()), (golden!("pull-closed.failed"), failed())]
+    {
+        let mut older = json(golden);
+        older.as_object_mut().expect("an object").remove("whole");
+        let read: PullClosed = decode(older.to_string().as_bytes()).expect("a message");
+        assert_eq!(read, PullClosed { whole: None, ..message });
+    }
 }
 
 #[test]

@@ -3,18 +3,21 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use fake_twitch::{Effect, Fault, Scenario, When, World, WorldConfig};
+use extractor::Extractor;
+use fake_twitch::{Effect, Endpoint, Fault, Scenario, When, World, WorldConfig};
 use futures::{StreamExt, stream};
 use shared::{
     clock::Clock,
     failure::Class,
-    runtime::{Job, Step, Verdict, Worker, verdict},
-    schema::PullRequested,
+    runtime::{Job, Outcome, Step, Verdict, Worker, verdict},
+    schema::{Message, PullId, PullRequested},
+    topology::EXTRACTOR,
 };
 
 use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
+    token::Probed,
     truth::assert_true,
 };
 
@@ -86,5 +89,99 @@ async fn an_empty_bucket_is_waited_for() {
             .await;
     assert!(matches!(next, Step::More(_)), "{next:?}");
     assert_eq!(rig.store.pull_report(pull_id).await.expect("a report").pages, 2, "nothing is lost");
+    rig.end(&[]).await;
+}
+
+/// One step of a delivery, the first of which has number 0.
+async fn step(extractor: &Extractor, pull_id: PullId, steps: u32) -> Outcome {
+    let job = Job { message: PullRequested { pull_id }, held: Duration::ZERO, steps };
+    extractor.handle(&[job]).await.remove(0)
+}
+
+/// A flow on a clock that the test moves, with an extractor that has stored the first page of a pull and announced it
+/// again, as each delivery does once.
+async fn on_the_second_page() -> (Rig, Extractor, PullId) {
+    let clock = Clock::manual(Clock::System.now());
+    let rig = Rig::with(World::generate(WorldConfig::plain(250)), Setup { clock, ..Setup::default() }).await;
+    let extractor = rig.extractor();
+    let pull_id = rig.store.request_pull("test", rig.setup.clock.now()).await.expect("a pull");
+    assert!(matches!(step(&extractor, pull_id, 0).await, Ok(Step::More(_))));
+    let again = step(&extractor, pull_id, 0).await.expect("announced again");
+    assert!(matches!(again, Step::More(said) if said.len() == 1), "once a delivery");
+    (rig, extractor, pull_id)
+}
+
+fn streams(rig: &Rig) -> u64 {
+    rig.twitch.stats().calls(Endpoint::Streams)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_that_cannot_be_stored_is_fetched_once_and_nothing_is_announced() {
+    let (rig, extractor, pull) = on_the_second_page().await;
+    let full = "create function disk_is_full() returns trigger language plpgsql as $$
+                begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
+                create trigger disk_is_full before insert on pull_chunk execute function disk_is_full()";
+    rig.db.batch_execute(full).await.expect("the disk is full");
+    let before = streams(&rig);
+    for _ in 0..20 {
+        let failure = step(&extractor, pull, 1).await.expect_err("the disk is full");
+        assert_eq!((failure.class, failure.code), (Class::Outage, "store.unavailable"));
+    }
+    assert_eq!(streams(&rig), before + 1, "the page is kept for the next try");
+
+    rig.db.batch_execute("drop trigger disk_is_full on pull_chunk").await.expect("there is room");
+    let Ok(Step::More(said)) = step(&extractor, pull, 1).await else { panic!("it should be stored") };
+    assert_eq!(said.iter().map(|said| said.kind).collect::<Vec<_>>(), [shared::schema::ChunkStored::KIND]);
+    assert_eq!(streams(&rig), before + 1);
+    assert!(matches!(step(&extractor, pull, 2).await, Ok(Step::Done(_))));
+    let report = rig.store.pull_report(pull).await.expect("a report");
+    assert_eq!((report.pages, report.stored, report.helix_calls), (3, 250, 3));
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_token_costs_three_requests_a_minute_and_no_announcement() {
+    let (rig, extractor, pull) = on_the_second_page().await;
+    let refusal = Effect::Status { code: 401, message: "Invalid OAuth token".into() };
+    rig.twitch.faults(|faults| faults.push(Fault::new(refusal).when(When::Always)));
+    for _ in 0..30 {
+        let failure = step(&extractor, pull, 1).await.expect_err("no token is good");
+        assert_eq!((failure.class, failure.code), (Class::Auth, "helix.unauthorized"));
+        assert_eq!(extractor.ready().await.expect_err("no token is good").class, Class::Auth);
+        rig.setup.clock.advance(TimeDelta::seconds(2));
+    }
+    assert!(rig.twitch.stats().calls(Endpoint::Token) <= 4, "three, and one more after a minute");
+
+    rig.twitch.world().heal();
+    extractor.ready().await.expect("the probe finds that it works again");
+    assert!(matches!(step(&extractor, pull, 1).await, Ok(Step::More(_))));
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sick_twitch_pauses_the_stage_and_one_bad_batch_does_not() {
+    let (mut rig, extractor, pull) = on_the_second_page().await;
+    rig.twitch.world().play(&"outage".parse::<Scenario>().expect("a scenario"));
+    for _ in 0..2 {
+        let failure = step(&extractor, pull, 1).await.expect_err("Twitch is down");
+        assert_eq!((failure.class, failure.code), (Class::Transient, "helix.server_error"));
+        extractor.ready().await.expect("it may have been the message's fault");
+    }
+    rig.setup.clock.advance(TimeDelta::seconds(11));
+    // From here on it is Twitch's fault: no message pays for it.
+    let extractor = Probed::start(&rig, extractor);
+    extractor.readyz(200).await;
+    rig.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id: pull })]).await.expect("announced");
+    let said = extractor.readyz(503).await;
+    assert!(said.contains("Twitch has been failing since") && said.contains("503 from /streams"), "{said}");
+    let report = rig.store.pull_report(pull).await.expect("a report");
+    assert_eq!((report.status.as_str(), report.error), ("pending", None));
+
+    rig.twitch.world().heal();
+    rig.start(rig.game_enricher());
+    rig.start(rig.channel_enricher());
+    rig.start(rig.finalizer());
+    rig.succeeded(pull).await;
+    extractor.stop().await;
     rig.end(&[]).await;
 }

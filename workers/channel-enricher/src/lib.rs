@@ -29,15 +29,8 @@ pub struct Settings {
     #[command(flatten)]
     enricher: EnricherSettings,
     /// How long what is known of a channel counts as fresh; 0 asks for every channel of every pull
-    #[arg(long, env, default_value = "24h", value_name = "DURATION", value_parser = age)]
+    #[arg(long, env, default_value = "24h", value_name = "DURATION", value_parser = work::parse_age)]
     channel_max_age: Duration,
-}
-
-fn age(text: &str) -> Result<Duration, String> {
-    if text.trim() == "0" {
-        return Ok(Duration::ZERO);
-    }
-    humantime::parse_duration(text).map_err(|error| error.to_string())
 }
 
 /// The worker.
@@ -86,7 +79,7 @@ impl Worker for ChannelEnricher {
     }
 
     async fn ready(&self) -> Result<(), Failure> {
-        Ok(self.0.store().check().await?)
+        self.0.ready().await
     }
 
     fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {

@@ -9,6 +9,9 @@ use shared::{
 /// Pages in a row that bring nothing new before the cursors are taken to lead nowhere.
 const MOST_IDLE_PAGES: i32 = 5;
 
+/// Records a pull has twice beyond as many as it has streams: the list was walked all over again, and that is enough.
+const MOST_REPEATS: i32 = 1_000;
+
 /// What is fetched, and when to stop.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What is fetched")]
@@ -39,13 +42,9 @@ pub struct View {
 
 /// Why this page is the last, if it is.
 pub fn conclude(so_far: &Extraction, page: &View, facts: PageFacts, limits: &Limits) -> Option<StopReason> {
-    let idle = facts.stored == 0 && !page.rejected;
     if !page.has_next {
         Some(StopReason::End)
-    } else if facts.cursor_repeats
-        || jumped_up(so_far, page)
-        || (idle && so_far.idle_pages + 1 >= MOST_IDLE_PAGES)
-    {
+    } else if facts.cursor_repeats || leads_nowhere(so_far, page, facts) {
         Some(StopReason::CursorLoop)
     } else if limits.stop_below_min_viewers && page.last_viewers.is_some_and(|last| last < limits.min_viewers)
     {
@@ -57,8 +56,17 @@ pub fn conclude(so_far: &Extraction, page: &View, facts: PageFacts, limits: &Lim
     }
 }
 
-/// The list falls from page to page, but for a few streams that gained viewers meanwhile. One that begins far above
-/// the end of the page before was reached by a cursor that leads back.
+/// Whether the cursors lead back, or nowhere. A page that brings new streams does not, whatever their order: real lists have
+/// neighbours out of order, and a stream may gain thousands of viewers while we read.
+fn leads_nowhere(so_far: &Extraction, page: &View, facts: PageFacts) -> bool {
+    let nothing_new = facts.stored == 0 && !page.rejected;
+    nothing_new && (jumped_up(so_far, page) || so_far.idle_pages + 1 >= MOST_IDLE_PAGES)
+        // On a second walk some pages bring a stream or two that just went live.
+        || so_far.duplicates > so_far.stored.saturating_add(MOST_REPEATS)
+}
+
+/// The list falls from page to page, but for a few streams that gained viewers meanwhile: one that begins far above the
+/// end of the page before may have been reached by a cursor that leads back.
 fn jumped_up(so_far: &Extraction, page: &View) -> bool {
     match (so_far.last_viewers, page.first_viewers) {
         (Some(last), Some(first)) => i64::from(first) > 2 * i64::from(last) + 100,
@@ -92,9 +100,11 @@ mod tests {
             (
                 "back at the top",
                 View { first_viewers: Some(90_000), ..page },
-                new,
+                old,
                 Some(StopReason::CursorLoop),
             ),
+            ("new streams out of order", View { first_viewers: Some(90_000), ..page }, new, None),
+            ("a page of streams that came before", page, old, None),
             ("a stream that gained viewers", View { first_viewers: Some(160), ..page }, new, None),
             ("the cut", View { last_viewers: Some(9), ..page }, new, Some(StopReason::MinViewers)),
             (
@@ -111,6 +121,13 @@ mod tests {
         assert_eq!(capped, Some(StopReason::PageCap));
         let idle = conclude(&so_far(3, 4), &page, old, &limits(0));
         assert_eq!(idle, Some(StopReason::CursorLoop), "five pages without anything new");
+        let again = Extraction { stored: 5_000, duplicates: 6_001, ..so_far(60, 0) };
+        let again = conclude(&again, &page, PageFacts { stored: 1, ..new }, &limits(0));
+        assert_eq!(
+            again,
+            Some(StopReason::CursorLoop),
+            "the whole list again, with a new stream now and then"
+        );
     }
 
     fn so_far(pages: i32, idle_pages: i32) -> Extraction {
@@ -121,6 +138,8 @@ mod tests {
             cursor: Some("c".into()),
             last_viewers: Some(90),
             idle_pages,
+            stored: 0,
+            duplicates: 0,
             ended: false,
         }
     }

@@ -2,13 +2,16 @@
 //!
 //! One step is one page: the state is in the database, so a crash, a stop or a second delivery goes on with the page
 //! after the last stored one. A second delivery is harmless because a page can be stored only once; it announces the
-//! last stored chunk again, in case the one before died between its commit and its publish.
+//! last stored chunk again, once, in case the one before died between its commit and its publish. A page that could not
+//! be stored is kept for the next try.
 
 mod conclude;
+mod hand;
 mod page;
 mod schedule;
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -25,13 +28,16 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Client},
+    measure,
     runtime::{Duty, Job, Outbox, Outcome, Step, Worker, every, sharing},
-    schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, Rejected, StopReason},
-    store::{Extraction, Store},
+    schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, StopReason},
+    store::{Error, Extraction, Store, StoredPage, by_rule},
     topology::{Announcement, EXTRACTOR, Stage},
     work,
     worker_state::StatusReporter,
 };
+
+use crate::hand::Hand;
 
 /// How soon to look again whether somebody else still fetches the pull.
 const OTHERS_TURN: Duration = Duration::from_secs(1);
@@ -66,6 +72,8 @@ pub struct Extractor {
     limits: Limits,
     /// Who this is among the replicas.
     name: String,
+    /// The page that was fetched last, until it is stored.
+    hand: Hand,
     /// Calls that were already put on a pull's account.
     booked: AtomicU64,
 }
@@ -83,7 +91,8 @@ impl Extractor {
     /// The worker, of its parts.
     pub fn of(store: Store, helix: Client, clock: Clock, schedule: Schedule, limits: Limits) -> Self {
         let name = work::replica_name(&clock);
-        Self { store, helix, clock, schedule, limits, name, booked: AtomicU64::new(0) }
+        let (hand, booked) = (Hand::default(), AtomicU64::new(0));
+        Self { store, helix, clock, schedule, limits, name, hand, booked }
     }
 
     /// Fetches, validates and stores the next page of the pull.
@@ -100,24 +109,8 @@ impl Extractor {
         if so_far.ended {
             return Ok(Step::Done(Vec::new()));
         }
-        let page = self.fetch(&so_far).await?;
-        let view = page.view();
-        let stored = self
-            .store
-            .store_page(&so_far, &page.as_new(self.unbooked_calls()), self.clock.now(), |facts| {
-                conclude(&so_far, &view, facts, &self.limits)
-            })
-            .await?;
-        tracing::info!(
-            pull = pull.0,
-            chunk = stored.chunk.chunk,
-            stored = stored.stored,
-            rejected = page.rejects.len(),
-            duplicates = stored.duplicates,
-            "{} is stored",
-            stored.chunk
-        );
-        let announcements = said_of(stored.chunk, page.rejects);
+        let (stored, by_rule) = self.fetch_and_store(&so_far).await?;
+        let announcements = announcements(stored.chunk, by_rule);
         match stored.stop_reason {
             Some(reason) => {
                 tracing::info!(
@@ -140,6 +133,39 @@ impl Extractor {
         Ok(())
     }
 
+    /// Stores the next page: the one in hand, where storing it failed before, or else a fresh one.
+    async fn fetch_and_store(
+        &self,
+        so_far: &Extraction,
+    ) -> Result<(StoredPage, BTreeMap<String, u32>), Failure> {
+        let page = self.hand.page(so_far, || self.fetch(so_far)).await?;
+        let (view, calls) = (page.view(), self.helix.calls());
+        let new = page.as_new(self.unbooked_calls(calls));
+        let conclude = |facts| conclude(so_far, &view, facts, &self.limits);
+        let stored = match self.store.store_page(so_far, &new, self.clock.now(), conclude).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                if !matches!(error, Error::Overtaken { .. }) {
+                    self.hand.keep(so_far, page);
+                }
+                return Err(error.into());
+            }
+        };
+        self.booked.store(calls, Ordering::Relaxed);
+        let by_rule = by_rule(&page.rejects);
+        count(&stored, &by_rule);
+        tracing::info!(
+            pull = so_far.pull_id.0,
+            chunk = stored.chunk.chunk,
+            stored = stored.stored,
+            rejected = page.rejects.len(),
+            duplicates = stored.duplicates,
+            "{} is stored",
+            stored.chunk
+        );
+        Ok((stored, by_rule))
+    }
+
     async fn fetch(&self, so_far: &Extraction) -> Result<Page, Failure> {
         match self.helix.streams(so_far.cursor.as_deref()).await {
             Ok(page) => Ok(Page::validate(page, self.limits.min_viewers)),
@@ -154,20 +180,28 @@ impl Extractor {
 
     /// The announcements of a chunk that was stored before.
     async fn announce(&self, chunk: ChunkRef) -> Result<Vec<Announcement>, Failure> {
-        Ok(said_of(chunk, self.store.rejects(chunk).await?))
+        Ok(announcements(chunk, self.store.rejected_by_rule(chunk).await?))
     }
 
-    /// Calls made since this was last asked.
-    fn unbooked_calls(&self) -> i32 {
-        let made = self.helix.calls();
-        i32::try_from(made.saturating_sub(self.booked.swap(made, Ordering::Relaxed))).unwrap_or(i32::MAX)
+    /// Of so many calls made, those that are on no pull's account yet.
+    fn unbooked_calls(&self, made: u64) -> i32 {
+        i32::try_from(made.saturating_sub(self.booked.load(Ordering::Relaxed))).unwrap_or(i32::MAX)
     }
 }
 
 /// What there is to say of a stored chunk.
-fn said_of(chunk: ChunkRef, records: Vec<Rejected>) -> Vec<Announcement> {
-    let rejected = (!records.is_empty()).then(|| Announcement::of(&RecordsRejected { chunk, records }));
+fn announcements(chunk: ChunkRef, by_rule: BTreeMap<String, u32>) -> Vec<Announcement> {
+    let rejected = (!by_rule.is_empty()).then(|| Announcement::of(&RecordsRejected { chunk, by_rule }));
     rejected.into_iter().chain([EXTRACTOR.announce(&ChunkStored(chunk))]).collect()
+}
+
+/// Counts what became of a page's records.
+fn count(page: &StoredPage, by_rule: &BTreeMap<String, u32>) {
+    measure::records("stored", u64::try_from(page.stored).unwrap_or_default());
+    measure::records("duplicate", u64::try_from(page.duplicates).unwrap_or_default());
+    for (rule, records) in by_rule {
+        measure::records(rule, (*records).into());
+    }
 }
 
 impl Worker for Extractor {
@@ -199,7 +233,8 @@ impl Worker for Extractor {
     }
 
     async fn ready(&self) -> Result<(), Failure> {
-        Ok(self.store.check().await?)
+        self.store.check().await?;
+        self.helix.check().await
     }
 
     fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {

@@ -47,6 +47,14 @@ pub struct Settings {
     /// How many more dead letters of a stage within ten minutes are an alarm
     #[arg(long, env, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     alarm_growth: i64,
+    /// A pull fails when more than this share of its records is rejected, streams below `MIN_VIEWERS` apart; 1 for never
+    #[arg(long, env, default_value_t = 0.5, value_name = "SHARE", value_parser = share)]
+    max_rejected_share: f64,
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a share is from 0 to 1".into()) }
 }
 
 /// The worker.
@@ -56,6 +64,7 @@ pub struct Finalizer {
     clock: Clock,
     stalled_after: Duration,
     alarms: AlarmLimits,
+    max_rejected_share: f64,
 }
 
 impl Finalizer {
@@ -64,12 +73,18 @@ impl Finalizer {
         let database = &settings.database;
         let store = Store::new(&database.url()?, database.database_connections, "finalizer")?;
         let alarms = AlarmLimits { age: settings.alarm_age, growth: settings.alarm_growth };
-        Ok(Self::of(store, clock, settings.stalled_after, alarms))
+        Ok(Self::of(store, clock, settings.stalled_after, alarms, settings.max_rejected_share))
     }
 
     /// The worker, of its parts.
-    pub fn of(store: Store, clock: Clock, stalled_after: Duration, alarms: AlarmLimits) -> Self {
-        Self { store, clock, stalled_after, alarms }
+    pub fn of(
+        store: Store,
+        clock: Clock,
+        stalled_after: Duration,
+        alarms: AlarmLimits,
+        max_rejected_share: f64,
+    ) -> Self {
+        Self { store, clock, stalled_after, alarms, max_rejected_share }
     }
 
     async fn merge(&self, chunk: ChunkRef) -> Result<Merged, Failure> {
@@ -78,15 +93,18 @@ impl Finalizer {
 
     /// Closes the pull if its last chunk is merged; its event, if that is so, or if it was so `before`.
     async fn close(&self, pull: PullId, before: bool) -> Result<Option<PullClosed>, Failure> {
-        let now = self.store.close(pull, self.clock.now()).await?;
+        let now = self.store.close(pull, self.max_rejected_share, self.clock.now()).await?;
         let closed = if now || before { self.store.closed(pull).await? } else { None };
         if let (true, Some(closed)) = (now, &closed) {
-            tracing::info!(
-                pull = pull.0,
-                stored = closed.stored,
-                "pull {pull} is complete: {} streams",
-                closed.stored
-            );
+            match &closed.error {
+                None => tracing::info!(
+                    pull = pull.0,
+                    stored = closed.stored,
+                    "pull {pull} is complete: {} streams",
+                    closed.stored
+                ),
+                Some(error) => tracing::error!(pull = pull.0, "pull {pull} has failed: {error}"),
+            }
         }
         Ok(closed)
     }

@@ -1,6 +1,6 @@
-//! The game-enricher: learns the games of stored chunks that are not in `twitch_game` yet, a hundred a call.
+//! The game-enricher: learns the games of stored chunks that are unknown or stale, a hundred a call.
 //!
-//! A second delivery is harmless: it finds every game known, changes nothing and announces the chunk again.
+//! A second delivery is harmless: it finds every game known and fresh, changes nothing and announces the chunk again.
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +28,9 @@ pub struct Settings {
     twitch: Twitch,
     #[command(flatten)]
     enricher: EnricherSettings,
+    /// How long what is known of a game counts as fresh: categories are renamed; 0 asks for every game of every pull
+    #[arg(long, env, default_value = "7d", value_name = "DURATION", value_parser = work::parse_age)]
+    game_max_age: Duration,
 }
 
 /// The worker.
@@ -40,13 +43,18 @@ impl GameEnricher {
         let database = &settings.database;
         let store = Store::new(&database.url()?, database.database_connections, "game-enricher")?;
         let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
-        Ok(Self::of(store, helix, clock, settings.enricher.clone()))
+        Ok(Self::of(store, helix, clock, settings.enricher.clone(), settings.game_max_age))
     }
 
-    /// The worker, of its parts.
-    pub fn of(store: Store, helix: Client, clock: Clock, settings: EnricherSettings) -> Self {
-        // A game that is known is known for good.
-        Self(Enricher::new(helix, store, clock, settings, Duration::MAX))
+    /// The worker, of its parts; what is known of a game counts as fresh for `max_age`.
+    pub fn of(
+        store: Store,
+        helix: Client,
+        clock: Clock,
+        settings: EnricherSettings,
+        max_age: Duration,
+    ) -> Self {
+        Self(Enricher::new(helix, store, clock, settings, max_age))
     }
 }
 
@@ -71,7 +79,7 @@ impl Worker for GameEnricher {
     }
 
     async fn ready(&self) -> Result<(), Failure> {
-        Ok(self.0.store().check().await?)
+        self.0.ready().await
     }
 
     fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {

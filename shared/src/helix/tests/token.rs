@@ -97,7 +97,7 @@ async fn the_old_token_serves_to_its_end_while_there_is_no_new_one() {
     }
     assert_eq!(world.server.asked("/token").len(), 2, "asked again only after a minute");
     world.clock.advance(TimeDelta::seconds(500));
-    assert_eq!(verdict(world.client.streams(None).await), (Class::Transient, "helix.server_error"));
+    assert_eq!(verdict(world.client.streams(None).await), (Class::Outage, "helix.token_unavailable"));
 }
 
 #[tokio::test]
@@ -125,18 +125,77 @@ async fn a_refusal_is_told_in_words_and_not_provoked_again() {
 }
 
 #[tokio::test]
-async fn trouble_at_the_token_endpoint_passes() {
-    for (answer, class, code, asked) in [
-        (Answer::new(500, ""), Class::Transient, "helix.server_error", 1),
-        (Answer::new(503, "<html>"), Class::Transient, "helix.server_error", 2),
-        (Answer::new(200, "<html>"), Class::Transient, "helix.malformed", 1),
-        (Answer::new(429, ""), Class::RateLimited, "helix.token_rate_limited", 1),
-        (Answer::new(302, "").with("location", "/"), Class::Transient, "helix.unexpected_status", 1),
+async fn whatever_the_token_endpoint_answers_no_message_is_charged() {
+    let unavailable = (Class::Outage, "helix.token_unavailable");
+    for (answer, verdict_of_it, asked) in [
+        (Answer::new(500, ""), unavailable, 1),
+        (Answer::new(503, "<html>"), unavailable, 2),
+        (Answer::new(200, "<html>"), unavailable, 1),
+        (Answer::new(200, r#"{"access_token":"t"#), unavailable, 1),
+        (Answer::new(200, r#"{"expires_in":5000000}"#), unavailable, 1),
+        (Answer::new(302, "").with("location", "/"), unavailable, 1),
+        (Answer::new(404, "<html>"), (Class::Auth, "helix.token_refused"), 1),
+        (Answer::new(408, ""), (Class::RateLimited, "helix.token_rate_limited"), 1),
+        (Answer::new(429, ""), (Class::RateLimited, "helix.token_rate_limited"), 1),
     ] {
         let world = World::with([("/token", vec![answer])]).await;
-        assert_eq!(verdict(world.client.streams(None).await), (class, code));
+        assert_eq!(verdict(world.client.streams(None).await), verdict_of_it);
         assert_eq!(world.server.asked("/token").len(), asked);
     }
+}
+
+#[tokio::test]
+async fn a_token_of_untold_life_is_used_until_it_is_refused() {
+    for life in ["", r#","expires_in":0"#, r#","expires_in":null"#, r#","expires_in":-1"#] {
+        let token = |number| Answer::new(200, format!(r#"{{"access_token":"token-{number}"{life}}}"#));
+        let world = World::with([("/token", vec![token(1), token(2)])]).await;
+        for _ in 0..20 {
+            world.client.streams(None).await.unwrap();
+            world.clock.advance(TimeDelta::hours(1));
+        }
+        assert_eq!(world.server.asked("/token").len(), 1, "{life}");
+    }
+}
+
+#[tokio::test]
+async fn a_twitch_that_refuses_every_token_is_not_begged_for_more() {
+    let refusal = Answer::new(401, r#"{"status":401,"message":"Invalid OAuth token"}"#);
+    let world = World::with([("/streams", vec![refusal])]).await;
+    for second in 0..180 {
+        let verdict = verdict(world.client.streams(None).await);
+        assert_eq!(verdict, (Class::Auth, "helix.unauthorized"), "after {second} s");
+        if second == 59 {
+            assert_eq!(world.server.asked("/token").len(), 3, "in the first minute");
+        }
+        world.clock.advance(TimeDelta::seconds(1));
+    }
+    assert_eq!(world.server.asked("/token").len(), 5, "then one a minute");
+}
+
+#[tokio::test]
+async fn a_failed_probe_is_shared_and_a_good_one_ends_the_pause() {
+    let sick = Answer::new(500, "");
+    let world = World::with([("/streams", [vec![sick; 6], vec![Answer::empty()]].concat())]).await;
+    world.client.check().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(verdict(world.client.streams(None).await), (Class::Transient, "helix.server_error"));
+        world.client.check().await.unwrap();
+    }
+    assert_eq!(world.client.calls(), 2, "nothing is tried out while it may be one call's fault");
+    world.clock.advance(TimeDelta::seconds(10));
+    assert_eq!(verdict(world.client.streams(None).await), (Class::Outage, "helix.outage"));
+
+    let checks = join_all((0..20).map(|_| world.client.check())).await;
+    assert!(checks.iter().all(|check| check.as_ref().unwrap_err().code == "helix.outage"), "{checks:?}");
+    assert_eq!(world.client.calls(), 4, "one probe for all who asked");
+    let probe = world.server.asked("/streams").pop().unwrap();
+    assert_eq!(probe.uri.query(), Some("first=1"));
+
+    world.client.check().await.unwrap_err();
+    world.client.check().await.unwrap_err();
+    world.client.check().await.unwrap();
+    world.client.check().await.unwrap();
+    assert_eq!(world.client.calls(), 7, "no call while it works");
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use url::Url;
 
 use super::super::{App, Error, http::sensitive, reply};
@@ -22,6 +23,12 @@ use crate::{
 const ENDPOINT: &str = "oauth2/token";
 /// A token is renewed this long before it expires, or at half its life if that is later.
 const RENEW_AHEAD: TimeDelta = TimeDelta::minutes(10);
+/// A token said to live shorter than this would be renewed all the time: it is used until Twitch refuses it.
+const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(1);
+/// How long a token is used when nobody says how long it lives, unless Twitch refuses it before.
+const UNTOLD_LIFE: TimeDelta = TimeDelta::days(3_650);
+/// Longest time for a request. Meanwhile the vault keeps all processes waiting.
+const TIMEOUT: Duration = Duration::from_secs(10);
 /// Wait after a 429.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);
 
@@ -59,11 +66,19 @@ impl Issuer {
     }
 
     /// A new token; asks once more, at once, when the trouble is of the fleeting kind.
-    pub(super) async fn issue(&self, clock: &Clock) -> Result<Grant, Error> {
-        match self.ask(clock).await {
-            Err(error) if error.is_fleeting() => self.ask(clock).await,
-            outcome => outcome,
+    ///
+    /// # Errors
+    /// Without a token nothing works, so whatever the endpoint answers is an outage, a refusal of our credentials, or a
+    /// wait; nothing of it is charged to a message.
+    pub(super) async fn issue(&self, clock: &Clock) -> Result<Grant, Failure> {
+        let mut answer = self.ask(clock).await;
+        if answer.as_ref().is_err_and(Error::is_fleeting) {
+            answer = self.ask(clock).await;
         }
+        answer.map_err(|error| match error {
+            Error::Token(failure) => failure,
+            error => Failure::of(Class::Outage, "helix.token_unavailable", &error),
+        })
     }
 
     async fn ask(&self, clock: &Clock) -> Result<Grant, Error> {
@@ -72,7 +87,7 @@ impl Issuer {
             ("client_secret", self.client_secret.expose_secret()),
             ("grant_type", "client_credentials"),
         ];
-        let sent = self.client.post(self.url.clone()).form(&form).send().await;
+        let sent = self.client.post(self.url.clone()).timeout(TIMEOUT).form(&form).send().await;
         let response = sent.map_err(|error| Error::unreachable(ENDPOINT, error))?;
         match response.status() {
             status if status.is_success() => decode(&reply::body(ENDPOINT, response).await?, clock.now()),
@@ -108,25 +123,36 @@ fn advice(status: StatusCode, message: &str) -> &'static str {
 
 fn decode(body: &[u8], now: DateTime<Utc>) -> Result<Grant, Error> {
     #[derive(Deserialize)]
-    struct Reply {
+    struct Reply<'a> {
         access_token: String,
-        expires_in: u32,
+        #[serde(borrow)]
+        expires_in: Option<&'a RawValue>,
     }
     // The parser's own words may show a part of what it read, and here that may be the token.
     let unreadable = |what: String| Error::malformed(ENDPOINT, what);
-    let reply: Reply = serde_json::from_slice(body).map_err(|error| {
+    let reply: Reply<'_> = serde_json::from_slice(body).map_err(|error| {
         unreadable(format!("{:?} error at line {} column {}", error.classify(), error.line(), error.column()))
     })?;
     if reply.access_token.is_empty() || sensitive(&reply.access_token).is_none() {
         return Err(unreadable("the token is empty, or holds a character that no token has".into()));
     }
-    let life = TimeDelta::seconds(reply.expires_in.into());
+    let life = reply.expires_in.and_then(life).unwrap_or(UNTOLD_LIFE);
     let expires_at = now + life;
     Ok(Grant {
         access_token: reply.access_token,
         renew_at: expires_at - RENEW_AHEAD.min(life / 2),
         expires_at,
     })
+}
+
+/// How long a token lives, where that can be believed. Some clients' tokens do not expire, which Twitch writes as 0 or not
+/// at all (github.com/TwitchLib/TwitchLib.Api/issues/45).
+fn life(expires_in: &RawValue) -> Option<TimeDelta> {
+    let seconds: f64 = expires_in.get().trim_matches('"').parse().ok()?;
+    let believable = SHORTEST_LIFE.num_seconds()..=UNTOLD_LIFE.num_seconds();
+    #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest number there is")]
+    let seconds = seconds as i64;
+    believable.contains(&seconds).then(|| TimeDelta::seconds(seconds))
 }
 
 #[cfg(test)]
@@ -147,10 +173,27 @@ mod tests {
     }
 
     #[test]
+    fn a_life_that_cannot_be_believed_is_a_long_one() {
+        let decoded = |expires_in: &str| {
+            decode(format!(r#"{{"access_token":"t"{expires_in}}}"#).as_bytes(), DateTime::UNIX_EPOCH).unwrap()
+        };
+        for odd in
+            ["", "null", "0", "1", "-5", "true", "{}", "1e400", "4294967296", r#""soon""#, r#""\ud800""#]
+        {
+            let field = if odd.is_empty() { String::new() } else { format!(r#","expires_in":{odd}"#) };
+            assert_eq!(decoded(&field).expires_at, DateTime::UNIX_EPOCH + UNTOLD_LIFE, "{odd}");
+        }
+        for readable in ["5000000", r#""5000000""#, "5000000.0", "5e6"] {
+            let life = decoded(&format!(r#","expires_in":{readable}"#)).expires_at - DateTime::UNIX_EPOCH;
+            assert_eq!(life.num_seconds(), 5_000_000, "{readable}");
+        }
+    }
+
+    #[test]
     fn what_is_no_token_is_not_shown() {
         for body in [
-            r#"{"access_token":"s3cret"}"#,
-            r#"{"access_token":"s3cret","expires_in":"s3cret"}"#,
+            r#"{"access_token":["s3cret"]}"#,
+            r#"{"expires_in":"s3cret"}"#,
             r#"{"access_token":"s3cret\n","expires_in":1}"#,
             r#"{"access_token":"","expires_in":1}"#,
             "<html>s3cret",

@@ -5,11 +5,12 @@
 //!
 //! Source: <https://dev.twitch.tv/docs/authentication/getting-tokens-oauth/#client-credentials-grant-flow>
 
+mod allowance;
 mod issue;
 mod seal;
 
 use std::sync::{
-    Arc,
+    Arc, Mutex as StdMutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -20,6 +21,7 @@ use tokio::sync::Mutex;
 use tracing::{info, warn};
 
 use self::{
+    allowance::Allowance,
     issue::{Grant, Issuer},
     seal::Seal,
 };
@@ -66,6 +68,7 @@ pub(super) struct Tokens {
     clock: Clock,
     /// How many renewals have failed. Who waited for one of them shares its failure.
     failures: AtomicU64,
+    allowance: StdMutex<Allowance>,
     state: Mutex<State>,
 }
 
@@ -87,11 +90,15 @@ impl Tokens {
             vault,
             clock,
             failures: AtomicU64::new(0),
+            allowance: StdMutex::default(),
             state: Mutex::default(),
         }
     }
 
     /// A token that is good as far as we know. Whoever comes while it is being renewed waits for that one renewal.
+    ///
+    /// # Errors
+    /// Why there is none. Without a token nothing works, so that is never charged to a message.
     pub(super) async fn current(&self) -> Result<Arc<Token>, Failure> {
         let failures = self.failures.load(Ordering::Acquire);
         let mut state = self.state.lock().await;
@@ -110,17 +117,29 @@ impl Tokens {
                 state.failed = None;
                 Ok(Arc::clone(state.token.insert(Arc::new(token))))
             }
-            Err(failure) => self.instead(&mut state, failure, now),
+            Err(failure) => {
+                let class = if failure.class.is_charged() { Class::Outage } else { failure.class };
+                self.instead(&mut state, Failure { class, ..failure }, now)
+            }
         }
     }
 
-    /// Never hands out this token again: Twitch does not honour it.
-    pub(super) async fn discard(&self, token: &Token) {
+    /// Never hands out this token again: Twitch does not honour it. False where it stays in use all the same, because
+    /// Twitch gave us too many of late to ask for another.
+    pub(super) async fn discard(&self, token: &Token) -> bool {
         let mut state = self.state.lock().await;
         if state.token.as_ref().is_some_and(|current| current.generation == token.generation) {
+            if !self.allowance().is_left(self.clock.now()) {
+                return false;
+            }
             state.token = None;
             state.discarded = token.generation;
         }
+        true
+    }
+
+    fn allowance(&self) -> MutexGuard<'_, Allowance> {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The vault's token, if another process has put a good one there; else a new one.
@@ -169,7 +188,8 @@ impl Tokens {
     }
 
     async fn obtain(&self) -> Result<Vec<u8>, Failure> {
-        let grant = self.issuer.issue(&self.clock).await.map_err(Failure::from)?;
+        let grant = self.issuer.issue(&self.clock).await?;
+        self.allowance().spend(self.clock.now());
         self.seal.close(&grant.to_bytes())
     }
 

@@ -77,6 +77,9 @@ impl Call {
                         reply.body[colon] = b'=';
                     }
                 }
+                Effect::Field { name, value, item } if reply.status.is_success() => {
+                    reply.set(name, value.as_ref(), *item);
+                }
                 Effect::CutJson => reply.body.truncate(reply.body.len() / 2),
                 Effect::CutOff => reply.fate = Fate::CutOff,
                 Effect::NoReply => reply.fate = Fate::Nothing,

@@ -3,7 +3,7 @@
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use futures::{StreamExt, stream};
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 /// A reply before it becomes bytes on a connection.
 #[derive(Debug, Clone)]
@@ -35,6 +35,25 @@ impl Reply {
 
     pub(crate) fn json(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200, JSON, body)
+    }
+
+    /// Sets a field of its items, or of one of them, or of an answer that is no list; without a value it is taken out. What
+    /// is no JSON stays as it is.
+    pub(crate) fn set(&mut self, name: &str, value: Option<&Value>, item: Option<usize>) {
+        let Ok(mut answer) = serde_json::from_slice::<Value>(&self.body) else { return };
+        let set = |fields: &mut Map<String, Value>| match value {
+            Some(value) => _ = fields.insert(name.to_owned(), value.clone()),
+            None => _ = fields.remove(name),
+        };
+        match answer.get_mut("data").and_then(Value::as_array_mut) {
+            Some(items) => {
+                let meant = |place: usize| item.is_none_or(|item| item == place);
+                let items = items.iter_mut().enumerate().filter(|(place, _)| meant(*place));
+                items.filter_map(|(_, item)| item.as_object_mut()).for_each(set);
+            }
+            None => answer.as_object_mut().into_iter().for_each(set),
+        }
+        self.body = answer.to_string().into_bytes();
     }
 
     /// An error as the API words it.

@@ -1,6 +1,7 @@
 //! What can go wrong with an answer.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::api::{Endpoint, Query};
 
@@ -70,6 +71,15 @@ pub enum Effect {
         /// Of a page, 0 to 1.
         share: f64,
     },
+    /// A field of the answer's items, or of the token server's answer, is something else.
+    Field {
+        /// The field.
+        name: String,
+        /// What it is instead; nothing where the field is missing.
+        value: Option<Value>,
+        /// Of which item, from 0; without one, of every item.
+        item: Option<usize>,
+    },
     /// A batch with this id in it is refused as a whole.
     BadId {
         /// A user's or game's id; a sound one too.
@@ -101,6 +111,7 @@ impl Effect {
             | Self::CutJson
             | Self::CutOff
             | Self::NoReply
+            | Self::Field { .. }
             | Self::Slow { .. } => true,
         }
     }

@@ -32,7 +32,8 @@ const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_t
 ///
 /// The first line says it in words. Not well is: PostgreSQL or RabbitMQ unavailable, another schema, a stage without a worker
 /// or with a paused one, messages that have been tried again for ten minutes, dead letters, dead letters that vanished from
-/// their queue within a day, a pull that has stalled, and when the last pull that ended has failed. Missed slots are reported
+/// their queue within a day, a pull that has stalled, and when the last pull that
+/// ended has failed or Twitch's cursors led it in a circle. Missed slots are reported
 /// but do not affect the exit code.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]

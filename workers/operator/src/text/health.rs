@@ -3,14 +3,14 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{
-    schema::PullStatus,
+    schema::{PullStatus, StopReason},
     store::{Alarm, MissedSlot, PullReport, RetryRow, WorkerRow},
 };
 
 use super::{
     obstacles::{long_retries, pauses},
     queues::StageQueues,
-    words::{ago, count},
+    words::{ago, count, not_whole},
 };
 
 /// Dead letters that are no longer in their queue, though nobody who said so took them out.
@@ -78,7 +78,8 @@ fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
     let last = match &facts.last_closed {
         Some(pull) => {
             let when = ago(pull.completed_at.unwrap_or(pull.started_at), now);
-            format!("pull {} succeeded {when}", pull.pull_id)
+            let lacks = not_whole(pull).map(|lacks| format!(", but {lacks}")).unwrap_or_default();
+            format!("pull {} succeeded {when}{lacks}", pull.pull_id)
         }
         None => "there was no pull yet".to_owned(),
     };
@@ -105,6 +106,13 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
     });
     let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
     let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
+    // A page cap is somebody's wish; cursors that lead in a circle are nobody's.
+    let looped = facts.last_closed.iter().filter(|pull| {
+        pull.status == PullStatus::Success.as_str()
+            && pull.stop_reason.as_deref() == Some(StopReason::CursorLoop.as_str())
+    });
+    let looped =
+        looped.filter_map(|pull| Some(format!("pull {} succeeded, but {}", pull.pull_id, not_whole(pull)?)));
     let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
     let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
         format!(
@@ -113,7 +121,15 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
             count(*letters, "dead letter")
         )
     });
-    services.chain(absent).chain(obstacles).chain(stuck).chain(failed).chain(dead).chain(vanished).collect()
+    services
+        .chain(absent)
+        .chain(obstacles)
+        .chain(stuck)
+        .chain(failed)
+        .chain(looped)
+        .chain(dead)
+        .chain(vanished)
+        .collect()
 }
 
 #[cfg(test)]
@@ -144,6 +160,28 @@ mod tests {
         );
         let health = Health::of(Facts { stages: working(), ..Facts::default() }, sample::now());
         assert!(health.verdict.ends_with("there was no pull yet."), "{}", health.verdict);
+    }
+
+    #[test]
+    fn a_list_that_is_not_whole_is_told() {
+        let health = |reason: &str| {
+            let last = PullReport {
+                stop_reason: Some(reason.to_owned()),
+                whole: Some(false),
+                ..sample::successful()
+            };
+            let facts = Facts { stages: working(), last_closed: Some(last), ..Facts::default() };
+            Health::of(facts, sample::now())
+        };
+        let looped = health("cursor_loop");
+        assert!(!looped.well);
+        assert_eq!(
+            looped.verdict,
+            "Not well: pull 7 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle."
+        );
+        let capped = health("page_cap");
+        assert!(capped.well, "the cap is a setting");
+        assert!(capped.verdict.ends_with("is not whole: the page cap was reached."), "{}", capped.verdict);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::{
     Table,
     summary::equation,
     table::{self, Tone},
-    words::{ago, count, duration, number, stop_reason, time},
+    words::{ago, count, duration, not_whole, number, stop_reason, time},
 };
 
 /// What there is to know about a pull.
@@ -69,6 +69,9 @@ fn standing(portrait: &Portrait, now: DateTime<Utc>) -> String {
     facts.extend(portrait.obstacle.iter().map(|obstacle| ("waits", obstacle.clone())));
     if let Some(reason) = &pull.stop_reason {
         facts.push(("fetching", format!("ended because {} ({reason})", stop_reason(reason))));
+    }
+    if let Some(lacks) = not_whole(pull) {
+        facts.push(("whole", format!("no: {lacks}")));
     }
     if pull.rescues > 0 {
         facts.push(("picked up", format!("{} after standing still", count(pull.rescues, "time"))));

@@ -6,7 +6,7 @@ use shared::store::PullReport;
 use super::{
     Table,
     table::Tone,
-    words::{ago, duration, number, short_time},
+    words::{ago, duration, not_whole, number, short_time},
 };
 
 /// The table, and beneath it why those that failed did.
@@ -32,7 +32,9 @@ pub(crate) fn pulls(pulls: &[PullReport], now: DateTime<Utc>) -> String {
         let error = pull.error.as_deref()?;
         Some(format!("\npull {} failed: {error}", pull.pull_id))
     });
-    format!("{table}{}", failed.collect::<String>())
+    let cut = pulls.iter().filter(|pull| pull.error.is_none());
+    let cut = cut.filter_map(|pull| Some(format!("\npull {}: {}", pull.pull_id, not_whole(pull)?)));
+    format!("{table}{}", failed.chain(cut).collect::<String>())
 }
 
 /// Two lines a pull, as the headings say.

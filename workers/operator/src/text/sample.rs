@@ -19,6 +19,7 @@ pub(crate) fn under_way() -> PullReport {
         extracted_at: None,
         completed_at: None,
         stop_reason: None,
+        whole: None,
         error: None,
         pages: 40,
         fetched: 4_000,
@@ -51,6 +52,7 @@ pub(crate) fn successful() -> PullReport {
         extracted_at: Some(under_way.started_at + TimeDelta::seconds(31)),
         completed_at: Some(under_way.started_at + TimeDelta::seconds(72)),
         stop_reason: Some("min_viewers".into()),
+        whole: Some(true),
         games_added: Some(12),
         games_missing: Some(1),
         channels_filled: Some(3_790),
@@ -70,6 +72,7 @@ pub(crate) fn failed() -> PullReport {
         extracted_at: Some(now() - TimeDelta::seconds(1)),
         completed_at: Some(now()),
         stop_reason: Some("end".into()),
+        whole: Some(true),
         error: Some("chunk 12 at game-enricher: Twitch answered 400".into()),
         ..under_way()
     }

@@ -9,7 +9,7 @@ use super::{
     obstacles::{pauses, retries},
     queues::StageQueues,
     table::{self, Tone},
-    words::{ago, count, duration, heading, number, short_time},
+    words::{ago, count, duration, heading, malformed, not_whole, number, short_time},
 };
 
 /// The verdict first, then what it was judged by. A service that could not be asked has no section: the verdict says why.
@@ -37,7 +37,14 @@ fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     }
     lines.extend(pauses(&facts.workers, now).into_iter().map(|pause| ("paused", pause)));
     lines.extend(retries(&facts.retries, now).into_iter().map(|retry| ("retrying", retry)));
-    lines.extend(facts.last_closed.iter().map(|pull| ("last ended", closed(pull, now))));
+    if let Some(pull) = &facts.last_closed {
+        lines.push(("last ended", closed(pull, now)));
+        lines.extend(
+            malformed(pull)
+                .map(|records| ("", format!("{records}: `operator rejected list {}`", pull.pull_id))),
+        );
+        lines.extend(not_whole(pull).map(|lacks| ("", lacks)));
+    }
     if let Some(last) = facts.missed_slots.first() {
         let missed = count(i64::try_from(facts.missed_slots.len()).unwrap_or(i64::MAX), "slot");
         let slot = short_time(last.slot, now);

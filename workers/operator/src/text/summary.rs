@@ -2,7 +2,7 @@
 
 use shared::store::PullReport;
 
-use super::words::{count, duration, number, stop_reason};
+use super::words::{count, duration, malformed, not_whole, number, stop_reason};
 
 /// Status, counts, duration, why it stopped.
 pub(crate) fn summary(pull: &PullReport) -> String {
@@ -28,6 +28,8 @@ pub(crate) fn summary(pull: &PullReport) -> String {
     if let (Some(filled), Some(missing)) = (pull.channels_filled, pull.channels_missing) {
         lines.push(format!("  channels: {} filled, {} unknown to Twitch", number(filled), number(missing)));
     }
+    lines.extend(malformed(pull).map(|records| format!("  {records}")));
+    lines.extend(not_whole(pull).map(|lacks| format!("  {lacks}")));
     let stopped = pull.stop_reason.as_deref();
     let stopped = stopped
         .map_or_else(String::new, |reason| format!("; fetching ended because {}", stop_reason(reason)));

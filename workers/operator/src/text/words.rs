@@ -1,7 +1,9 @@
 //! Numbers, durations, times, and what a pull is doing, in words.
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use shared::store::PullReport;
+use shared::{schema::Rule, store::PullReport};
 
 /// A whole number with its thousands set apart: `21,034`.
 pub(crate) fn number(n: impl Into<i64>) -> String {
@@ -69,6 +71,23 @@ pub(crate) fn stop_reason(reason: &str) -> &'static str {
         "error" => "it could not go on",
         _ => "for a reason this build does not know",
     }
+}
+
+/// What a pull's list lacks, if it was cut short.
+pub(crate) fn not_whole(pull: &PullReport) -> Option<String> {
+    let reason = pull.stop_reason.as_deref().filter(|_| pull.whole == Some(false))?;
+    Some(format!("the list of streams is not whole: {}", stop_reason(reason)))
+}
+
+/// The records of a pull that were rejected and should not have been there, by rule: `12 records rejected (10 malformed-json,
+/// 2 tags-not-strings)`. Streams below `MIN_VIEWERS` are not among them.
+pub(crate) fn malformed(pull: &PullReport) -> Option<String> {
+    let mut rules: Vec<_> =
+        pull.rejected_by_rule.iter().filter(|(rule, _)| *rule != Rule::BelowMinViewers.as_str()).collect();
+    rules.sort_by_key(|(_, records)| Reverse(**records));
+    let all: i64 = rules.iter().map(|(_, records)| i64::from(**records)).sum();
+    let rules = rules.into_iter().map(|(rule, records)| format!("{} {rule}", number(*records)));
+    (all > 0).then(|| format!("{} rejected ({})", count(all, "record"), rules.collect::<Vec<_>>().join(", ")))
 }
 
 /// What a pull is doing, and for how long.
