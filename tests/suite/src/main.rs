@@ -6,6 +6,7 @@
 
 mod alarms;
 mod barrier;
+mod broker_urls;
 mod bucket;
 mod catalogue;
 mod collector;
@@ -13,6 +14,8 @@ mod configuration;
 mod craft;
 mod crash;
 mod cursors;
+mod database_sessions;
+mod database_urls;
 mod delivery;
 mod documents;
 mod events;
@@ -25,8 +28,10 @@ mod messages;
 mod metrics;
 mod outages;
 mod pipeline;
+mod poolers;
 mod process;
 mod proxy;
+mod refusals;
 mod replays;
 mod rerun;
 mod rescue;
