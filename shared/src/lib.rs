@@ -1,12 +1,14 @@
 //! What the four workers and the operator have in common.
 //!
-//! The modules are as strict as crates: `failure`, `clock`, `measure`, `tls`, `worker_state` and `config` are leaves; `schema` knows no queue, SQL or
+//! The modules are as strict as crates: `failure`, `clock`, `measure`, `dial`, `tls`, `worker_state` and `config` are leaves;
+//! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; `work` is what several workers do
 //! alike, and sees all of these. `tests/suite` checks the imports.
 
 pub mod clock;
 pub mod config;
+mod dial;
 pub mod failure;
 pub mod helix;
 pub mod ledger;

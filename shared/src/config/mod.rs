@@ -7,6 +7,7 @@ mod command_line;
 mod error;
 mod secret;
 mod show;
+mod url_parts;
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -18,6 +19,7 @@ pub use command_line::{ConfigCommand, Parsed, Unparsed, parse};
 pub use error::{ConfigError, EXIT_CONFIG, SetupError};
 use secret::{secret, secret_url};
 pub(crate) use show::{LOG_LEVELS, log_levels};
+pub(crate) use url_parts::UrlParts;
 
 use crate::topology::RetryDelays;
 
@@ -25,11 +27,12 @@ use crate::topology::RetryDelays;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "PostgreSQL (DATABASE_URL, or its file)")]
 pub struct Database {
-    /// File that holds the URL, such as `postgres://user:password@host:5432/name?sslmode=verify-full&sslrootcert=/ca.pem`
+    /// File that holds the URL, such as `postgres://user:password@host:5432/name?sslmode=verify-full&sslrootcert=/ca.pem`;
+    /// several hosts are tried in turn: `h1:5432,h2:5432/name?target_session_attrs=read-write`
     #[arg(long, env, value_name = "FILE")]
     database_url_file: Option<PathBuf>,
-    /// Most connections this process opens
-    #[arg(long, env, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
+    /// Most connections this process opens; those not used for a minute are closed
+    #[arg(long, env, default_value_t = 4, value_name = "N", value_parser = clap::value_parser!(u16).range(2..=100))]
     pub database_connections: u16,
 }
 
@@ -45,7 +48,7 @@ impl Database {
 #[command(next_help_heading = "RabbitMQ (AMQP_URL, or its file)")]
 pub struct Broker {
     /// File that holds the URL, such as `amqp://user:password@host:5672/%2f`, or
-    /// `amqps://user:password@host:5671/%2f?cacertfile=/ca.pem`
+    /// `amqps://user:password@host:5671/%2f?cacertfile=/ca.pem`; several nodes are tried in turn: `h1:5672,h2:5672/%2f`
     #[arg(long, env, value_name = "FILE")]
     amqp_url_file: Option<PathBuf>,
     /// Delays before a failed message is tried again, shortest first; after the last it is dead-lettered.

@@ -7,9 +7,8 @@ use std::{
 };
 
 use secrecy::{ExposeSecret, SecretString};
-use url::Url;
 
-use super::ConfigError;
+use super::{ConfigError, UrlParts};
 
 /// A variable that clap must not show as a flag, or must not know.
 #[expect(clippy::disallowed_methods, reason = "the one place where variables are read beside clap")]
@@ -36,6 +35,13 @@ pub(super) fn secret(name: &str, file: Option<&PathBuf>) -> Result<SecretString,
     if value.is_empty() {
         return Err(ConfigError::Unusable { name: name.into(), why: "it is empty".into() });
     }
+    if ['"', '\''].iter().any(|&quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote))
+    {
+        return Err(ConfigError::Unusable {
+            name: name.into(),
+            why: "it stands in quotes, which an env file makes part of the value: remove them".into(),
+        });
+    }
     if value.contains(char::is_whitespace) {
         return Err(ConfigError::Unusable {
             name: name.into(),
@@ -45,22 +51,19 @@ pub(super) fn secret(name: &str, file: Option<&PathBuf>) -> Result<SecretString,
     Ok(value.into())
 }
 
-/// Takes a secret URL; its scheme must be one of `schemes`.
+/// Takes a secret URL, which may name several hosts; its scheme must be one of `schemes`.
 pub(super) fn secret_url(
     name: &str,
     file: Option<&PathBuf>,
     schemes: &[&str],
 ) -> Result<SecretString, ConfigError> {
     let value = secret(name, file)?;
-    let parsed = Url::parse(value.expose_secret()).map_err(|error| ConfigError::Unusable {
-        name: name.into(),
-        why: format!("it is not a URL ({error})"),
-    })?;
-    if schemes.contains(&parsed.scheme()) {
+    let unusable = |why| ConfigError::Unusable { name: name.into(), why };
+    let scheme = UrlParts::split(value.expose_secret()).map_err(unusable)?.scheme;
+    if schemes.contains(&scheme) {
         Ok(value)
     } else {
-        let why = format!("its scheme is {:?}, and must be one of {}", parsed.scheme(), schemes.join(", "));
-        Err(ConfigError::Unusable { name: name.into(), why })
+        Err(unusable(format!("its scheme is {scheme:?}, and must be one of {}", schemes.join(", "))))
     }
 }
 

@@ -4,17 +4,26 @@ use std::path::PathBuf;
 
 use clap::{ArgMatches, Command, parser::ValueSource};
 use secrecy::ExposeSecret;
-use url::Url;
 
 use super::{
-    ConfigError,
+    ConfigError, UrlParts,
     secret::{secret, variable},
 };
 
 /// What stands in the place of a secret.
 const MASK: &str = "***";
 /// What a URL may say without giving a secret away; anything else might be one.
-const OPEN_PARAMETERS: [&str; 4] = ["sslmode", "sslrootcert", "cacertfile", "heartbeat"];
+const OPEN_PARAMETERS: [&str; 9] = [
+    "sslmode",
+    "sslrootcert",
+    "target_session_attrs",
+    "connect_timeout",
+    "application_name",
+    "cacertfile",
+    "heartbeat",
+    "frame_max",
+    "channel_max",
+];
 /// Read by what writes the log.
 pub(crate) const LOG_LEVELS: &str = "RUST_LOG";
 
@@ -72,22 +81,22 @@ fn secret_line(name: &str, file: Option<PathBuf>) -> Result<(String, String), Co
 
 /// A secret without what is secret: of an address all but the password and what may be one.
 fn masked(secret: &str) -> String {
-    let Ok(mut url) = Url::parse(secret) else { return MASK.to_owned() };
-    if !url.has_host() || (url.password().is_some() && url.set_password(Some(MASK)).is_err()) {
+    let Ok(UrlParts { scheme, credentials, hosts, path, query }) = UrlParts::split(secret) else {
         return MASK.to_owned();
-    }
-    let open: Vec<(String, String)> = url
-        .query_pairs()
-        .map(|(name, value)| {
-            let value = if OPEN_PARAMETERS.contains(&&*name) { value.into_owned() } else { MASK.to_owned() };
-            (name.into_owned(), value)
-        })
-        .collect();
-    url.set_query(None);
-    if !open.is_empty() {
-        url.query_pairs_mut().extend_pairs(open);
-    }
-    url.into()
+    };
+    let credentials = credentials.map_or_else(String::new, |credentials| match credentials.split_once(':') {
+        Some((user, _)) => format!("{user}:{MASK}@"),
+        None => format!("{credentials}@"),
+    });
+    let parameter = |parameter: &str| match parameter.split_once('=') {
+        Some((name, _)) if !OPEN_PARAMETERS.contains(&name) => format!("{name}={MASK}"),
+        Some(_) => parameter.to_owned(),
+        None => MASK.to_owned(),
+    };
+    let query = query.map_or_else(String::new, |query| {
+        format!("?{}", query.split('&').map(parameter).collect::<Vec<_>>().join("&"))
+    });
+    format!("{scheme}://{credentials}{hosts}{path}{query}")
 }
 
 fn table(lines: &[(String, String, String)]) -> String {
@@ -108,6 +117,7 @@ mod tests {
         let shown = masked("postgres://me:pa55@host:5432/db?sslmode=verify-full&password=s3cret");
         assert_eq!(shown, "postgres://me:***@host:5432/db?sslmode=verify-full&password=***");
         assert_eq!(masked("amqp://host/%2f"), "amqp://host/%2f");
+        assert_eq!(masked("amqp://me:pa55@h1:5672,[::1]/%2f"), "amqp://me:***@h1:5672,[::1]/%2f");
         for secret in ["s3cret", "a:b", "mailto:pa55", "data:,pa55"] {
             assert_eq!(masked(secret), "***", "{secret}");
         }

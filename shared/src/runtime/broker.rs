@@ -18,6 +18,7 @@ use tokio::time::timeout;
 use super::{address::Address, envelope::short, link::Link, publish::Publisher};
 use crate::{
     clock::Clock,
+    dial::DialError,
     failure::{Class, Failure},
     topology::{Argument, EXCHANGES, Queue, RetryDelays, queues},
 };
@@ -36,8 +37,11 @@ pub enum BrokerError {
     /// No connection within the time.
     #[error("RabbitMQ did not answer in time")]
     Timeout,
-    /// The connection could not be made, or broke.
-    #[error("RabbitMQ cannot be reached, or closed the connection")]
+    /// No node of the URL takes a connection.
+    #[error("{}", if .0.refused() { "RabbitMQ was reached, but refused the connection" } else { "RabbitMQ cannot be reached" })]
+    Dial(#[from] DialError),
+    /// The connection broke.
+    #[error("RabbitMQ closed the connection")]
     Connection(#[from] lapin::Error),
     /// A queue or exchange is there with other arguments, which cannot be changed in place.
     #[error(
@@ -60,7 +64,10 @@ impl From<BrokerError> for Failure {
             BrokerError::Url(_) => (Class::Permanent, "broker.setup"),
             BrokerError::Declare { .. } => (Class::Permanent, "broker.declare"),
             BrokerError::Absent(_) => (Class::Outage, "broker.absent"),
-            BrokerError::Timeout | BrokerError::Connection(_) => (Class::Outage, "broker.unreachable"),
+            BrokerError::Dial(ref failed) if failed.refused() => (Class::Outage, "broker.login_refused"),
+            BrokerError::Timeout | BrokerError::Connection(_) | BrokerError::Dial(_) => {
+                (Class::Outage, "broker.unreachable")
+            }
         };
         Self::of(class, code, &error)
     }

@@ -5,14 +5,22 @@
 //! uses it. So whatever waits for the broker, or for work that needs it, waits through [`Link::unless_severed`], and a
 //! question that should be answered at once through [`Link::ask`].
 
-use std::time::Duration;
+use std::{io, net::SocketAddr, time::Duration};
 
 use futures::StreamExt;
-use lapin::{Connection, ConnectionProperties, ConnectionState, ErrorKind, Event, types::LongString};
+use lapin::{
+    Connection, ConnectionProperties, ConnectionState, ErrorKind, Event,
+    tcp::AsyncTcpStream,
+    types::LongString,
+    uri::{AMQPScheme, AMQPUri},
+};
 use tokio::{sync::watch, time::timeout};
 
 use super::{address::Address, broker::BrokerError};
+use crate::dial::{DialError, FailedCall, Heard, place, resolve};
 
+/// How long all addresses together may be tried: less than a session may take to open.
+const PATIENCE: Duration = Duration::from_secs(9);
 /// How long the broker may take to answer a question. On a blocked connection it never does.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -26,16 +34,40 @@ pub(super) struct Link {
 }
 
 impl Link {
-    /// Connects; `role` tells the connections of a program apart in the broker's lists.
-    pub(super) async fn open(address: &Address, program: &str, role: &str) -> Result<Self, lapin::Error> {
-        let name = LongString::from(format!("{program} {role}"));
-        let properties = ConnectionProperties::default().with_connection_name(name);
-        // Fails only when a provider is installed already, and any will do.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let runtime = lapin::runtime::default_runtime()?;
-        let uri = address.uri.clone();
-        let connecting = Connection::connect_uri_with_config(uri, properties, address.tls(), runtime);
-        let connection = connecting.await?;
+    /// Connects to whichever node of the broker takes it; `role` tells the connections of a program apart in the broker's
+    /// lists. Every node is tried at every address of it, and a dead one costs its share of the patience only.
+    pub(super) async fn open(address: &Address, program: &str, role: &str) -> Result<Self, DialError> {
+        let mut failed = DialError::default();
+        let mut targets = Vec::new();
+        for (number, host, port) in address.nodes() {
+            match resolve(host, port).await {
+                Ok(found) => targets.extend(found.into_iter().map(|target| (number, host, target))),
+                Err(call) => failed.push(call),
+            }
+        }
+        let share = u32::try_from(targets.len()).ok().and_then(|count| PATIENCE.checked_div(count));
+        let share = address.timeout().or(share).unwrap_or(PATIENCE);
+        for (number, host, target) in targets {
+            match timeout(share, call(address, host, target, share, &format!("{program} {role}"))).await {
+                Ok(Ok(connection)) => {
+                    address.worked(number);
+                    return Ok(Self::on(connection));
+                }
+                Ok(Err(error)) => {
+                    let (heard, cause) = heard(&error);
+                    failed.push(FailedCall { place: place(host, target), heard, cause });
+                }
+                Err(_) => {
+                    let cause = format!("no answer within {share:?}");
+                    failed.push(FailedCall { place: place(host, target), heard: Heard::Nobody, cause });
+                }
+            }
+        }
+        Err(failed)
+    }
+
+    /// Listens for the end of a connection.
+    fn on(connection: Connection) -> Self {
         let mut events = connection.events_listener();
         let (tell, end) = watch::channel(None);
         let (tell_blocked, blocked) = watch::channel(None);
@@ -57,7 +89,7 @@ impl Link {
                 }
             }
         });
-        Ok(Self { connection, end, blocked })
+        Self { connection, end, blocked }
     }
 
     /// The connection itself.
@@ -98,6 +130,44 @@ impl Link {
                 Err(ended.ok().and_then(|error| error.clone()).unwrap_or_else(closed))
             }
         }
+    }
+}
+
+/// Connects to a node at one of its addresses, which lapin would choose by itself and tell of the last only.
+async fn call(
+    address: &Address,
+    host: &str,
+    target: SocketAddr,
+    share: Duration,
+    name: &str,
+) -> Result<Connection, lapin::Error> {
+    let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
+    // Fails only when a provider is installed already, and any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let runtime = lapin::runtime::default_runtime()?;
+    let tls = address.tls();
+    let uri = address.uri(host, target.port());
+    // Nobody stops the thread in which lapin awaits this.
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "no answer in time");
+    let connect = async move |uri: AMQPUri, runtime| {
+        let stream = async {
+            let stream = AsyncTcpStream::connect(&runtime, target).await?;
+            match uri.scheme {
+                AMQPScheme::AMQP => Ok(stream),
+                AMQPScheme::AMQPS => stream.into_tls(&uri.authority.host, tls.as_ref()).await,
+            }
+        };
+        timeout(share, stream).await.unwrap_or_else(|_| Err(late())).map_err(lapin::Error::from)
+    };
+    Connection::connector(uri, runtime, connect, properties).await
+}
+
+/// What a failed call says of the other side, and why it failed.
+fn heard(error: &lapin::Error) -> (Heard, String) {
+    match error.kind() {
+        ErrorKind::ProtocolError(refusal) => (Heard::Refusal, refusal.get_message().to_string()),
+        ErrorKind::IOError(error) => (Heard::in_io(error), error.to_string()),
+        _ => (Heard::Trouble, error.to_string()),
     }
 }
 

@@ -18,9 +18,10 @@ use tokio::{
     time::timeout,
 };
 
-use super::{address::Address, envelope, link::Link, trace::Trace};
+use super::{address::Address, broker::BrokerError, envelope, link::Link, trace::Trace};
 use crate::{
     clock::Clock,
+    dial::DialError,
     failure::{Class, Failure},
     measure,
     topology::Announcement,
@@ -39,6 +40,9 @@ pub enum PublishError {
     /// The connection or channel broke.
     #[error("the broker did not take a message")]
     Broker(#[from] lapin::Error),
+    /// No node of the broker takes a connection.
+    #[error("RabbitMQ takes no connection to publish on")]
+    Dial(#[from] DialError),
     /// No confirmation came.
     #[error("the broker did not confirm {to} within {} s: has the queue a leader?", CONFIRM_TIMEOUT.as_secs())]
     Timeout {
@@ -66,10 +70,20 @@ pub enum PublishError {
     Disconnected,
 }
 
+impl From<BrokerError> for PublishError {
+    fn from(error: BrokerError) -> Self {
+        match error {
+            BrokerError::Connection(error) => Self::Broker(error),
+            BrokerError::Dial(error) => Self::Dial(error),
+            _ => Self::Disconnected,
+        }
+    }
+}
+
 impl From<PublishError> for Failure {
     fn from(error: PublishError) -> Self {
         let code = match error {
-            PublishError::Broker(_) | PublishError::Disconnected => "broker.publish",
+            PublishError::Broker(_) | PublishError::Dial(_) | PublishError::Disconnected => "broker.publish",
             PublishError::Timeout { .. } => "broker.unconfirmed",
             PublishError::Blocked(_) => "broker.blocked",
             PublishError::Refused(_) => "broker.refused",
@@ -126,7 +140,7 @@ impl Publisher {
         program: &str,
         clock: Clock,
         reading: Arc<Link>,
-    ) -> Result<Self, lapin::Error> {
+    ) -> Result<Self, BrokerError> {
         let (blocked, _) = watch::channel(None);
         let inner = Inner { address, program: program.into(), clock, open: Mutex::new(None), blocked };
         let open = inner.connect().await?;
@@ -199,7 +213,8 @@ impl Publisher {
             Some(open) => open,
             None => timeout(CONNECT_TIMEOUT, self.inner.connect())
                 .await
-                .map_err(|_| PublishError::Disconnected)??,
+                .map_err(|_| PublishError::Disconnected)?
+                .map_err(PublishError::from)?,
         };
         let mut left = messages.len().min(most);
         let mut refused: Option<PublishError> = None;
@@ -237,7 +252,7 @@ impl Publisher {
 }
 
 impl Inner {
-    async fn connect(&self) -> Result<Open, lapin::Error> {
+    async fn connect(&self) -> Result<Open, BrokerError> {
         let link = Link::open(&self.address, &self.program, "publish").await?;
         self.blocked.send_replace(None);
         let (mut news, tell) = (link.blocked(), self.blocked.clone());
@@ -248,7 +263,7 @@ impl Inner {
             // The connection is gone, and with it what the broker said of it.
             tell.send_replace(None);
         });
-        Open::on(link).await
+        Ok(Open::on(link).await?)
     }
 }
 

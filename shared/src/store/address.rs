@@ -1,24 +1,34 @@
-//! Where PostgreSQL is, and how the way there is kept private.
+//! `DATABASE_URL`, understood once for the pool, the migrator and `config check`.
 //!
-//! `sslmode` and `sslrootcert` are libpq's (<https://www.postgresql.org/docs/17/libpq-ssl.html>), with one difference:
-//! whoever asks for encryption gets the certificate verified, chain and name, whichever word is used. An encrypted
-//! conversation with nobody knows whom protects from little.
+//! Its parameters are libpq's (<https://www.postgresql.org/docs/17/libpq-connect.html>), read by tokio-postgres; what that
+//! does not know is refused by name. Three are taken here: `options`, which become settings of every session, and `sslmode`
+//! and `sslrootcert`, with one difference to libpq: whoever asks for encryption gets the certificate verified, chain and
+//! name, whichever word is used. Encryption without authentication gives little protection.
 
-use std::path::PathBuf;
+use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 use rustls::ClientConfig;
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio_postgres::config::SslMode;
-use url::Url;
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode, SslNegotiation},
+};
+use url::form_urlencoded;
 
-use super::Error;
-use crate::tls;
+use super::{Error, options};
+use crate::{config::UrlParts, tls};
 
-/// A server and a database, as a URL names them.
+/// How long a session may take to open at one address, unless the URL says `connect_timeout`.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// What tokio-postgres has for `keepalives_idle` when the URL does not say.
+const KEEPALIVES_IDLE_UNSET: Duration = Duration::from_hours(2);
+
+/// Servers and a database, as a URL names them.
 pub(super) struct Address {
-    /// The URL without what is said here of TLS.
-    url: Url,
+    config: Config,
+    /// What `options` sets for every session.
+    pub(super) settings: Vec<(String, String)>,
     privacy: Privacy,
 }
 
@@ -32,51 +42,117 @@ enum Privacy {
     File(PathBuf),
 }
 
+/// One of the servers.
+#[derive(Debug, Clone)]
+pub(super) struct Server {
+    pub(super) host: Host,
+    /// Where it is, if the URL says so beside its name.
+    pub(super) address: Option<IpAddr>,
+    pub(super) port: u16,
+}
+
 impl Address {
     /// Takes a URL apart. What is wrong with it is told without showing it.
     pub(super) fn parse(url: &SecretString) -> Result<Self, Error> {
-        let mut url = Url::parse(url.expose_secret())
-            .map_err(|error| Error::Url(format!("it is not a URL ({error})")))?;
-        let (mut mode, mut authorities) = (None, None);
+        let mut parts = UrlParts::split(url.expose_secret()).map_err(Error::Url)?;
+        parts.places().map_err(Error::Url)?;
+        let (mut mode, mut authorities, mut settings) = (None, None, Vec::new());
         let mut others = Vec::new();
-        for (name, value) in url.query_pairs() {
-            match &*name {
-                "sslmode" => mode = Some(value.into_owned()),
-                "sslrootcert" => authorities = Some(PathBuf::from(&*value)),
-                _ => others.push((name.into_owned(), value.into_owned())),
+        for (name, value) in parts.parameters() {
+            match (&*name, &*value) {
+                ("sslmode", _) => mode = Some(value),
+                ("sslrootcert", _) => authorities = Some(PathBuf::from(value)),
+                // tokio-postgres takes several in a URL only one by one. Like libpq, it prefers them to those before.
+                ("host", _) => {
+                    parts.hosts = "";
+                    others.extend(value.split(',').map(|host| (name.clone(), host.to_owned())));
+                }
+                ("options", _) => settings.extend(options::parse(&value).map_err(Error::Url)?),
+                // Another word for the server that takes writes.
+                ("target_session_attrs", "primary") => others.push((name, "read-write".to_owned())),
+                ("target_session_attrs", "any" | "read-write") => others.push((name, value)),
+                ("target_session_attrs", _) => {
+                    return Err(Error::Url(format!(
+                        "its target_session_attrs is {value:?}: every program writes, so write read-write, or any"
+                    )));
+                }
+                _ => others.push((name, value)),
             }
         }
-        url.set_query(None);
-        if !others.is_empty() {
-            url.query_pairs_mut().extend_pairs(others);
-        }
-        let privacy = match mode.as_deref() {
-            None if authorities.is_some() => {
-                return Err(Error::Url("it has sslrootcert without sslmode: add sslmode=verify-full".into()));
-            }
-            None | Some("disable") => Privacy::Plain,
-            Some("require" | "verify-ca" | "verify-full") => {
-                let file = authorities.filter(|file| file.as_os_str() != "system");
-                file.map_or(Privacy::System, Privacy::File)
-            }
-            Some(other) => {
-                return Err(Error::Url(format!(
-                    "its sslmode is {other:?}: write verify-full to encrypt and verify, or disable"
-                )));
-            }
-        };
-        Ok(Self { url, privacy })
-    }
-
-    /// For the pool.
-    pub(super) fn config(&self) -> Result<tokio_postgres::Config, Error> {
-        let mut config: tokio_postgres::Config = self.url.as_str().parse().map_err(|error| told(&error))?;
-        if config.get_hosts().is_empty() {
+        let privacy = Privacy::parse(mode.as_deref(), authorities)?;
+        let mut config: Config = rebuilt(&parts, &others).parse().map_err(|error| told(&error))?;
+        if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
             return Err(Error::Url("it names no host".into()));
         }
-        let plain = matches!(self.privacy, Privacy::Plain);
+        check_counts(&config)?;
+        if config.get_ssl_negotiation() != SslNegotiation::Postgres {
+            return Err(Error::Url("its sslnegotiation cannot be used: leave it out".into()));
+        }
+        let plain = matches!(privacy, Privacy::Plain);
         config.ssl_mode(if plain { SslMode::Disable } else { SslMode::Require });
-        Ok(config)
+        if config.get_keepalives_idle() == KEEPALIVES_IDLE_UNSET {
+            config.keepalives_idle(Duration::from_secs(30));
+        }
+        Ok(Self { config, settings, privacy })
+    }
+
+    /// The servers, in the order in which the URL names them.
+    pub(super) fn servers(&self) -> Vec<Server> {
+        let (hosts, addresses, ports) =
+            (self.config.get_hosts(), self.config.get_hostaddrs(), self.config.get_ports());
+        let port = |number: usize| ports.get(number).or(ports.first()).copied().unwrap_or(5432);
+        let server = |number: usize| {
+            let address = addresses.get(number).copied();
+            let host = hosts.get(number).cloned();
+            let host = host.or_else(|| address.map(|address| Host::Tcp(address.to_string())))?;
+            Some(Server { host, address, port: port(number) })
+        };
+        (0..hosts.len().max(addresses.len())).filter_map(server).collect()
+    }
+
+    /// How long a session may take to open at one address.
+    pub(super) fn patience(&self) -> Duration {
+        self.config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT)
+    }
+
+    /// For a session of `program` with one server, at `address` if it is not at a Unix socket.
+    pub(super) fn config(&self, server: &Server, address: Option<IpAddr>, program: &str) -> Config {
+        let from = &self.config;
+        let mut config = Config::new();
+        if let Some(user) = from.get_user() {
+            config.user(user);
+        }
+        if let Some(password) = from.get_password() {
+            config.password(password);
+        }
+        if let Some(database) = from.get_dbname() {
+            config.dbname(database);
+        }
+        if let Some(timeout) = from.get_tcp_user_timeout() {
+            config.tcp_user_timeout(*timeout);
+        }
+        if let Some(interval) = from.get_keepalives_interval() {
+            config.keepalives_interval(interval);
+        }
+        if let Some(retries) = from.get_keepalives_retries() {
+            config.keepalives_retries(retries);
+        }
+        match &server.host {
+            Host::Tcp(host) => config.host(host),
+            Host::Unix(folder) => config.host_path(folder),
+        };
+        if let Some(address) = address {
+            config.hostaddr(address);
+        }
+        config
+            .port(server.port)
+            .application_name(from.get_application_name().unwrap_or(program))
+            .ssl_mode(from.get_ssl_mode())
+            .keepalives(from.get_keepalives())
+            .keepalives_idle(from.get_keepalives_idle())
+            .channel_binding(from.get_channel_binding())
+            .target_session_attrs(from.get_target_session_attrs());
+        config
     }
 
     /// How to encrypt; none if that was not asked for.
@@ -90,21 +166,160 @@ impl Address {
         }
     }
 
-    /// For the migrator.
-    pub(super) fn options(&self) -> Result<PgConnectOptions, Error> {
-        // Tells of a file that cannot be used in our words.
-        self.tls()?;
-        let options: PgConnectOptions = self.url.as_str().parse().map_err(|error| told(&error))?;
-        Ok(match &self.privacy {
+    /// The same for the migrator, which has a driver of its own: the server is one that tokio-postgres has reached.
+    pub(super) fn options(
+        &self,
+        server: &Server,
+        address: Option<IpAddr>,
+        program: &str,
+    ) -> PgConnectOptions {
+        let from = &self.config;
+        let mut options = PgConnectOptions::new_without_pgpass()
+            .port(server.port)
+            .application_name(from.get_application_name().unwrap_or(program))
+            // A pooler need not know this one.
+            .extra_float_digits(None);
+        if let Some(user) = from.get_user() {
+            options = options.username(user);
+        }
+        if let Some(password) = from.get_password() {
+            options = options.password(&String::from_utf8_lossy(password));
+        }
+        // The default is the user's name, as in libpq, whatever the environment says.
+        let database = from.get_dbname().or(from.get_user()).map(str::to_owned);
+        if let Some(database) = database {
+            options = options.database(&database);
+        }
+        let options = match (&server.host, address, &self.privacy) {
+            (Host::Unix(folder), ..) => options.socket(folder),
+            // The very address that worked; a certificate is known by the name.
+            (Host::Tcp(_), Some(address), Privacy::Plain) => options.host(&address.to_string()),
+            (Host::Tcp(host), ..) => options.host(host),
+        };
+        match &self.privacy {
             Privacy::Plain => options.ssl_mode(PgSslMode::Disable),
             Privacy::System => options.ssl_mode(PgSslMode::VerifyFull),
             Privacy::File(file) => options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(file),
-        })
+        }
     }
+}
+
+impl Privacy {
+    fn parse(mode: Option<&str>, authorities: Option<PathBuf>) -> Result<Self, Error> {
+        match mode {
+            None if authorities.is_some() => {
+                Err(Error::Url("it has sslrootcert without sslmode: add sslmode=verify-full".into()))
+            }
+            None | Some("disable") => Ok(Self::Plain),
+            Some("require" | "verify-ca" | "verify-full") => {
+                let file = authorities.filter(|file| file.as_os_str() != "system");
+                Ok(file.map_or(Self::System, Self::File))
+            }
+            Some(other) => Err(Error::Url(format!(
+                "its sslmode is {other:?}: write verify-full to encrypt and verify, or disable"
+            ))),
+        }
+    }
+}
+
+/// libpq's rule: one port for all hosts or one for each, and as many `hostaddr` as `host` where both are given.
+fn check_counts(config: &Config) -> Result<(), Error> {
+    let (hosts, addresses, ports) =
+        (config.get_hosts().len(), config.get_hostaddrs().len(), config.get_ports().len());
+    if hosts > 0 && addresses > 0 && hosts != addresses {
+        return Err(Error::Url("it has as many hostaddr as hosts, or none: give one for each".into()));
+    }
+    if ports > 1 && ports != hosts.max(addresses) {
+        return Err(Error::Url("the number of its ports is not that of its hosts".into()));
+    }
+    Ok(())
+}
+
+/// The URL again, with these parameters only, for tokio-postgres, which decodes `%20` and leaves a plus alone.
+fn rebuilt(parts: &UrlParts<'_>, parameters: &[(String, String)]) -> String {
+    let encode =
+        |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20");
+    let credentials = parts.credentials.map_or_else(String::new, |credentials| format!("{credentials}@"));
+    let parameters: Vec<_> =
+        parameters.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
+    let query = if parameters.is_empty() { String::new() } else { format!("?{}", parameters.join("&")) };
+    format!("{}://{credentials}{}{}{query}", parts.scheme, parts.hosts, parts.path)
 }
 
 /// A parser's complaint and its cause, neither of which shows the URL.
 fn told(error: &dyn std::error::Error) -> Error {
     let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
     Error::Url(format!("{error}{cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(url: &str) -> Result<Address, String> {
+        Address::parse(&url.into()).map_err(|error| error.to_string())
+    }
+
+    fn servers(url: &str) -> Vec<String> {
+        let servers = address(url).unwrap().servers();
+        servers
+            .into_iter()
+            .map(|Server { host, address, port }| format!("{host:?} {address:?} {port}"))
+            .collect()
+    }
+
+    #[test]
+    fn hosts_are_named_as_libpq_names_them() {
+        assert_eq!(
+            servers("postgres://me:pa%2Fss@h1:6432,[::1]:5433,h3/db?target_session_attrs=read-write"),
+            [r#"Tcp("h1") None 6432"#, r#"Tcp("::1") None 5433"#, r#"Tcp("h3") None 5432"#]
+        );
+        assert_eq!(servers("postgres://me@%2Fvar%2Frun/db"), [r#"Unix("/var/run") None 5432"#]);
+        assert_eq!(
+            servers("postgres:///db?user=me&host=/var/run,h2&port=1,2"),
+            [r#"Unix("/var/run") None 1"#, r#"Tcp("h2") None 2"#]
+        );
+        assert_eq!(
+            servers("postgres://h1,h2/db?hostaddr=10.0.0.1,10.0.0.2&sslmode=disable"),
+            [r#"Tcp("h1") Some(10.0.0.1) 5432"#, r#"Tcp("h2") Some(10.0.0.2) 5432"#]
+        );
+    }
+
+    #[test]
+    fn one_understanding_serves_pool_and_migrator() {
+        let url = "postgres://me:p%40ss+word@[::1]:5433/d%20b?options=-csearch_path%3Dpulls%20--work_mem=8MB&connect_timeout=2";
+        let address = address(url).unwrap();
+        assert_eq!(address.patience(), Duration::from_secs(2));
+        let settings = [("search_path", "pulls"), ("work_mem", "8MB")];
+        assert_eq!(address.settings, settings.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let server = &address.servers()[0];
+        let config = address.config(server, None, "extractor");
+        assert_eq!(config.get_password(), Some("p@ss+word".as_bytes()));
+        assert_eq!((config.get_dbname(), config.get_options()), (Some("d b"), None));
+        let options = address.options(server, None, "operator");
+        assert_eq!(
+            (options.get_host(), options.get_port(), options.get_username(), options.get_database()),
+            ("::1", 5433, "me", Some("d b"))
+        );
+        assert_eq!(options.get_application_name(), Some("operator"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_named() {
+        let cases = [
+            ("postgres://h/db?sslcompression=1", "sslcompression"),
+            ("postgres://h/db?connect_timeout=soon", "connect_timeout"),
+            ("postgres://h/db?target_session_attrs=standby", "\"standby\""),
+            ("postgres://h/db?sslnegotiation=direct", "sslnegotiation"),
+            ("postgres://h/db?options=-e", "options"),
+            ("postgres://h/db?options=-cTimeZone%3DCET", "timezone"),
+            ("postgres://h1,h2/db?hostaddr=10.0.0.1", "hostaddr"),
+            ("postgres://me@/db", "no host"),
+            ("postgres://[::1/db", "]"),
+        ];
+        for (url, word) in cases {
+            let why = address(url).err().unwrap_or_default();
+            assert!(why.contains(word), "{url}: {why}");
+        }
+    }
 }

@@ -1,10 +1,16 @@
 //! What can go wrong in the store, and what class of failure it is.
 
-use deadpool_postgres::{BuildError, PoolError};
-use tokio_postgres::error::SqlState;
+use std::fmt;
 
+use deadpool::managed::{BuildError, PoolError};
+
+use super::{
+    session,
+    sqlstate::{self, Meaning},
+};
 use crate::{
     config::{ConfigError, SetupError},
+    dial::{self, DialError},
     failure::{Class, Failure},
     schema::{ChunkRef, PullId},
 };
@@ -18,12 +24,38 @@ pub enum Error {
     /// The pool cannot be made.
     #[error("the connection pool cannot be made")]
     Build(#[source] BuildError),
-    /// No connection could be had.
+    /// No server of the URL answers.
     #[error("PostgreSQL cannot be reached")]
-    Connect(#[from] PoolError),
+    Unreachable(#[source] DialError),
+    /// A server answers, and gives no session: a wrong password, a missing database, a limit.
+    #[error("PostgreSQL was reached, but refused the connection")]
+    Refused(#[source] DialError),
+    /// A pooler gives one session to several programs.
+    #[error(
+        "DATABASE_URL leads to a pooler in transaction mode, such as PgBouncer's: there a session changes hands with its \
+         settings and prepared statements. Let it use session mode, or connect to PostgreSQL directly"
+    )]
+    Shared,
+    /// Every session of the pool was in use.
+    #[error(
+        "every session with PostgreSQL was in use for 30 s: DATABASE_CONNECTIONS says how many there are"
+    )]
+    Busy,
+    /// Reads only.
+    #[error("the database is read-only")]
+    ReadOnly,
+    /// The database cannot hold what is stored in it.
+    #[error(
+        "the database's encoding is {found}, in which titles cannot be stored, and nothing was changed: make a database \
+         with `create database NAME encoding 'UTF8' template template0`"
+    )]
+    Encoding {
+        /// The encoding found.
+        found: String,
+    },
     /// A statement failed.
-    #[error("a statement failed")]
-    Statement(#[from] tokio_postgres::Error),
+    #[error("{}", .0.meaning.words)]
+    Statement(#[source] StatementError),
     /// A column cannot be read: the schema is not of the shape that this build knows.
     #[error("column {name} of an answer cannot be read")]
     Column {
@@ -36,9 +68,9 @@ pub enum Error {
     /// A migration failed.
     #[error("the migration failed")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    /// The migrator could not connect.
-    #[error("PostgreSQL cannot be reached for the migration")]
-    MigrateConnect(#[source] sqlx::Error),
+    /// The migrator's own connection failed.
+    #[error("the migrator lost its connection")]
+    Migrator(#[source] sqlx::Error),
     /// The database was never migrated.
     #[error("the database has no schema yet: run `operator migrate`")]
     NoSchema,
@@ -105,20 +137,42 @@ pub enum Error {
     },
 }
 
-impl Error {
-    /// The SQLSTATE, where PostgreSQL sent one.
-    fn state(&self) -> Option<&SqlState> {
-        match self {
-            Self::Statement(error) => error.code(),
-            _ => None,
-        }
+/// Why a statement failed, in PostgreSQL's words, and what that means.
+#[derive(Debug)]
+pub struct StatementError {
+    meaning: Meaning,
+    told: String,
+}
+
+impl fmt::Display for StatementError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.told)
     }
 }
 
-/// Classes 08 (connection), 53 (resources), 57 (operator intervention) and 58 (system) are the server's trouble, not
-/// the statement's. Source: <https://www.postgresql.org/docs/current/errcodes-appendix.html>.
-fn is_outage(state: &SqlState) -> bool {
-    ["08", "53", "57P", "58"].iter().any(|class| state.code().starts_with(class))
+impl std::error::Error for StatementError {}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let (meaning, told) = match error.as_db_error() {
+            Some(error) => (Meaning::of(error.code().code()), sqlstate::words(error)),
+            None => (Meaning::LOST, dial::chain(&error)),
+        };
+        if meaning.session {
+            session::suspect();
+        }
+        Self::Statement(StatementError { meaning, told })
+    }
+}
+
+impl From<PoolError<Self>> for Error {
+    fn from(error: PoolError<Self>) -> Self {
+        match error {
+            PoolError::Backend(error) => error,
+            // We wait for nothing else, never close the pool, and give it a runtime.
+            _ => Self::Busy,
+        }
+    }
 }
 
 impl From<Error> for SetupError {
@@ -133,7 +187,14 @@ impl From<Error> for SetupError {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let (class, code) = match &error {
-            Error::Connect(_) | Error::MigrateConnect(_) => (Class::Outage, "store.unreachable"),
+            Error::Unreachable(_) => (Class::Outage, "store.unreachable"),
+            Error::Refused(_) => (Class::Outage, "store.login_refused"),
+            Error::Shared => (Class::Outage, "store.pooler"),
+            Error::Busy => (Class::Outage, "store.busy"),
+            Error::ReadOnly => (Class::Outage, "store.read_only"),
+            Error::Migrator(_) => (Class::Outage, "store.connection_lost"),
+            Error::Encoding { .. } => (Class::Permanent, "store.encoding"),
+            Error::Statement(failed) => (failed.meaning.class, failed.meaning.code),
             Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
                 (Class::Outage, "store.schema")
             }
@@ -145,23 +206,6 @@ impl From<Error> for Failure {
             }
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
-            Error::Statement(_) => match error.state() {
-                None => (Class::Outage, "store.connection_lost"),
-                Some(state) if is_outage(state) => (Class::Outage, "store.unavailable"),
-                // A serialization failure, a deadlock, a lock that somebody else holds for long.
-                Some(state) if ["40001", "40P01", "55P03"].contains(&state.code()) => {
-                    (Class::Contention, "store.contention")
-                }
-                // Class 40 is a conflict with another transaction; 57014 a statement that took too long; 0A000 a
-                // prepared statement from before a migration.
-                Some(state) if ["40", "57", "0A", "55"].iter().any(|c| state.code().starts_with(c)) => {
-                    (Class::Transient, "store.conflict")
-                }
-                Some(state) if ["22", "23"].iter().any(|class| state.code().starts_with(class)) => {
-                    (Class::Permanent, "store.refused")
-                }
-                Some(_) => (Class::Permanent, "store.statement"),
-            },
         };
         Self::of(class, code, &error)
     }

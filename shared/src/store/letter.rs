@@ -1,7 +1,7 @@
 //! Tables `dead_letter`, `dead_letter_event`, `replay_letter`: the ledger of dead letters, as it is told.
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::{Object, Transaction};
+use deadpool_postgres::{ClientWrapper, Transaction};
 use futures::future::BoxFuture;
 use tokio_postgres::{
     Row,
@@ -69,7 +69,7 @@ impl Store {
 /// Begins a transaction that writes the ledger. They go one after another: what came of letters, how far a replay of them
 /// got, and what a person asks for each touch many rows of several tables, in an order of their own, and two of them at
 /// once would now and then wait for each other in a circle.
-pub(super) async fn write_ledger(client: &mut Object) -> Result<Transaction<'_>, Error> {
+pub(super) async fn write_ledger(client: &mut ClientWrapper) -> Result<Transaction<'_>, Error> {
     let lock = "/* letter::write_ledger */ select pg_advisory_xact_lock(hashtext('ledger'))";
     let transaction = client.transaction().await?;
     transaction.execute(lock, &[]).await?;

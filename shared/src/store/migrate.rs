@@ -3,13 +3,20 @@
 use deadpool_postgres::ClientWrapper;
 use secrecy::SecretString;
 use sqlx::{
-    Connection, PgConnection, SqlSafeStr,
+    Connection, SqlSafeStr,
     migrate::{Migrate, MigrateError, Migration, MigrationType, Migrator},
 };
 
 use tokio_postgres::error::SqlState;
 
-use super::{Error, address::Address};
+use super::{
+    Error,
+    address::Address,
+    session::{self, Sessions},
+};
+
+/// How PostgreSQL shows the migrator.
+const PROGRAM: &str = "operator migrate";
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
 const MIGRATIONS: [(i64, &str, &str); 13] = [
@@ -51,8 +58,7 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
     let migrator = Migrator::with_migrations(migrations.to_vec());
-    let mut connection =
-        PgConnection::connect_with(&Address::parse(url)?.options()?).await.map_err(Error::MigrateConnect)?;
+    let mut connection = Sessions::new(Address::parse(url)?, PROGRAM)?.migrator().await?;
     connection.ensure_migrations_table(&migrator.table_name).await?;
     let before = connection.list_applied_migrations(&migrator.table_name).await?;
     let found = before.iter().map(|done| done.version).max().unwrap_or(0);
@@ -66,7 +72,7 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
         };
     }
     migrator.run(&mut connection).await?;
-    connection.close().await.map_err(Error::MigrateConnect)?;
+    connection.close().await.map_err(Error::Migrator)?;
     let applied = MIGRATIONS
         .iter()
         .filter(|(version, ..)| before.iter().all(|done| done.version != *version))
@@ -75,15 +81,21 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
     Ok(Migrated { version: KNOWN, applied })
 }
 
-/// Compares the database's schema with the one this build knows. A newer one is fine where its migration promises to
+/// Sees to it that the database takes writes, and compares its schema with the one this build knows. A newer one is fine where its migration promises to
 /// serve this build: so a migration can run before the workers are replaced, one by one.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
-    let sql = "/* migrate::check */ select coalesce(max(version), 0) from _sqlx_migrations where success";
+    let sql = "/* migrate::check */ 
+        select coalesce(max(version), 0), current_setting('transaction_read_only') = 'on' from _sqlx_migrations where success";
     let version = async { client.query_one(&client.prepare_cached(sql).await?, &[]).await };
     let version = match version.await {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(Error::NoSchema),
         version => version?,
     };
+    if version.get(1) {
+        // A session stays as it was opened: perhaps it is not the server any more.
+        session::suspect();
+        return Err(Error::ReadOnly);
+    }
     match version.get(0) {
         KNOWN => Ok(()),
         0 => Err(Error::NoSchema),

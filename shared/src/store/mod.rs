@@ -35,6 +35,7 @@ mod error;
 mod letter;
 mod letters;
 mod migrate;
+mod options;
 mod page;
 mod partition;
 mod progress;
@@ -44,24 +45,30 @@ mod rejected;
 mod replay;
 mod report;
 mod rerun;
+mod session;
 mod slot;
+mod sqlstate;
 mod token;
 mod watch;
 mod worker_state;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool, QueueMode},
+};
 use secrecy::SecretString;
-use tokio::sync::Semaphore;
-use tokio_postgres::NoTls;
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio::{sync::Semaphore, task::AbortHandle};
 
 use address::Address;
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
-pub use error::Error;
+pub use error::{Error, StatementError};
 pub use letters::{LETTER_STATES, LetterEvent, LetterFilter, LetterGroup, LetterRow, WholeLetter};
 pub use migrate::{Migrated, migrate};
 pub use page::{NewPage, PageFacts, StoredPage, by_rule};
@@ -72,73 +79,82 @@ pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};
 pub use replay::{Interrupted, Keeper, Outcome, Plan, ReplayLetter, ReplayReport};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
+use session::Sessions;
 pub use slot::SlotDecision;
 pub use watch::Stalled;
 pub use worker_state::{RetryRow, WorkerRow};
 
-/// How long a statement may take before PostgreSQL ends it; far above what any of ours needs.
-const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
-/// Our statements look rows up by key. A plan is kept as long as its connection, and one made while a table is nearly empty
-/// would go on reading that table from end to end when it has grown. What has no index is read so all the same, only
-/// believed to be so dear that compiling the statement would seem to pay.
-///
-/// A statement is planned with its values, always: a plan that fits all values would plan and lock every partition there is.
-const PLANNING: &str = "-c enable_seqscan=off -c jit=off -c plan_cache_mode=force_custom_plan";
-/// How long to wait for somebody else's lock before the statement is given up and tried again.
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a transaction of ours may stand open without a statement, holding its locks, before PostgreSQL ends its session.
-const IDLE_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long to wait for a connection: from the pool, and from PostgreSQL.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a session may be idle before it is closed.
+const IDLE: Duration = Duration::from_mins(1);
+/// How long to wait while every session is in use. Told in [`Error::Busy`].
+const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
-    pool: Pool,
-    /// Few at a time stand for election, so that most connections are there for the work itself.
+    pool: Pool<Sessions>,
+    /// How long a session may be idle before it is closed.
+    idle: Duration,
+    sweeper: Arc<OnceLock<Sweeper>>,
+    /// Few at a time stand for election, so that most sessions are there for the work itself.
     elections: Arc<Semaphore>,
 }
 
 impl Store {
-    /// A store at `url` with at most `connections` connections; `program` is how PostgreSQL shows them.
+    /// A store at `url` with at most `connections` sessions; `program` is how PostgreSQL shows them.
     ///
-    /// Connects when first used, and again by itself after the database was away.
+    /// Connects when first used, and again by itself after the database was unavailable. Sessions that are not needed are
+    /// closed after a minute.
     pub fn new(url: &SecretString, connections: u16, program: &str) -> Result<Self, Error> {
-        let address = Address::parse(url)?;
-        let mut config = address.config()?;
-        config
-            .application_name(program)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .keepalives_idle(Duration::from_secs(30))
-            .options(format!(
-                "-c statement_timeout={} -c lock_timeout={} -c idle_in_transaction_session_timeout={} -c timezone=UTC \
-                 {PLANNING}",
-                STATEMENT_TIMEOUT.as_millis(),
-                LOCK_TIMEOUT.as_millis(),
-                IDLE_TRANSACTION_TIMEOUT.as_millis(),
-            ));
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = match address.tls()? {
-            Some(tls) => Manager::from_config(config, MakeRustlsConnect::new(tls), recycling),
-            None => Manager::from_config(config, NoTls, recycling),
-        };
-        let pool = Pool::builder(manager)
+        let sessions = Sessions::new(Address::parse(url)?, program)?;
+        let pool = Pool::builder(sessions)
             .max_size(connections.into())
-            .wait_timeout(Some(Duration::from_secs(30)))
-            .create_timeout(Some(CONNECT_TIMEOUT))
-            .recycle_timeout(Some(CONNECT_TIMEOUT))
+            // The session used last is used next: so the others become idle, and can be closed.
+            .queue_mode(QueueMode::Lifo)
+            .wait_timeout(Some(WAIT_TIMEOUT))
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(Error::Build)?;
-        Ok(Self { pool, elections: Arc::new(Semaphore::new(usize::from(connections / 4).max(1))) })
+        let elections = Arc::new(Semaphore::new(usize::from(connections / 4).max(1)));
+        Ok(Self { pool, idle: IDLE, sweeper: Arc::default(), elections })
     }
 
-    /// Asks whether the database answers, and whether its schema is the one this build knows.
+    /// The same, which closes sessions that were idle for so long. Only before it is first used.
+    #[must_use]
+    pub fn idle_for(self, idle: Duration) -> Self {
+        Self { idle, ..self }
+    }
+
+    /// Asks whether the database answers and takes writes, and whether its schema is one that serves this build.
     pub async fn check(&self) -> Result<(), Error> {
-        migrate::check(&*self.client().await?).await
+        let session = self.client().await?;
+        migrate::check(&session).await
     }
 
-    async fn client(&self) -> Result<Object, Error> {
+    async fn client(&self) -> Result<Object<Sessions>, Error> {
+        self.sweeper.get_or_init(|| Sweeper::start(self.pool.clone(), self.idle));
         Ok(self.pool.get().await?)
+    }
+}
+
+/// Closes sessions that are idle, as long as the store is there.
+#[derive(Debug)]
+struct Sweeper(AbortHandle);
+
+impl Sweeper {
+    fn start(pool: Pool<Sessions>, idle: Duration) -> Self {
+        let sweep = async move {
+            loop {
+                tokio::time::sleep(idle / 4).await;
+                pool.retain(|_, metrics| metrics.last_used() < idle);
+            }
+        };
+        Self(tokio::spawn(sweep).abort_handle())
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

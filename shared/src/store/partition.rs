@@ -1,7 +1,7 @@
 //! The partitions of `pull_chunk` and `pull_data`, one per day of `pull.started_at` in UTC.
 
 use chrono::{DateTime, Days, Utc};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::ClientWrapper;
 
 use super::{Error, Store};
 
@@ -23,7 +23,7 @@ impl Store {
 }
 
 /// Sees to it that the rows of a pull started at `at` have a place to go. Call it outside of other transactions.
-pub(super) async fn ensure(client: &impl GenericClient, at: DateTime<Utc>) -> Result<(), Error> {
+pub(super) async fn ensure(client: &ClientWrapper, at: DateTime<Utc>) -> Result<(), Error> {
     let statement = client.prepare_cached("/* partition::ensure */ select ensure_partitions($1)").await?;
     client.execute(&statement, &[&at]).await?;
     Ok(())

@@ -1,8 +1,8 @@
 //! Table `pull`: asking for one, following it, and its end.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use deadpool_postgres::GenericClient;
-use tokio_postgres::Row;
+use deadpool_postgres::ClientWrapper;
+use tokio_postgres::{GenericClient, Row};
 
 use super::{Error, Store, column::Columns, partition};
 use crate::schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason};
@@ -55,7 +55,7 @@ impl Store {
     pub async fn request_pull(&self, requested_by: &str, now: DateTime<Utc>) -> Result<PullId, Error> {
         let client = self.client().await?;
         partition::ensure(&client, now).await?;
-        insert(&client, None, requested_by, now).await
+        insert(&**client, None, requested_by, now).await
     }
 
     /// Where the fetching of a pull stands, for `extractor`, who is then the only one to fetch for a moment; none while
@@ -259,7 +259,7 @@ impl Store {
 
 /// When a pull was started, which tells the partitions of its rows: asked first, so that the statements after it can name
 /// them.
-pub(super) async fn started_at(client: &impl GenericClient, pull: PullId) -> Result<DateTime<Utc>, Error> {
+pub(super) async fn started_at(client: &ClientWrapper, pull: PullId) -> Result<DateTime<Utc>, Error> {
     let statement =
         client.prepare_cached("/* pull::started_at */ select started_at from pull where id = $1").await?;
     client.query_opt(&statement, &[&pull.0]).await?.ok_or(Error::NoPull(pull))?.column("started_at")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::ClientWrapper;
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
@@ -211,7 +211,7 @@ impl Store {
 }
 
 /// Counts the chunks that the stages are done with, of those that have not succeeded.
-async fn count_done(client: &impl GenericClient, reports: &mut [PullReport]) -> Result<(), Error> {
+async fn count_done(client: &ClientWrapper, reports: &mut [PullReport]) -> Result<(), Error> {
     let sql = "/* report::count_done */
         select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
         from pull_chunk where pull_id = any($1) and pulled_at = any($2) group by pull_id";
@@ -231,7 +231,7 @@ async fn count_done(client: &impl GenericClient, reports: &mut [PullReport]) -> 
 }
 
 /// Counts the rejected records by rule.
-async fn count_rejected(client: &impl GenericClient, reports: &mut [PullReport]) -> Result<(), Error> {
+async fn count_rejected(client: &ClientWrapper, reports: &mut [PullReport]) -> Result<(), Error> {
     let sql = "/* report::count_rejected */
         select pull_id, rule, sum(records)::int as records from rejected_by_rule
         where pull_id = any($1) and pulled_at = any($2) group by pull_id, rule";

@@ -41,7 +41,7 @@ impl Store {
                 transaction.execute(sql, &[&slot, &reason, &now]).await?;
                 SlotDecision::Missed(reason)
             }
-            None => SlotDecision::Opened(pull::insert(&transaction, Some(slot), "schedule", now).await?),
+            None => SlotDecision::Opened(pull::insert(&*transaction, Some(slot), "schedule", now).await?),
         };
         transaction.commit().await?;
         Ok(decision)

@@ -28,6 +28,10 @@ impl TokenVault for Store {
         Box::pin(async move {
             let mut client = self.client().await?;
             let transaction = client.transaction().await.map_err(Error::from)?;
+            // The transaction is idle while Twitch is asked, and others wait as long for its lock.
+            let patience = "/* token::renew, patience */
+                set local idle_in_transaction_session_timeout = '2min'; set local lock_timeout = '50s'";
+            transaction.batch_execute(patience).await.map_err(Error::from)?;
             let lock = "/* token::renew, lock */ select pg_advisory_xact_lock(hashtext('helix_token'), hashtext($1))";
             transaction.execute(lock, &[&client_id]).await.map_err(Error::from)?;
             let current = "/* token::renew, current */

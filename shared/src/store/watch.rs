@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use deadpool_postgres::GenericClient;
+use deadpool_postgres::ClientWrapper;
 
 use super::{Error, Store, column::Columns};
 use crate::schema::{ChunkRef, PullId};
@@ -84,7 +84,7 @@ impl Store {
 
 impl Stalled {
     /// Finds what the pull waits for; `last` is its last chunk.
-    async fn find_lacks(&mut self, client: &impl GenericClient, last: ChunkRef) -> Result<(), Error> {
+    async fn find_lacks(&mut self, client: &ClientWrapper, last: ChunkRef) -> Result<(), Error> {
         let unmerged = "/* watch::stalled, unmerged */
             select chunk, games_at is not null as games, channels_at is not null as channels
             from pull_chunk where pull_id = $1 and pulled_at = $2 and merged_at is null order by chunk";

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use serde::Serialize;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::{
     failure::Failure,
     worker_state::{Retry, StatusReporter, WorkerState},
@@ -84,16 +84,16 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(WorkerRow {
-                    stage: row.try_get("stage")?,
-                    replica: row.try_get("replica")?,
-                    build: row.try_get("build")?,
-                    host: row.try_get("host")?,
-                    state: row.try_get("state")?,
-                    code: row.try_get("code")?,
-                    reason: row.try_get("reason")?,
-                    since: row.try_get("since")?,
-                    in_hand: row.try_get("in_hand")?,
-                    seen_at: row.try_get("seen_at")?,
+                    stage: row.column("stage")?,
+                    replica: row.column("replica")?,
+                    build: row.column("build")?,
+                    host: row.column("host")?,
+                    state: row.column("state")?,
+                    code: row.column("code")?,
+                    reason: row.column("reason")?,
+                    since: row.column("since")?,
+                    in_hand: row.column("in_hand")?,
+                    seen_at: row.column("seen_at")?,
                 })
             })
             .collect()
@@ -112,16 +112,16 @@ impl Store {
         rows.iter()
             .map(|row| {
                 Ok(RetryRow {
-                    stage: row.try_get("stage")?,
-                    message_id: row.try_get("message_id")?,
-                    pull_id: row.try_get("pull_id")?,
-                    chunk: row.try_get("chunk")?,
-                    attempts: row.try_get("attempts")?,
-                    code: row.try_get("code")?,
-                    message: row.try_get("message")?,
-                    first_failed_at: row.try_get("first_failed_at")?,
-                    last_failed_at: row.try_get("last_failed_at")?,
-                    retry_at: row.try_get("retry_at")?,
+                    stage: row.column("stage")?,
+                    message_id: row.column("message_id")?,
+                    pull_id: row.column("pull_id")?,
+                    chunk: row.column("chunk")?,
+                    attempts: row.column("attempts")?,
+                    code: row.column("code")?,
+                    message: row.column("message")?,
+                    first_failed_at: row.column("first_failed_at")?,
+                    last_failed_at: row.column("last_failed_at")?,
+                    retry_at: row.column("retry_at")?,
                 })
             })
             .collect()

@@ -113,6 +113,48 @@ fn bad(folder: &TempDir) -> Vec<Bad> {
             &["DATABASE_URL", "sslrootcert", "none cannot be read"],
         ),
         bad("extractor", vec![database("sslcompression=1")], &["DATABASE_URL", "sslcompression"]),
+        bad(
+            "finalizer",
+            vec![set("DATABASE_URL", &format!("postgres://me:{CANARY}#1@h/db"))],
+            &["DATABASE_URL", "# as %23"],
+        ),
+        bad(
+            "extractor",
+            vec![set("AMQP_URL", &format!("amqp://me:{CANARY}/1@h:5672/%2f"))],
+            &["AMQP_URL", "/ as %2F"],
+        ),
+        bad(
+            "operator",
+            vec![set("DATABASE_URL", &format!("postgres://me:{CANARY}?1@h:5432/db"))],
+            &["DATABASE_URL", "? as %3F"],
+        ),
+        bad(
+            "extractor",
+            vec![set("TWITCH_CLIENT_ID", &format!("\"{CANARY}\""))],
+            &["TWITCH_CLIENT_ID", "quotes", "remove them"],
+        ),
+        bad(
+            "finalizer",
+            vec![set("AMQP_URL", &format!("'amqp://me:{CANARY}@h/%2f'"))],
+            &["AMQP_URL", "quotes", "remove them"],
+        ),
+        bad("extractor", vec![database("options=-e")], &["DATABASE_URL", "options", "-c name=value"]),
+        bad(
+            "finalizer",
+            vec![database("options=-cTimeZone%3DCET")],
+            &["DATABASE_URL", "timezone", "leave it out"],
+        ),
+        bad(
+            "operator",
+            vec![database("target_session_attrs=standby")],
+            &["DATABASE_URL", "\"standby\"", "read-write"],
+        ),
+        bad("finalizer", vec![amqp("amqps", "certfile=/a.pem")], &["AMQP_URL", "certfile", "leave it out"]),
+        bad(
+            "operator",
+            vec![set("AMQP_URL", "amqp://me@2001:db8::1:5672/%2f")],
+            &["AMQP_URL", "IPv6", "[ ]"],
+        ),
         bad("operator", vec![set("AMQP_URL", "http://me@h/")], &["AMQP_URL", "\"http\"", "amqps"]),
         bad(
             "extractor",
@@ -251,7 +293,7 @@ fn settings_that_can_be_used_are_shown_without_their_secrets() {
         assert_eq!(line("DATABASE_URL"), ["postgres://someone:***@127.0.0.1:1/nowhere", "environment"]);
         let origin = file.display().to_string();
         assert_eq!(line("AMQP_URL"), ["amqps://me:***@broker/%2f?heartbeat=5", "file", &origin]);
-        assert_eq!(line("DATABASE_CONNECTIONS"), ["8", "default"]);
+        assert_eq!(line("DATABASE_CONNECTIONS"), ["4", "default"]);
         assert_eq!(line("RETRY_DELAYS"), ["2s", "flag"]);
         assert_eq!(line("RUST_LOG"), ["info", "default"]);
         assert!(!shown.contains(CANARY), "{shown}");

@@ -118,7 +118,7 @@ async fn without_its_database_a_worker_waits_and_says_so() {
     }
     eventually("the extractor should put down its work", || async {
         let (_, why) = probe(addresses[0], "readyz").await;
-        if why.starts_with("paused: PostgreSQL cannot be reached") { Ok(()) } else { Err(why) }
+        if why.starts_with("paused: PostgreSQL was reached, but refused") { Ok(()) } else { Err(why) }
     })
     .await;
     rig.database.allow_connections(true).await;

@@ -1,12 +1,20 @@
-//! A line between programs and a server that a test can cut at any moment.
+//! A line between programs and a server that a test can cut at any moment, and ways to a server at another address.
 
-use std::net::SocketAddr;
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::AbortHandle,
 };
 use url::Url;
 
@@ -70,5 +78,52 @@ async fn through(mut near: TcpStream, server: (String, u16), mut state: watch::R
         // Ends when either side does; why is no concern of the line.
         _ = copy_bidirectional(&mut near, &mut far) => {}
         _ = state.changed() => {}
+    }
+}
+
+/// This machine, where it has IPv6.
+pub(crate) const LOOPBACK_6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
+
+/// Another way to a server, which counts who takes it. Ends when dropped.
+pub(crate) struct Forward {
+    address: SocketAddr,
+    taken: Arc<AtomicUsize>,
+    accepting: AbortHandle,
+}
+
+impl Forward {
+    /// A way from a port at `address` to `server`, a host and its port. Fails where there is no such address.
+    pub(crate) async fn to(address: IpAddr, server: String) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0)).await?;
+        let address = listener.local_addr()?;
+        let taken = Arc::<AtomicUsize>::default();
+        let count = Arc::clone(&taken);
+        let accepting = tokio::spawn(async move {
+            while let Ok((mut near, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let server = server.clone();
+                tokio::spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(server).await else { return };
+                    // Ends when either side does; why is no concern of the way.
+                    let _ = copy_bidirectional(&mut near, &mut far).await;
+                });
+            }
+        });
+        Ok(Self { address, taken, accepting: accepting.abort_handle() })
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// How many connections went this way.
+    pub(crate) fn taken(&self) -> usize {
+        self.taken.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Forward {
+    fn drop(&mut self) {
+        self.accepting.abort();
     }
 }

@@ -69,13 +69,22 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) async fn create() -> Self {
+        Self::create_with("").await
+    }
+
+    /// One with what `create database` is told beside its name.
+    pub(crate) async fn create_with(how: &str) -> Self {
         let (name, server) = (fresh_name(), url("TEST_DATABASE_URL_FILE"));
         connect(server.as_str())
             .await
-            .batch_execute(&format!("create database {name}"))
+            .batch_execute(&format!("create database {name} {how}"))
             .await
             .expect("a database");
         Self { name, server }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(crate) fn url(&self) -> SecretString {

@@ -87,10 +87,15 @@ pub(crate) fn told(failure: &Failure) -> String {
 /// What to do about a failure whose own words do not say.
 fn advice(failure: &Failure) -> &'static str {
     match failure.code {
-        "store.unreachable" | "store.unavailable" | "store.connection_lost" => {
-            " (does PostgreSQL run, and does DATABASE_URL lead to it?)"
+        // Only where nobody answered: elsewhere PostgreSQL's own words say what is wrong.
+        "store.unreachable" => " (does PostgreSQL run, and does DATABASE_URL lead to it?)",
+        "store.login_refused" => {
+            " (are user, password and database in DATABASE_URL right, and may that user log in?)"
         }
         "broker.unreachable" => " (does RabbitMQ run, and does AMQP_URL lead to it?)",
+        "broker.login_refused" => {
+            " (are user, password and virtual host in AMQP_URL right, and may that user use that virtual host?)"
+        }
         "store.not_there" => ": `operator pulls` lists those there are",
         _ => "",
     }
@@ -114,10 +119,13 @@ mod tests {
     #[test]
     fn each_error_has_its_exit_code() {
         let outage = Failure::new(Class::Outage, "store.unreachable", "PostgreSQL cannot be reached");
-        let cases: [(Error, u8, &str); 6] = [
+        let refused = |code| Failure::new(Class::Outage, code, "it was reached, but refused");
+        let cases: [(Error, u8, &str); 8] = [
             (ConfigError::Missing { name: "AMQP_URL".into() }.into(), 78, "AMQP_URL is not set"),
             (Failure::permanent("broker.setup", "AMQP_URL is not an AMQP URL").into(), 78, "AMQP_URL"),
             (outage.clone().into(), 69, "does PostgreSQL run"),
+            (refused("store.login_refused").into(), 69, "user, password and database"),
+            (refused("broker.login_refused").into(), 69, "virtual host"),
             (store::Error::NoPull(PullId(9)).into(), 1, "there is no pull 9: `operator pulls`"),
             (Error::NoPulls, 1, "operator pull"),
             (Error::Unannounced { pull: PullId(9), failure: outage }, 69, "operator wait 9"),

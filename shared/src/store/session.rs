@@ -1,0 +1,305 @@
+//! Sessions with PostgreSQL: at whichever server of the URL takes them, with the settings that our statements rely on.
+//!
+//! The settings are set once a session is open. Sent while it opens, a pooler would refuse them; left to the server, an
+//! `alter database … set` would change what our statements mean.
+
+use std::{
+    error::Error as _,
+    fmt, io,
+    net::IpAddr,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use deadpool_postgres::ClientWrapper;
+use sqlx::{Connection, PgConnection};
+use tokio::{task::JoinHandle, time::timeout};
+use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    Error,
+    address::{Address, Server},
+    sqlstate,
+};
+use crate::dial::{DialError, FailedCall, Heard, chain, place, resolve};
+
+/// What every session has, the migrator's too: our statements are right with these values only. Commits are durable before
+/// they are told, because what is committed is acknowledged to the broker next.
+const FIXED: [(&str, &str); 2] = [("default_transaction_isolation", "read committed"), ("timezone", "UTC")];
+const DURABLE: &str = "set_config('synchronous_commit',
+    case current_setting('synchronous_commit') when 'off' then 'local' else current_setting('synchronous_commit') end, false)";
+
+/// What a program's session has unless the URL says otherwise.
+///
+/// No statement of ours needs a minute, no lock is waited for longer than a message may well wait, and no transaction is
+/// left open. And our statements look rows up by key: a plan is kept as long as its session, and one made while a table is
+/// nearly empty would go on reading that table from end to end when it has grown. What has no index is read so all the
+/// same, only believed to be so dear that compiling the statement would seem to pay.
+///
+/// A statement is planned with its values, always: a plan that fits all values would plan and lock every partition there is.
+const PROGRAM: [(&str, &str); 6] = [
+    ("statement_timeout", "60s"),
+    ("lock_timeout", "10s"),
+    ("idle_in_transaction_session_timeout", "60s"),
+    ("enable_seqscan", "off"),
+    ("jit", "off"),
+    ("plan_cache_mode", "force_custom_plan"),
+];
+
+/// What the migrator's session has unless the URL says otherwise: a migration takes the time it takes.
+const MIGRATOR: [(&str, &str); 3] =
+    [("statement_timeout", "0"), ("lock_timeout", "0"), ("idle_in_transaction_session_timeout", "0")];
+
+/// When a failure last said that a session may be the trouble, though it goes on: a read-only one, one whose prepared
+/// statements do not fit any more. (After a fatal error it has ended, which the pool notices.)
+///
+/// A failure is told far from its session, so it is the process that remembers, and every session of before is replaced at
+/// its next use. As long as all is well this costs nothing.
+static SUSPECTED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Has every session that is open by now replaced at its next use.
+pub(super) fn suspect() {
+    *SUSPECTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+fn is_suspect(opened: Instant) -> bool {
+    SUSPECTED.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| opened <= since)
+}
+
+/// Opens sessions, for a pool or one by one.
+pub(super) struct Sessions {
+    address: Address,
+    tls: Option<MakeRustlsConnect>,
+    program: String,
+    /// Number of the server that worked last: the first to be tried, so that a dead one costs its wait once.
+    worked: AtomicUsize,
+    /// Whether sessions are known to be our own.
+    own: AtomicBool,
+}
+
+/// A session just opened.
+struct Opened {
+    client: Client,
+    driver: JoinHandle<()>,
+    server: Server,
+    address: Option<IpAddr>,
+}
+
+impl Sessions {
+    /// Calls nobody. `program` is how PostgreSQL shows the sessions, unless the URL says `application_name`.
+    pub(super) fn new(address: Address, program: &str) -> Result<Self, Error> {
+        let tls = address.tls()?.map(MakeRustlsConnect::new);
+        let (worked, own) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Ok(Self { address, tls, program: program.to_owned(), worked, own })
+    }
+
+    /// Tries every server at every address of it, beginning with the server that worked last.
+    async fn open(&self) -> Result<Opened, Error> {
+        let servers = self.address.servers();
+        let first = self.worked.load(Ordering::Relaxed);
+        let mut failed = DialError::default();
+        for number in (first..servers.len()).chain(0..first) {
+            let server = &servers[number];
+            let addresses = match addresses(server).await {
+                Ok(addresses) => addresses,
+                Err(call) => {
+                    failed.push(call);
+                    continue;
+                }
+            };
+            for address in addresses {
+                match self.call(server, address).await {
+                    Ok((client, driver)) => {
+                        self.worked.store(number, Ordering::Relaxed);
+                        return Ok(Opened { client, driver, server: server.clone(), address });
+                    }
+                    Err(call) => failed.push(call),
+                }
+            }
+        }
+        Err(if failed.refused() { Error::Refused(failed) } else { Error::Unreachable(failed) })
+    }
+
+    /// Opens a session with one server at one of its addresses.
+    async fn call(
+        &self,
+        server: &Server,
+        address: Option<IpAddr>,
+    ) -> Result<(Client, JoinHandle<()>), FailedCall> {
+        let config = self.address.config(server, address, &self.program);
+        let patience = self.address.patience();
+        let failed = |heard, cause| FailedCall { place: named(server, address), heard, cause };
+        match timeout(patience, connect(&config, self.tls.as_ref())).await {
+            Ok(connected) => connected.map_err(|error| {
+                let (heard, cause) = heard(&error);
+                failed(heard, cause)
+            }),
+            Err(_) => Err(failed(Heard::Nobody, format!("no answer within {patience:?}"))),
+        }
+    }
+
+    /// Refuses a pooler that gives one session to several clients. Two that are open at once and have the same backend
+    /// show it; what is set in such a session, and every prepared statement, would be somebody else's a moment later.
+    async fn check_own(&self, opened: &Opened) -> Result<(), Error> {
+        if self.own.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let mine = backend(&opened.client).await?;
+        // A second session is not to be had, where the limit is reached: then nothing is known yet.
+        let Ok(other) = self.call(&opened.server, opened.address).await else { return Ok(()) };
+        if backend(&other.0).await? == mine {
+            return Err(Error::Shared);
+        }
+        self.own.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Gives a session its settings.
+    async fn settle(&self, opened: &Opened, defaults: &[(&str, &str)]) -> Result<(), Error> {
+        let sql = self.settings(defaults);
+        match opened.client.batch_execute(&sql).await {
+            // Not the server, but what the URL wants of it.
+            Err(error) if error.as_db_error().is_some() => {
+                let mut refused = DialError::default();
+                let (heard, cause) = heard(&error);
+                refused.push(FailedCall { place: named(&opened.server, opened.address), heard, cause });
+                Err(Error::Refused(refused))
+            }
+            settled => Ok(settled?),
+        }
+    }
+
+    fn settings(&self, defaults: &[(&str, &str)]) -> String {
+        let own = self.address.settings.iter().map(|(name, value)| (&**name, &**value));
+        let quoted = |text: &str| text.replace('\\', r"\\").replace('\'', "''");
+        // The later takes the place of the earlier.
+        let settings = FIXED.iter().chain(defaults).copied().chain(own).map(|(name, value)| {
+            format!("select set_config(E'{}', E'{}', false)", quoted(name), quoted(value))
+        });
+        let settings: Vec<_> = std::iter::once(format!("select {DURABLE}")).chain(settings).collect();
+        format!("/* session::settle */ {}", settings.join("; "))
+    }
+
+    /// A connection for the migrator, whose driver is another: with the server that took a session of ours just now.
+    /// Fails before anything is changed when the database cannot hold what we store.
+    pub(super) async fn migrator(&self) -> Result<PgConnection, Error> {
+        let opened = self.open().await?;
+        self.check_own(&opened).await?;
+        let encoding = ask(&opened.client, "show server_encoding").await?;
+        if encoding != "UTF8" {
+            return Err(Error::Encoding { found: encoding });
+        }
+        self.settle(&opened, &MIGRATOR).await?;
+        let options = self.address.options(&opened.server, opened.address, &self.program);
+        let mut connection = PgConnection::connect_with(&options).await.map_err(Error::Migrator)?;
+        let settings = sqlx::raw_sql(sqlx::AssertSqlSafe(self.settings(&MIGRATOR)));
+        settings.execute(&mut connection).await.map_err(Error::Migrator)?;
+        Ok(connection)
+    }
+}
+
+impl Manager for Sessions {
+    type Type = ClientWrapper;
+    type Error = Error;
+
+    async fn create(&self) -> Result<ClientWrapper, Error> {
+        // Large, and part of everything that asks the store something.
+        Box::pin(async {
+            let opened = self.open().await?;
+            self.check_own(&opened).await?;
+            self.settle(&opened, &PROGRAM).await?;
+            Ok(ClientWrapper::new(opened.client, opened.driver))
+        })
+        .await
+    }
+
+    async fn recycle(&self, session: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<Error> {
+        if session.is_closed() {
+            return Err(RecycleError::message("it has ended"));
+        }
+        if is_suspect(metrics.created) {
+            return Err(RecycleError::message("it may be the trouble"));
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Sessions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+/// Where a server is; `None` stands for its Unix socket.
+async fn addresses(server: &Server) -> Result<Vec<Option<IpAddr>>, FailedCall> {
+    match (&server.host, server.address) {
+        (Host::Unix(_), _) => Ok(vec![None]),
+        (_, Some(address)) => Ok(vec![Some(address)]),
+        (Host::Tcp(host), None) => {
+            Ok(resolve(host, server.port).await?.into_iter().map(|address| Some(address.ip())).collect())
+        }
+    }
+}
+
+fn named(server: &Server, address: Option<IpAddr>) -> String {
+    match (&server.host, address) {
+        (Host::Unix(folder), _) => format!("{}/.s.PGSQL.{}", folder.display(), server.port),
+        (Host::Tcp(host), Some(address)) => place(host, (address, server.port).into()),
+        (Host::Tcp(host), None) => format!("{host}:{}", server.port),
+    }
+}
+
+async fn connect(
+    config: &Config,
+    tls: Option<&MakeRustlsConnect>,
+) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
+    // Whoever uses the session hears of its end, and says so.
+    let drive = |ended: Result<(), tokio_postgres::Error>| {
+        if let Err(error) = ended {
+            tracing::debug!("a session with PostgreSQL has ended: {}", chain(&error));
+        }
+    };
+    if let Some(tls) = tls {
+        let (client, connection) = config.connect(tls.clone()).await?;
+        Ok((client, tokio::spawn(async move { drive(connection.await) })))
+    } else {
+        let (client, connection) = config.connect(NoTls).await?;
+        Ok((client, tokio::spawn(async move { drive(connection.await) })))
+    }
+}
+
+/// What a failed call says of the other side, and why it failed.
+fn heard(error: &tokio_postgres::Error) -> (Heard, String) {
+    if let Some(refusal) = error.as_db_error() {
+        return (Heard::Refusal, sqlstate::words(refusal));
+    }
+    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    match io {
+        // In tokio-postgres' own words; it has no other way to tell.
+        Some(io) if io.to_string() == "database does not allow writes" => (
+            Heard::Refusal,
+            "it is read-only, and target_session_attrs asks for one that takes writes".into(),
+        ),
+        _ => (io.map_or(Heard::Trouble, Heard::in_io), chain(error)),
+    }
+}
+
+/// Which of a server's processes serves a session; no two servers have started at the same microsecond.
+async fn backend(client: &Client) -> Result<String, Error> {
+    ask(client, "/* session::backend */ select pg_backend_pid() || ' ' || pg_postmaster_start_time()").await
+}
+
+/// The one value that a query without parameters and prepared statement gives.
+async fn ask(client: &Client, sql: &str) -> Result<String, Error> {
+    let answer = client.simple_query(sql).await?;
+    let value = answer.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    });
+    Ok(value.unwrap_or_default())
+}
