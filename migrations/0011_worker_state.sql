@@ -42,13 +42,3 @@ create table stage_retry (
 
 -- Builds before this one know nothing of these tables, and go on working beside them.
 insert into schema_promise values (11, 10);
-
--- grants
-do $$
-begin
-    if to_regrole('twitch_operator') is not null then
-        grant select on worker_state, stage_retry to twitch_reader, twitch_operator, twitch_finalizer;
-        grant select, insert, update, delete on worker_state, stage_retry
-            to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer;
-    end if;
-end $$;

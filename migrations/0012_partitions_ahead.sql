@@ -45,13 +45,3 @@ end $$;
 
 -- Older builds call it with every pull, for the day of that pull, and get what they need.
 insert into schema_promise values (12, 10);
-
--- grants
-do $$
-begin
-    if to_regrole('twitch_finalizer') is not null then
-        -- It makes partitions ahead, too, and locks the claims it sweeps out.
-        grant execute on function ensure_partitions(timestamptz) to twitch_finalizer;
-        grant update (expires_at) on helix_claim to twitch_finalizer;
-    end if;
-end $$;

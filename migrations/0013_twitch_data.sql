@@ -37,20 +37,4 @@ from pull_chunk c, json_array_elements(c.rejects::json) entry, readable_json(ent
 where c.rejects is not null;
 
 -- Builds before this one read neither, and write nothing that this changes.
-insert into schema_promise values (13, 12);
-
--- grants
-do $$
-begin
-    if to_regrole('twitch_reader') is not null then
-        grant select on rejected_record to twitch_reader;
-    end if;
-    if to_regrole('twitch_operator') is not null then
-        grant select on rejected_record to twitch_operator;
-    end if;
-    -- A name that Twitch left empty is filled from the channel when the row is merged.
-    if to_regrole('twitch_finalizer') is not null then
-        grant update (channel_login, channel_name) on pull_data to twitch_finalizer;
-    end if;
-end $$;
--- end of grants
+insert into schema_promise values (13, 10);

@@ -65,12 +65,13 @@ pub(super) fn decode<T: Item>(
         match T::read(item) {
             Ok(thing) if wanted.remove(thing.id().as_ref()) => found.push(thing),
             Ok(_) => {}
-            Err(error) => match id_of(item) {
-                Some(id) => {
+            Err(error) => {
+                if let Some(id) = id_of(item) {
                     unreadable.insert(id, error.to_string());
+                } else {
+                    warn!(helix.endpoint = endpoint, %error, "an item of /{endpoint} cannot be read");
                 }
-                None => warn!(helix.endpoint = endpoint, %error, "an item of /{endpoint} cannot be read"),
-            },
+            }
         }
     }
     let malformed = ids.iter().filter_map(|id| {

@@ -48,8 +48,8 @@ impl Health {
             match error {
                 // Twitch gave no verdict on the call, but it is there to refuse it.
                 Error::BadRequest { .. } | Error::Gone { .. } => *state = State::default(),
-                Error::Unauthorized { .. } => state.down = true,
-                Error::Token(Failure { class: Class::Auth | Class::Outage, .. }) => state.down = true,
+                Error::Unauthorized { .. }
+                | Error::Token(Failure { class: Class::Auth | Class::Outage, .. }) => state.down = true,
                 _ => {}
             }
             return Err(error);

@@ -99,7 +99,7 @@ impl Http {
             let token = self.tokens.current().await?;
             match call(Arc::clone(&token)).await {
                 Err(Error::Unauthorized { .. }) if !renewed && self.tokens.discard(&token).await => {
-                    renewed = true
+                    renewed = true;
                 }
                 Err(error) if error.is_fleeting() && !repeated => repeated = true,
                 outcome => return outcome,

@@ -83,7 +83,8 @@ impl Background {
 
 /// Finishes replays whose process died.
 async fn finish_replays(all: Arc<Background>) -> Result<(), Failure> {
-    let finish = work::finish_interrupted(&all.store, &all.announcer, &all.clock);
+    // Large, and seldom needed.
+    let finish = Box::pin(work::finish_interrupted(&all.store, &all.announcer, &all.clock));
     all.store.if_elected("interrupted-replays", finish).await?;
     Ok(())
 }

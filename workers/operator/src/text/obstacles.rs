@@ -74,8 +74,8 @@ pub(crate) fn of_pull(
         (CHANNEL_ENRICHER.info().name, pull.channels_chunks < pull.games_chunks),
         (FINALIZER.info().name, pull.merged_chunks < pull.channels_chunks),
     ];
-    let needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(stage, _)| stage);
-    let paused = needed.filter_map(|stage| pause(stage, workers, now)).next();
+    let mut needed = needed.into_iter().filter(|(_, needed)| *needed).map(|(stage, _)| stage);
+    let paused = needed.find_map(|stage| pause(stage, workers, now));
     paused.or_else(|| {
         let own: Vec<RetryRow> =
             all.iter().filter(|retry| retry.pull_id == Some(pull.pull_id.0)).cloned().collect();
