@@ -57,7 +57,7 @@ async fn whoever_keeps_a_pulls_row_locked_only_delays_it() {
     let charged: Vec<_> = depths
         .iter()
         .filter(|queue| {
-            (queue.name.contains(".retry.") || queue.name.ends_with(".dead")) && queue.ready != Some(0)
+            (queue.name.contains(".retry.") || queue.name.contains(".dead")) && queue.ready != Some(0)
         })
         .collect();
     assert!(charged.is_empty(), "{charged:?}");
@@ -128,22 +128,23 @@ fn everything(
     let pull: PullId = chunk.pull_id;
     let backwards: Vec<ChunkRef> = all.iter().rev().copied().collect();
     let forwards = all.to_vec();
-    let own = || store.clone();
-    let (a, b, c, d, e, f, g) = (own(), own(), own(), own(), own(), own(), own());
+    let [rerun, fail_chunk, readmit, fill, refill, close, fail_pull] = std::array::from_fn(|_| store.clone());
     vec![
         Box::pin(async move {
             // While it is under way it is refused, and then it has locked the pull all the same.
-            match a.rerun(pull, RerunFrom::Games, "test", now()).await.map_err(Failure::from) {
+            match rerun.rerun(pull, RerunFrom::Games, "test", now()).await.map_err(Failure::from) {
                 Err(failure) if failure.code != "pull.not_to_rerun" => Err(failure),
                 _ => Ok(()),
             }
         }),
-        Box::pin(async move { Ok(b.fail_chunk(chunk, "finalizer", "test", now()).await.map(drop)?) }),
-        Box::pin(async move { Ok(c.readmit(chunk, |_| None, false, now()).await.map(drop)?) }),
-        Box::pin(async move { Ok(d.filled(Kind::Game, &forwards, now()).await?) }),
-        Box::pin(async move { Ok(e.filled(Kind::Game, &backwards, now()).await?) }),
-        Box::pin(async move { Ok(f.close(pull, 0.5, now()).await.map(drop)?) }),
-        Box::pin(async move { Ok(g.fail_pull(pull, "test", None, now()).await.map(drop)?) }),
+        Box::pin(
+            async move { Ok(fail_chunk.fail_chunk(chunk, "finalizer", "test", now()).await.map(drop)?) },
+        ),
+        Box::pin(async move { Ok(readmit.readmit(chunk, |_| None, false, now()).await.map(drop)?) }),
+        Box::pin(async move { Ok(fill.filled(Kind::Game, &forwards, now()).await?) }),
+        Box::pin(async move { Ok(refill.filled(Kind::Game, &backwards, now()).await?) }),
+        Box::pin(async move { Ok(close.close(pull, 0.5, now()).await.map(drop)?) }),
+        Box::pin(async move { Ok(fail_pull.fail_pull(pull, "test", None, now()).await.map(drop)?) }),
     ]
 }
 

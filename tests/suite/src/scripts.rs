@@ -150,8 +150,8 @@ fn each_program_is_given_its_own_password_once() {
         assert!(made.status.success() && made.stderr.is_empty(), "{}", stderr(&made));
         files(folder.path())
     };
-    let made = make();
-    let text = |file: &str| made[&folder.path().join(file)].as_str();
+    let files = make();
+    let text = |file: &str| files[&folder.path().join(file)].as_str();
     let definitions: serde_json::Value =
         serde_json::from_str(text("rabbitmq/definitions.json")).expect("definitions");
     let template: serde_json::Value =
@@ -175,5 +175,5 @@ fn each_program_is_given_its_own_password_once() {
     passwords.dedup();
     assert_eq!(passwords.len(), all, "no two are alike");
     assert!(passwords.iter().all(|password| password.len() == 48), "{passwords:?}");
-    assert_eq!(make(), made);
+    assert_eq!(make(), files);
 }
