@@ -1,23 +1,98 @@
--- What the programs' roles may do with what came since the roles: how workers are doing, partitions made ahead, a name that
--- Twitch left empty. `select grant_roles()` grants all of it, as before.
-
-alter function grant_roles() rename to grant_roles_of_schema_9;
-
-create function grant_roles() returns void language plpgsql set search_path from current as $$
+-- The roles' rights once more, with those for what came since: how workers are doing, partitions made ahead, a name that
+-- Twitch left empty. The view rejected_record was made anew, so its readers are named again as well.
+create or replace function grant_roles() returns void language plpgsql set search_path from current as $$
+declare
+    program text;
+    missing text[] := '{}';
 begin
-    perform grant_roles_of_schema_9();
-    if to_regrole('twitch_operator') is null then
-        -- Somebody was warned, and will come back.
+    foreach program in array array['extractor', 'game_enricher', 'channel_enricher', 'finalizer', 'operator', 'reader'] loop
+        if to_regrole('twitch_' || program) is null then
+            begin
+                execute format('create role %I', 'twitch_' || program);
+            exception
+                -- Somebody who migrates another database of the cluster was faster.
+                when duplicate_object or unique_violation then null;
+                when insufficient_privilege then missing := missing || ('twitch_' || program);
+            end;
+        end if;
+    end loop;
+    if missing <> '{}' then
+        raise warning 'no rights are granted: % may not create the roles %; create them as somebody who may, then '
+            '"select grant_roles()" as the owner of the tables', current_user, array_to_string(missing, ', ');
         return;
     end if;
+
+    execute format('grant usage on schema %I to twitch_extractor, twitch_game_enricher, twitch_channel_enricher,
+        twitch_finalizer, twitch_operator, twitch_reader', current_schema());
+
+    -- What is there, for whoever asks.
+    grant select on pull, missed_slot, pull_chunk, pull_data, pull_document, rejected_record, rejected_by_rule,
+        legacy_pull_data, twitch_game, twitch_channel, missing_game, missing_channel
+        to twitch_reader, twitch_operator;
+
+    -- The schema's version, and the pull that each of them works on.
+    grant select on _sqlx_migrations, pull, pull_chunk
+        to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer, twitch_operator;
+    -- Each may have to give a pull up.
+    grant update (status, completed_at, error, stop_reason) on pull
+        to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer;
+    grant update (failed_stage, failed_at, failure) on pull_chunk
+        to twitch_game_enricher, twitch_channel_enricher, twitch_finalizer;
+    -- The app token, sealed, for those that call Twitch.
+    grant select, insert, update on helix_token to twitch_extractor, twitch_game_enricher, twitch_channel_enricher;
+
+    -- The extractor starts pulls, or says why not, and stores pages.
+    grant execute on function ensure_partitions(timestamptz) to twitch_extractor, twitch_operator;
+    grant insert (slot, requested_by, started_at) on pull to twitch_extractor, twitch_operator;
+    grant select, insert on missed_slot to twitch_extractor;
+    grant update (extractor, extractor_until, extracted_at, cursor, last_viewers, idle_pages, pages, chunks, fetched, stored,
+        rejected, duplicates, nul_replaced, helix_calls) on pull to twitch_extractor;
+    grant insert on pull_chunk to twitch_extractor;
+    grant select (stream_id), insert on pull_data to twitch_extractor;
+
+    -- An enricher asks for what is not known, keeps the answer, and says that a chunk has all it needs.
+    grant select, insert, update, delete on helix_claim to twitch_game_enricher, twitch_channel_enricher;
+    grant update (helix_calls) on pull to twitch_game_enricher, twitch_channel_enricher;
+    grant select, insert, update on twitch_game to twitch_game_enricher;
+    grant select, insert, update, delete on missing_game to twitch_game_enricher;
+    grant update (games_at) on pull_chunk to twitch_game_enricher;
+    grant select, insert, update on twitch_channel to twitch_channel_enricher;
+    grant select, insert, update, delete on missing_channel to twitch_channel_enricher;
+    grant update (channels_at) on pull_chunk to twitch_channel_enricher;
+
+    -- The finalizer merges, closes, watches over what stands still, and keeps the ledger of dead letters.
+    grant select on twitch_game, twitch_channel to twitch_finalizer;
+    grant select, insert, update (data) on pull_data to twitch_finalizer;
+    grant update (merged_at, games_missing, channels_filled, channels_missing) on pull_chunk to twitch_finalizer;
+    grant update (games_added, games_missing, channels_filled, channels_missing, build, rescues, rescued_at) on pull
+        to twitch_finalizer;
+    grant select, delete on helix_claim to twitch_finalizer;
+    grant select, insert, update on alarm_watch to twitch_finalizer;
+    grant insert on alarm to twitch_finalizer;
+
+    -- The ledger, for those who write it down, and for those who send letters back.
+    grant select, insert, update on dead_letter to twitch_finalizer, twitch_operator;
+    grant select, insert on dead_letter_event to twitch_finalizer, twitch_operator;
+    grant select on dead_letter_depth, alarm to twitch_finalizer, twitch_operator;
+    grant select, update on replay to twitch_finalizer, twitch_operator;
+    grant select, update, delete on replay_letter to twitch_finalizer, twitch_operator;
+
+    -- A person replays letters, notes what is known of them, lets rejected records in, and makes pulls again.
+    grant insert on replay, replay_letter to twitch_operator;
+    grant select, insert, update on dead_letter_note to twitch_operator;
+    grant insert on pull_data to twitch_operator;
+    grant update (status, completed_at, error, stored, rejected, duplicates, nul_replaced, games_added, games_missing,
+        channels_filled, channels_missing, rescues, rescued_at) on pull to twitch_operator;
+    grant update (page, rejects, rejected_by_rule, game_ids, channel_ids, stored, rejected, duplicates, games_at,
+        channels_at, merged_at, games_missing, channels_filled, channels_missing, failed_stage, failed_at, failure)
+        on pull_chunk to twitch_operator;
+    grant select on pull_rerun to twitch_reader;
+    grant select, insert on pull_rerun to twitch_operator;
 
     -- Every worker tells how it is doing, and people read it; the finalizer's watch fails no pull that waits for a paused stage.
     grant select, insert, update, delete on worker_state, stage_retry
         to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer;
     grant select on worker_state, stage_retry to twitch_reader, twitch_operator;
-
-    -- The view was made anew.
-    grant select on rejected_record to twitch_reader, twitch_operator;
 
     -- The finalizer makes partitions ahead too, locks the claims that it sweeps out, and fills a name that Twitch left empty.
     grant execute on function ensure_partitions(timestamptz) to twitch_finalizer;
@@ -30,7 +105,6 @@ begin
     execute format('alter function grant_roles() set search_path = %I, pg_temp', current_schema());
 end $$;
 
-revoke execute on function grant_roles() from public;
 select grant_roles();
 
 -- Builds of the schemas before go on working.

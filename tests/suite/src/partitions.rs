@@ -153,7 +153,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     let failed = rig.store.fail_chunk(chunk, "finalizer", "test", now()).await;
     assert!(!failed.expect("an answer"), "it is merged");
     let status = operator_json(&rig, &format!("show {under_way}")).await;
-    assert_eq!(status["status"], "pending", "{status}");
+    assert_eq!(status["pull"]["status"], "pending", "{status}");
     other.batch_execute("rollback").await.expect("unlocked");
     purge(&rig.vhost, REJECTED).await;
     rig.end(&[]).await;

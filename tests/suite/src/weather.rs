@@ -125,7 +125,7 @@ async fn a_page_that_cannot_be_stored_is_fetched_once_and_nothing_is_announced()
     let before = streams(&rig);
     for _ in 0..20 {
         let failure = step(&extractor, pull, 1).await.expect_err("the disk is full");
-        assert_eq!((failure.class, failure.code), (Class::Outage, "store.unavailable"));
+        assert_eq!((failure.class, failure.code), (Class::Outage, "store.resources"));
     }
     assert_eq!(streams(&rig), before + 1, "the page is kept for the next try");
 
