@@ -97,6 +97,9 @@ enum Drill {
     Failover,
     /// A broker that blocks publishers, then a database without connections, for minutes, while pulls are due
     Outage {
+        /// Only this one
+        #[arg(long)]
+        trouble: Option<drill::Trouble>,
         /// For how long each
         #[arg(long, default_value_t = 11, value_name = "N")]
         minutes: u64,
@@ -143,7 +146,7 @@ impl Drill {
             Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
             Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
             Self::Restart => drill::restart(setting).await?,
-            Self::Outage { minutes } => drill::outage(setting, minutes).await?,
+            Self::Outage { trouble, minutes } => drill::outage(setting, trouble, minutes).await?,
             Self::Cluster => drill::cluster(setting).await?,
             Self::Failover => drill::failover(setting).await?,
             Self::Deaths => drill::deaths(setting).await?,

@@ -173,11 +173,13 @@ async fn no_secret_is_told_anywhere() {
             findings.keep(format!("operator {words}"), out + &err);
         }
     }
+    let mut talkative = false;
     for process in processes {
         let log = process.whole_log().await.join("\n");
-        assert!(log.contains("\"TRACE\""), "the most talkative");
+        talkative |= log.contains("\"TRACE\"");
         findings.keep("a log", log);
     }
+    assert!(talkative, "the level was not the most talkative");
     for (name, variables, word) in strangers {
         let process = Process::start(&rig, name, &Told { variables, ..Told::default() });
         let log = eventually(&format!("the log of the {name} should say {word}"), || async {

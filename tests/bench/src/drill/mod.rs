@@ -15,7 +15,7 @@ pub(crate) use cluster::run as cluster;
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
 pub(crate) use kill::{each as kill_each, many as kill_many};
-pub(crate) use outage::run as outage;
+pub(crate) use outage::{Trouble, run as outage};
 pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;
 pub(crate) use same::{replicas, thrice};

@@ -18,16 +18,17 @@ const INTERVAL: &str = "30s";
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What goes wrong.
-#[derive(Debug, Clone, Copy)]
-enum Trouble {
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Trouble {
     /// The broker is short of memory and blocks publishers.
     Alarm,
     /// PostgreSQL takes no connections and has none.
     Database,
 }
 
-pub(crate) async fn run(setting: &Setting, minutes: u64) -> Outcome<()> {
-    for trouble in [Trouble::Alarm, Trouble::Database] {
+pub(crate) async fn run(setting: &Setting, only: Option<Trouble>, minutes: u64) -> Outcome<()> {
+    let all = [Trouble::Alarm, Trouble::Database];
+    for trouble in only.as_ref().map_or(&all[..], std::slice::from_ref).iter().copied() {
         let variables = vec![("PULL_INTERVAL", INTERVAL.to_owned())];
         let shape = Shape { variables, ..Shape::default() };
         let mut flow = Flow::new(setting, setting.streams, shape).await?;
