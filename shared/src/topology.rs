@@ -192,7 +192,8 @@ work!(PullRequested, ChunkStored, GamesFilled, ChannelsFilled);
 
 impl Routed for RecordsRejected {
     fn route(&self) -> Route {
-        Route { exchange: DEAD_LETTERS, key: REJECTED, mandatory: true }
+        // It only repeats what the database holds: a queue that is away for a while must not keep the pull from going on.
+        Route { exchange: DEAD_LETTERS, key: REJECTED, mandatory: false }
     }
 }
 

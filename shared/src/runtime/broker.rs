@@ -140,7 +140,13 @@ async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), Br
             }
             declared => declared,
         };
-        declared.map_err(|error| refused(&queue.name, error))?;
+        match declared {
+            Err(error) if is_on_a_lost_node(&error) => {
+                channel = connection.create_channel().await?;
+                pass_over(&queue.name, &error);
+            }
+            declared => declared.map_err(|error| refused(&queue.name, error))?,
+        }
     }
     channel.close(200, "declared".into()).await?;
     Ok(())
@@ -162,14 +168,19 @@ async fn replace_queue(channel: &Channel, queue: &Queue, refusal: &lapin::Error)
 /// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were
 /// compared by whoever declared them.
 async fn verify(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
-    let channel = connection.create_channel().await?;
+    let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         declare_exchange(&channel, name, topic, true).await.map_err(|error| absent(name, error))?;
     }
     for Queue { name, .. } in queues(delays) {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        let found = channel.queue_declare(short(&name), passive, FieldTable::default()).await;
-        found.map_err(|error| absent(&name, error))?;
+        match channel.queue_declare(short(&name), passive, FieldTable::default()).await {
+            Err(error) if is_on_a_lost_node(&error) => {
+                channel = connection.create_channel().await?;
+                pass_over(&name, &error);
+            }
+            found => drop(found.map_err(|error| absent(&name, error))?),
+        }
     }
     channel.close(200, "verified".into()).await?;
     Ok(())
@@ -213,6 +224,16 @@ fn may_not(error: &lapin::Error) -> bool {
     is_soft(error, &AMQPSoftError::ACCESSREFUSED)
 }
 
+/// Whether a queue is there and its node is not. A classic queue is on one node of a cluster only.
+fn is_on_a_lost_node(error: &lapin::Error) -> bool {
+    is_soft(error, &AMQPSoftError::NOTFOUND) && error.to_string().contains("is down or inaccessible")
+}
+
+/// A queue that is away with its node keeps nobody from the others; whoever needs it waits for it.
+fn pass_over(name: &str, error: &lapin::Error) {
+    tracing::warn!(queue = name, "{name} is not available now: {error}");
+}
+
 fn absent(name: &str, error: lapin::Error) -> BrokerError {
     if is_soft(&error, &AMQPSoftError::NOTFOUND) {
         BrokerError::Absent(name.to_owned())
@@ -230,7 +251,7 @@ fn is_soft(error: &lapin::Error, wanted: &AMQPSoftError) -> bool {
 /// an error that closes the whole connection, which is how a broker that shuts down, or is only just up, excuses itself.
 fn refused(name: &str, error: lapin::Error) -> BrokerError {
     match error.kind() {
-        ErrorKind::ProtocolError(refusal) if error.is_amqp_soft_error() => {
+        ErrorKind::ProtocolError(refusal) if is_soft(&error, &AMQPSoftError::PRECONDITIONFAILED) => {
             BrokerError::Declare { name: name.to_owned(), reason: refusal.get_message().to_string() }
         }
         _ => error.into(),
@@ -288,6 +309,9 @@ mod tests {
     fn only_a_refusal_of_the_declaration_itself_is_for_good() {
         let refusal = AMQPError::new(AMQPSoftError::PRECONDITIONFAILED.into(), "inequivalent arg".into());
         assert_eq!(class_of(refusal), Class::Permanent);
+        let away =
+            "NOT_FOUND - home node 'rabbit@one' of durable queue 'extractor.dead' is down or inaccessible";
+        assert_eq!(class_of(AMQPError::new(AMQPSoftError::NOTFOUND.into(), away.into())), Class::Outage);
         for trouble in [AMQPHardError::CONNECTIONFORCED, AMQPHardError::INTERNALERROR] {
             assert_eq!(class_of(AMQPError::new(trouble.into(), "shutdown".into())), Class::Outage);
         }

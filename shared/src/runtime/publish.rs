@@ -181,18 +181,30 @@ impl Publisher {
         }
     }
 
-    /// Publishes all, and returns when the broker has confirmed all; gives up on a broker that blocks publishers. After an
-    /// error any of them may be out: the same messages published again have the same ids.
+    /// Publishes all, and returns when the broker has confirmed all; gives up on a broker that blocks publishers for long.
+    /// After an error any of them may be out, or may go out later: the same messages published again have the same ids.
     pub(super) async fn publish(&self, mut messages: Vec<Outgoing>) -> Result<(), PublishError> {
         let mut blocked = self.blocked();
+        // What a blocked connection was given stays in it until it is read, so it is given nothing more.
+        let why = blocked.borrow().clone();
+        if let Some(why) = why {
+            let unblocked = timeout(CONFIRM_TIMEOUT, blocked.wait_for(Option::is_none)).await;
+            unblocked.map_err(|_| PublishError::Blocked(why))?.map_err(|_| PublishError::Disconnected)?;
+        }
         let patience = async {
             let why = blocked.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
             tokio::time::sleep(CONFIRM_TIMEOUT).await;
             why.unwrap_or_default()
         };
-        let most = messages.len();
+        let publisher = self.clone();
+        // In a task of its own, which is not dropped by whoever gives up: a connection that is closed while it is blocked is
+        // kept until the broker reads again, and each new one costs memory.
+        let publishing = tokio::spawn(async move {
+            let most = messages.len();
+            publisher.publish_some(&mut messages, most).await
+        });
         tokio::select! {
-            published = self.publish_some(&mut messages, most) => published,
+            published = publishing => published.unwrap_or(Err(PublishError::Disconnected)),
             why = patience => Err(PublishError::Blocked(why)),
         }
     }

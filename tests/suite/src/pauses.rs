@@ -205,9 +205,14 @@ async fn one_message_that_panics_is_found_among_hundreds_and_costs_no_other_an_a
     rig.start(worker.clone());
     rig.start(rig.finalizer());
     rig.waits(DEAD, 1).await;
-    rig.waits("game-enricher", 0).await;
+    // Handled is what was given to it without the culprit.
+    eventually("all others should be handled", || async {
+        let calls = worker.batches().into_iter().filter(|batch| !batch.contains(&77));
+        let handled: BTreeSet<i32> = calls.flatten().collect();
+        if handled.len() == 299 { Ok(()) } else { Err(handled.len()) }
+    })
+    .await;
     let given = worker.given();
-    assert_eq!(given.len(), 300);
     assert!(given.values().all(|times| *times <= 5), "{given:?}");
     rig.end(&[(DEAD, 1)]).await;
 }
