@@ -204,7 +204,7 @@ impl Publisher {
             publisher.publish_some(&mut messages, most).await
         });
         tokio::select! {
-            published = publishing => published.unwrap_or(Err(PublishError::Disconnected)),
+            outcome = publishing => outcome.unwrap_or(Err(PublishError::Disconnected)),
             why = patience => Err(PublishError::Blocked(why)),
         }
     }
