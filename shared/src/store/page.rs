@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
-use super::{Error, Extraction, Store};
+use super::{Error, Extraction, Store, column::Columns};
 use crate::schema::{ChunkRef, Record, Rejected, StopReason};
 
 /// A validated page.
@@ -146,7 +146,8 @@ impl Store {
         let statement = client.prepare_cached(sql).await?;
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
         let row = client.query_opt(&statement, &[&key.0, &key.1, &key.2]).await?;
-        let Json(counts) = row.ok_or(Error::NoChunk(chunk))?.get(0);
+        let row = row.ok_or(Error::NoChunk(chunk))?;
+        let Json(counts) = row.column("rejected_by_rule")?;
         Ok(counts)
     }
 }

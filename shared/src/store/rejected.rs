@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::types::Json;
 
-use super::{Error, Store, page, pull};
+use super::{Error, Store, column::Columns, page, pull};
 use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
 
 /// A rejected record in a list.
@@ -70,17 +70,18 @@ impl Store {
         let client = self.client().await?;
         let at = pull::started_at(&client, pull).await?;
         let rows = client.query(sql, &[&pull.0, &rule, &offset, &limit, &at]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| RejectedRecord {
-                pull_id: row.get(0),
-                chunk: row.get(1),
-                place: row.get(2),
-                rule: row.get(3),
-                detail: row.get(4),
-                raw: row.get(5),
+        rows.iter()
+            .map(|row| {
+                Ok(RejectedRecord {
+                    pull_id: row.column("pull_id")?,
+                    chunk: row.column("chunk")?,
+                    place: row.column("place")?,
+                    rule: row.column("rule")?,
+                    detail: row.column("detail")?,
+                    raw: row.column("raw_text")?,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Rejected records by rule, of one pull or of all, the most first.

@@ -1,8 +1,9 @@
 //! Table `helix_token`: the sealed app token that all processes of a client id share.
 
 use futures::future::BoxFuture;
+use tokio_postgres::Row;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::{
     failure::Failure,
     vault::{Sealed, TokenVault},
@@ -14,7 +15,7 @@ impl TokenVault for Store {
             let sql = "/* token::load */ select generation, sealed from helix_token where client_id = $1";
             let client = self.client().await?;
             let row = client.query_opt(sql, &[&client_id]).await.map_err(Error::from)?;
-            Ok(row.map(|row| Sealed { generation: row.get(0), bytes: row.get(1) }))
+            Ok(row.as_ref().map(sealed).transpose()?)
         })
     }
 
@@ -37,7 +38,7 @@ impl TokenVault for Store {
             let current = "/* token::renew, current */
                 select generation, sealed from helix_token where client_id = $1";
             if let Some(row) = transaction.query_opt(current, &[&client_id]).await.map_err(Error::from)? {
-                let sealed = Sealed { generation: row.get(0), bytes: row.get(1) };
+                let sealed = sealed(&row)?;
                 if sealed.generation > seen {
                     return Ok(sealed);
                 }
@@ -49,9 +50,14 @@ impl TokenVault for Store {
                 returning generation";
             let row =
                 transaction.query_one(keep, &[&client_id, &(seen + 1), &bytes]).await.map_err(Error::from)?;
-            let generation = row.get(0);
+            let generation = row.column("generation")?;
             transaction.commit().await.map_err(Error::from)?;
             Ok(Sealed { generation, bytes })
         })
     }
+}
+
+/// The token of a row with `generation` and `sealed`.
+fn sealed(row: &Row) -> Result<Sealed, Error> {
+    Ok(Sealed { generation: row.column("generation")?, bytes: row.column("sealed")? })
 }
