@@ -12,6 +12,7 @@ use tokio_postgres::error::SqlState;
 use super::{
     Error,
     address::Address,
+    column::Columns,
     session::{self, Sessions},
 };
 
@@ -41,7 +42,7 @@ const KNOWN: i64 = MIGRATIONS[MIGRATIONS.len() - 1].0;
 
 /// Whether the schema $1, newer than a build, promises to serve that build, which knows schema $2.
 const PROMISED: &str = "/* migrate::promised */
-    select exists (select from schema_promise where version = $1 and oldest_build <= $2)";
+    select exists (select from schema_promise where version = $1 and oldest_build <= $2) as promised";
 
 /// What a migration run did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,23 +86,24 @@ pub async fn migrate(url: &SecretString) -> Result<Migrated, Error> {
 /// Sees to it that the database takes writes, and compares its schema with the one this build knows. A newer one is fine where its migration promises to
 /// serve this build: so a migration can run before the workers are replaced, one by one.
 pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
-    let sql = "/* migrate::check */ 
-        select coalesce(max(version), 0), current_setting('transaction_read_only') = 'on' from _sqlx_migrations where success";
+    let sql = "/* migrate::check */
+        select coalesce(max(version), 0) as version, current_setting('transaction_read_only') = 'on' as read_only
+        from _sqlx_migrations where success";
     let version = async { client.query_one(&client.prepare_cached(sql).await?, &[]).await };
     let version = match version.await {
         Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => return Err(Error::NoSchema),
         version => version?,
     };
-    if version.get(1) {
+    if version.column("read_only")? {
         // A session stays as it was opened: perhaps it is not the server any more.
         session::suspect();
         return Err(Error::ReadOnly);
     }
-    match version.get(0) {
+    match version.column("version")? {
         KNOWN => Ok(()),
         0 => Err(Error::NoSchema),
         found if found < KNOWN => Err(Error::OldSchema { found, known: KNOWN }),
-        found if client.query_one(PROMISED, &[&found, &KNOWN]).await?.get(0) => Ok(()),
+        found if client.query_one(PROMISED, &[&found, &KNOWN]).await?.column("promised")? => Ok(()),
         found => Err(Error::NewSchema { found, known: KNOWN }),
     }
 }

@@ -73,12 +73,12 @@ impl Store {
 
         let lock = "/* page::store, lock */
             select $4::text is not null and exists (
-                select from pull_chunk where pull_id = $1 and pulled_at = $2 and next_cursor = $4)
+                select from pull_chunk where pull_id = $1 and pulled_at = $2 and next_cursor = $4) as cursor_repeats
             from pull where id = $1 and started_at = $2 and pages = $3 and extracted_at is null for no key update";
         let statement = transaction.prepare_cached(lock).await?;
         let overtaken = Error::Overtaken { pull: chunk.pull_id, page: chunk.chunk };
         let row = transaction.query_opt(&statement, &[&pull, &at, &so_far.pages, &page.next_cursor]).await?;
-        let cursor_repeats = row.ok_or(overtaken)?.get(0);
+        let cursor_repeats = row.ok_or(overtaken)?.column("cursor_repeats")?;
 
         let mut new = insert_streams(&transaction, chunk, page.records).await?;
         let kept: Vec<&Record> =
@@ -171,7 +171,7 @@ pub(super) async fn insert_streams(
     let statement = transaction.prepare_cached(insert).await?;
     let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
     let rows = transaction.query(&statement, &[&key.0, &key.1, &key.2, &Json(records)]).await?;
-    Ok(rows.iter().map(|row| row.get(0)).collect())
+    rows.iter().map(|row| row.column("stream_id")).collect()
 }
 
 /// Rejected records as they were, from the text they are kept as.

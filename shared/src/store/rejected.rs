@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use tokio_postgres::types::Json;
+use tokio_postgres::{Row, types::Json};
 
 use super::{Error, Store, column::Columns, page, pull};
 use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
@@ -51,8 +51,8 @@ pub struct Readmitted {
 impl Store {
     /// The newest pull that has rejected records.
     pub async fn newest_with_rejects(&self) -> Result<Option<PullId>, Error> {
-        let sql = "/* rejected::newest */ select max(id) from pull where rejected > 0";
-        Ok(self.client().await?.query_one(sql, &[]).await?.get::<_, Option<i64>>(0).map(PullId))
+        let sql = "/* rejected::newest */ select max(id) as newest from pull where rejected > 0";
+        Ok(self.client().await?.query_one(sql, &[]).await?.column::<Option<i64>>("newest")?.map(PullId))
     }
 
     /// Rejected records of a pull, of one rule or all, in the order of its pages.
@@ -87,7 +87,8 @@ impl Store {
     /// Rejected records by rule, of one pull or of all, the most first.
     pub async fn rejected_groups(&self, pull: Option<PullId>) -> Result<Vec<RejectedGroup>, Error> {
         let sql = "/* rejected::groups */
-            select rule, sum(records)::bigint, count(distinct pull_id), max(pull_id) from rejected_by_rule
+            select rule, sum(records)::bigint as records, count(distinct pull_id) as pulls, max(pull_id) as newest_pull
+            from rejected_by_rule
             where $1::bigint is null or (pull_id = $1 and pulled_at = $2) group by rule order by 2 desc, rule";
         let client = self.client().await?;
         let at = match pull {
@@ -95,15 +96,16 @@ impl Store {
             None => None,
         };
         let rows = client.query(sql, &[&pull.map(|pull| pull.0), &at]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| RejectedGroup {
-                rule: row.get(0),
-                records: row.get(1),
-                pulls: row.get(2),
-                newest_pull: row.get(3),
+        rows.iter()
+            .map(|row| {
+                Ok(RejectedGroup {
+                    rule: row.column("rule")?,
+                    records: row.column("records")?,
+                    pulls: row.column("pulls")?,
+                    newest_pull: row.column("newest_pull")?,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// The chunks of a pull that have rejected records.
@@ -114,10 +116,7 @@ impl Store {
         let client = self.client().await?;
         let at = pull::started_at(&client, pull).await?;
         let rows = client.query(sql, &[&pull.0, &at]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
-            .collect())
+        rows.iter().map(|row| chunk_of(pull, row)).collect()
     }
 
     /// The chunks of a pull whose pages are all stored that have to go through the stages: nobody has given up on them,
@@ -131,10 +130,7 @@ impl Store {
         let client = self.client().await?;
         let at = pull::started_at(&client, pull).await?;
         let rows = client.query(sql, &[&pull.0, &at]).await?;
-        Ok(rows
-            .iter()
-            .map(|row| ChunkRef { pull_id: pull, pulled_at: row.get(0), chunk: row.get(1) })
-            .collect())
+        rows.iter().map(|row| chunk_of(pull, row)).collect()
     }
 
     /// Lets those rejected records of a chunk enter their pull that `passes` lets through: one transaction, so that
@@ -159,7 +155,7 @@ impl Store {
             for no key update";
         let row = transaction.query_opt(lock, &[&key.0, &key.1, &key.2]).await?;
         let row = row.ok_or(Error::NoChunk(chunk))?;
-        let (rejects, rejected) = (page::rejects(row.get::<_, Option<&str>>(0)), row.get(1));
+        let (rejects, rejected) = (page::rejects(row.column("rejects")?), row.column("rejected")?);
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         if count(rejects.len()) != rejected {
             // Of an archive this build cannot read whole nothing is taken: the rest would be lost.
@@ -246,4 +242,9 @@ impl Store {
         }
         Ok(readmitted)
     }
+}
+
+/// A chunk of a pull, from `pulled_at` and `chunk`.
+fn chunk_of(pull: PullId, row: &Row) -> Result<ChunkRef, Error> {
+    Ok(ChunkRef { pull_id: pull, pulled_at: row.column("pulled_at")?, chunk: row.column("chunk")? })
 }

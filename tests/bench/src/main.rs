@@ -88,6 +88,9 @@ enum Drill {
         /// What the choice of victims follows from
         #[arg(long, default_value_t = 1, value_name = "N")]
         seed: u64,
+        /// SIGTERM in place of SIGKILL, as a rolling restart does it: each must end well
+        #[arg(long)]
+        gently: bool,
     },
     /// SIGKILL for RabbitMQ, then for PostgreSQL, in the middle of a pull
     Restart,
@@ -124,16 +127,17 @@ enum Drill {
 }
 
 impl Drill {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Pull,
         Self::Replicas,
         Self::Thrice,
-        Self::Kill { kills: 0, pulls: 0, seed: 1 },
+        Self::Kill { kills: 0, pulls: 0, seed: 1, gently: false },
         Self::Restart,
         Self::Deaths,
         Self::Scale { latency: 80 },
         Self::Table { pulls: 200, rows: 10_000 },
-        Self::Kill { kills: 200, pulls: 50, seed: 1 },
+        Self::Kill { kills: 200, pulls: 50, seed: 1, gently: false },
+        Self::Kill { kills: 100, pulls: 25, seed: 2, gently: true },
     ];
 
     async fn run(&self, setting: &Setting) -> Outcome<()> {
@@ -144,7 +148,9 @@ impl Drill {
             Self::Replicas => drill::replicas(setting).await?,
             Self::Thrice => drill::thrice(setting).await?,
             Self::Kill { kills: 0, .. } => drill::kill_each(setting).await?,
-            Self::Kill { kills, pulls, seed } => drill::kill_many(setting, kills, pulls, seed).await?,
+            Self::Kill { kills, pulls, seed, gently } => {
+                drill::kill_many(setting, &drill::Kills { number: kills, pulls, seed, gently }).await?;
+            }
             Self::Restart => drill::restart(setting).await?,
             Self::Outage { trouble, minutes } => drill::outage(setting, trouble, minutes).await?,
             Self::Cluster => drill::cluster(setting).await?,

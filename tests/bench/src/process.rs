@@ -113,6 +113,13 @@ impl Process {
         Self::start(self.recipe.clone())
     }
 
+    /// SIGTERM, and when it has ended well another one in its place, not ready yet.
+    pub(crate) async fn restart(self) -> Outcome<Self> {
+        let recipe = self.recipe.clone();
+        self.stop().await?;
+        Self::start(recipe)
+    }
+
     /// Stops it as an operator does; it must end well.
     pub(crate) async fn stop(mut self) -> Outcome<()> {
         let pid = self.child.id().ok_or("the process has ended")?;

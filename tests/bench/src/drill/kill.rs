@@ -19,6 +19,19 @@ const PATIENCE: Duration = Duration::from_mins(2);
 /// Streams of a pull when there are many of them.
 const SMALL: usize = 2_000;
 
+/// Workers that are ended at random.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Kills {
+    /// How many.
+    pub(crate) number: u32,
+    /// The pulls they are spread over.
+    pub(crate) pulls: u32,
+    /// What the choice of victims follows from.
+    pub(crate) seed: u64,
+    /// SIGTERM, and they must end well; else SIGKILL.
+    pub(crate) gently: bool,
+}
+
 /// Chunks a stage is done with.
 fn done(worker: &str, report: &PullReport) -> i64 {
     match worker {
@@ -29,11 +42,12 @@ fn done(worker: &str, report: &PullReport) -> i64 {
     }
 }
 
-/// Kills the worker at this place and starts another; says when it was killed.
-async fn replace(flow: &mut Flow, at: usize) -> Outcome<Instant> {
+/// Ends the worker at this place and starts another; says when it was ended.
+async fn replace(flow: &mut Flow, at: usize, gently: bool) -> Outcome<Instant> {
     let victim = flow.workers.remove(at);
     let killed = Instant::now();
-    let replacement = victim.replace().await?.ready().await?;
+    let replacement = if gently { victim.restart().await? } else { victim.replace().await? };
+    let replacement = replacement.ready().await?;
     flow.workers.insert(at, replacement);
     Ok(killed)
 }
@@ -48,7 +62,7 @@ pub(crate) async fn each(setting: &Setting) -> Outcome<()> {
         let begun = Instant::now();
         let pull = flow.request().await?;
         flow.until(pull, PATIENCE, |report| done(worker, report) >= third).await?;
-        let killed = replace(&mut flow, at).await?;
+        let killed = replace(&mut flow, at, false).await?;
         let ready = killed.elapsed();
         let before = done(worker, &flow.store.pull_report(pull).await?);
         let still = |report: &PullReport| report.status != "success" && done(worker, report) == before;
@@ -69,8 +83,9 @@ pub(crate) async fn each(setting: &Setting) -> Outcome<()> {
     Ok(())
 }
 
-/// So many kills at random, over so many pulls: none lost, none double, every pull comes to its end.
-pub(crate) async fn many(setting: &Setting, kills: u32, pulls: u32, seed: u64) -> Outcome<()> {
+/// Many of them at random, over many pulls: nothing lost, nothing double, no dead letter, every pull comes to its end.
+pub(crate) async fn many(setting: &Setting, troubles: &Kills) -> Outcome<()> {
+    let Kills { number, pulls, seed, gently } = *troubles;
     let mut flow = Flow::new(setting, SMALL, Shape::default()).await?;
     flow.start_all(1).await?;
     let mut dice = seed;
@@ -79,10 +94,10 @@ pub(crate) async fn many(setting: &Setting, kills: u32, pulls: u32, seed: u64) -
         let begun = Instant::now();
         let pull = flow.request().await?;
         // Spread evenly: by the end of this pull there are to be this many.
-        while killed < kills * round / pulls {
+        while killed < number * round / pulls {
             sleep(Duration::from_millis(roll(&mut dice) % 700)).await;
             let victim = usize::try_from(roll(&mut dice) % 4)?;
-            replace(&mut flow, victim).await?;
+            replace(&mut flow, victim, gently).await?;
             killed += 1;
         }
         flow.succeeded(pull).await?;
@@ -95,8 +110,9 @@ pub(crate) async fn many(setting: &Setting, kills: u32, pulls: u32, seed: u64) -
     }
     let rescued: i64 = flow.db.query_one("select sum(rescues) from pull", &[]).await?.get(0);
     say(&format!(
-        "   {killed} kills in {} pulls of {SMALL} streams: every pull succeeded and every row is right; the longest took \
+        "   {killed} {} in {} pulls of {SMALL} streams: every pull succeeded and every row is right; the longest took \
          {:.1} s; the watch had to help {rescued} times",
+        if gently { "restarts" } else { "kills" },
         all.len(),
         longest.as_secs_f64()
     ))?;

@@ -14,7 +14,7 @@ mod table;
 pub(crate) use cluster::run as cluster;
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
-pub(crate) use kill::{each as kill_each, many as kill_many};
+pub(crate) use kill::{Kills, each as kill_each, many as kill_many};
 pub(crate) use outage::{Trouble, run as outage};
 pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;
