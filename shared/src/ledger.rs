@@ -1,4 +1,4 @@
-//! Dead letters as they are told to whoever keeps the ledger. A leaf: `runtime` tells, `store` keeps.
+//! Dead letters as they are told to the dead-letter store. A leaf: `runtime` tells, `store` keeps.
 
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::failure::Failure;
 
-/// After so many replays a letter is held: group commands pass it over.
+/// After so many replays a dead letter is held: group commands pass it over.
 pub const MOST_GENERATIONS: i32 = 3;
 
 /// A dead letter: a message that could not be handled, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Its own name; the same for the same work that dies again before anybody looks.
     pub letter: String,
     /// The queue it lies in.
@@ -56,10 +56,10 @@ pub struct Letter {
     pub body: Vec<u8>,
 }
 
-/// What is needed to put an archived letter back where it lay.
+/// What is needed to put an archived dead letter back where it lay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archived {
-    /// Its number in the ledger.
+    /// Its number in the dead-letter store.
     pub id: i64,
     /// Its own name.
     pub letter: String,
@@ -76,15 +76,15 @@ pub struct Archived {
 pub struct Replayed {
     /// The replay.
     pub replay_id: i64,
-    /// The letter it was, by its number in the ledger.
+    /// The dead letter it was, by its number in the dead-letter store.
     pub letter_id: i64,
 }
 
-/// Something the ledger is told.
+/// Something the dead-letter store is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A message died.
-    Died(Box<Letter>),
+    Died(Box<DeadLetter>),
     /// A replayed message was handled.
     Cured {
         /// Which one.
@@ -97,7 +97,7 @@ pub enum Entry {
 }
 
 /// Keeps dead letters where they can be searched.
-pub trait Ledger: Send + Sync {
+pub trait DeadLetterStore: Send + Sync {
     /// Writes entries down. Writing one twice changes nothing.
     fn record<'a>(&'a self, entries: &'a [Entry], now: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>>;
 }

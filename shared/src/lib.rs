@@ -17,7 +17,7 @@ pub mod runtime;
 pub mod schema;
 pub mod store;
 mod tls;
+pub mod token_store;
 pub mod topology;
-pub mod vault;
 pub mod work;
 pub mod worker_state;

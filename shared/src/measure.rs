@@ -36,7 +36,7 @@ pub const LAST_SUCCESS: &str = "pull_last_success_timestamp_seconds";
 pub const SLOT_LAG: &str = "pull_slot_lag_seconds";
 /// For how long the oldest chunk waits for a stage.
 pub const CHUNK_AGE: &str = "pull_chunk_oldest_age_seconds";
-/// Letters that lie in a dead-letter queue.
+/// Dead letters that lie in a dead-letter queue.
 pub const DEAD_LETTERS: &str = "dead_letters";
 /// For how long the oldest of them lies there; 0 when there is none.
 pub const DEAD_LETTER_OLDEST_AGE: &str = "dead_letter_oldest_age_seconds";
@@ -70,8 +70,8 @@ pub fn begin(program: &'static str) {
     describe_gauge!(LAST_SUCCESS, "When the newest pull that succeeded was completed");
     describe_gauge!(SLOT_LAG, "How late the newest scheduled pull was started");
     describe_gauge!(CHUNK_AGE, "For how long the oldest chunk waits for a stage");
-    describe_gauge!(DEAD_LETTERS, "Letters that lie in a dead-letter queue");
-    describe_gauge!(DEAD_LETTER_OLDEST_AGE, "For how long the oldest letter lies there");
+    describe_gauge!(DEAD_LETTERS, "Dead letters that lie in a dead-letter queue");
+    describe_gauge!(DEAD_LETTER_OLDEST_AGE, "For how long the oldest dead letter lies there");
     describe_counter!(DEAD_LETTER_ALARMS, "Alarms raised by this process");
     describe_gauge!(DUTY_LAST_SUCCESS, "When a background duty last succeeded, 0 until it does");
     describe_counter!(DUTY_FAILURES, "Runs of a background duty that failed");

@@ -35,7 +35,7 @@ pub const REJECTED: &str = "streams.rejected";
 const REJECTED_MESSAGES: i64 = 10_000;
 /// How long a message stays in it, in milliseconds: a week.
 const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
-/// Queue of copies of all dead letters, and of what became of replays; a finalizer keeps the ledger from it.
+/// Queue of copies of all dead letters, and of what became of replays; a finalizer keeps the dead-letter store from it.
 pub const LEDGER: &str = "dead-letters.ledger";
 /// Routing key, on [`DEAD_LETTERS`], of the news that a replayed message was handled.
 pub const CURED: &str = "cured";
@@ -360,7 +360,7 @@ fn at_least_once(exchange: &str, key: &str) -> Vec<(&'static str, Argument)> {
     ]
 }
 
-/// A quorum queue would lose letters by being looked at: every look spends a delivery.
+/// A quorum queue would lose dead letters by being looked at: every look spends a delivery.
 fn classic(name: String, key: &'static str) -> Queue {
     let arguments = vec![("x-queue-type", Argument::Text("classic".to_owned()))];
     Queue { name, arguments, bindings: vec![(DEAD_LETTERS, key)], replaceable: false }

@@ -23,7 +23,7 @@ use super::{
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, measure, tls, vault::TokenVault};
+use crate::{clock::Clock, config::ConfigError, measure, tls, token_store::TokenStore};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,7 +49,7 @@ pub(super) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(app: App, vault: Arc<dyn TokenVault>, clock: Clock) -> Result<Self, ConfigError> {
+    pub(super) fn new(app: App, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
         let client = client(app.ca_bundle.as_deref())?;
         let client_id = sensitive(app.client_id.expose_secret()).ok_or_else(|| ConfigError::Unusable {
             name: "TWITCH_CLIENT_ID".into(),
@@ -64,7 +64,7 @@ impl Http {
             probes: Probes::default(),
             budget: Mutex::new(Budget::new(clock.now())),
             calls: AtomicU64::new(0),
-            tokens: Tokens::new(client, app, vault, clock.clone()),
+            tokens: Tokens::new(client, app, token_store, clock.clone()),
             clock,
         })
     }

@@ -37,7 +37,7 @@ pub use crate::schema::{Channel, Game};
 use crate::{
     clock::Clock,
     config::{ConfigError, Twitch},
-    vault::TokenVault,
+    token_store::TokenStore,
 };
 
 /// The client. Cheap to clone: clones share connections, token and budget.
@@ -45,8 +45,8 @@ use crate::{
 pub struct Client(Arc<http::Http>);
 
 impl Client {
-    /// A client for the app and the addresses in `config`, which keeps its token in `vault`. Calls nobody yet.
-    pub fn new(config: &Twitch, vault: Arc<dyn TokenVault>, clock: Clock) -> Result<Self, ConfigError> {
+    /// A client for the app and the addresses in `config`, which keeps its token in `token_store`. Calls nobody yet.
+    pub fn new(config: &Twitch, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
         let app = App {
             client_id: config.client_id()?,
             client_secret: config.client_secret()?,
@@ -54,11 +54,11 @@ impl Client {
             token_url: config.twitch_token_url.clone(),
             ca_bundle: config.twitch_ca_bundle.clone(),
         };
-        Self::of(app, vault, clock)
+        Self::of(app, token_store, clock)
     }
 
-    fn of(app: App, vault: Arc<dyn TokenVault>, clock: Clock) -> Result<Self, ConfigError> {
-        http::Http::new(app, vault, clock).map(|http| Self(Arc::new(http)))
+    fn of(app: App, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
+        http::Http::new(app, token_store, clock).map(|http| Self(Arc::new(http)))
     }
 
     /// How many Helix calls were made so far, with the failed and the repeated ones. Calls for tokens are none.

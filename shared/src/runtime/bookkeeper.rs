@@ -1,4 +1,4 @@
-//! Keeps the ledger: every dead letter is copied to one queue, and written down from there.
+//! Keeps the dead-letter store: every dead letter is copied to one queue, and written down from there.
 //!
 //! Written down first, acknowledged then; writing one down twice changes nothing.
 
@@ -13,10 +13,10 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Outbox, Stop, Works, consumer::broken, envelope::header, letter, publish::Publisher};
+use super::{Announcer, Stop, Works, consumer::broken, envelope::header, letter, publish::Publisher};
 use crate::{
     failure::{Class, Failure},
-    ledger::{Entry, Ledger},
+    ledger::{DeadLetterStore, Entry},
     topology::{CURED, LEDGER},
 };
 
@@ -25,20 +25,25 @@ const PREFETCH: u16 = 200;
 /// After so long without a copy the recorder counts as working: there is nothing to record.
 const IDLE: Duration = Duration::from_secs(5);
 
-/// Records what is told of dead letters until told to stop. Fails when the broker or the ledger does; what was not recorded
+/// Records what is told of dead letters until told to stop. Fails when the broker or the dead-letter store does; what was not recorded
 /// is still in its queue then.
 pub async fn record_dead_letters(
-    ledger: &dyn Ledger,
-    outbox: &Outbox,
+    ledger: &dyn DeadLetterStore,
+    announcer: &Announcer,
     works: &Works,
     stop: &Stop,
 ) -> Result<(), Failure> {
-    let publisher = outbox.publisher().await?;
+    let publisher = announcer.publisher().await?;
     publisher.link().unless_severed(keep(ledger, &publisher, works, stop)).await?
 }
 
 /// Ends with trouble, or once it is time to stop and nothing is left in hand.
-async fn keep(ledger: &dyn Ledger, publisher: &Publisher, works: &Works, stop: &Stop) -> Result<(), Failure> {
+async fn keep(
+    ledger: &dyn DeadLetterStore,
+    publisher: &Publisher,
+    works: &Works,
+    stop: &Stop,
+) -> Result<(), Failure> {
     let channel = publisher.link().connection().create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
@@ -53,7 +58,8 @@ async fn keep(ledger: &dyn Ledger, publisher: &Publisher, works: &Works, stop: &
                 continue;
             }
         };
-        let mut latest = next.ok_or_else(|| broken("the broker cancelled the ledger's consumer"))??;
+        let mut latest =
+            next.ok_or_else(|| broken("the broker cancelled the dead-letter store's consumer"))??;
         let mut entries = Vec::from_iter(entry(&latest, publisher));
         while let Some(Some(delivery)) = consumer.next().now_or_never() {
             latest = delivery?;
@@ -68,8 +74,8 @@ async fn keep(ledger: &dyn Ledger, publisher: &Publisher, works: &Works, stop: &
 }
 
 /// Writes entries down. One that can never be written must not keep the others waiting: it is told in the log, and its
-/// letter still lies in its queue.
-async fn record(ledger: &dyn Ledger, entries: &[Entry], now: DateTime<Utc>) -> Result<(), Failure> {
+/// dead letter still lies in its queue.
+async fn record(ledger: &dyn DeadLetterStore, entries: &[Entry], now: DateTime<Utc>) -> Result<(), Failure> {
     match ledger.record(entries, now).await {
         Err(failure) if failure.class == Class::Permanent => {}
         other => return other,
@@ -77,7 +83,11 @@ async fn record(ledger: &dyn Ledger, entries: &[Entry], now: DateTime<Utc>) -> R
     for entry in entries {
         match ledger.record(std::slice::from_ref(entry), now).await {
             Err(failure) if failure.class == Class::Permanent => {
-                tracing::error!(code = failure.code, ?entry, "the ledger cannot hold this: {failure}");
+                tracing::error!(
+                    code = failure.code,
+                    ?entry,
+                    "the dead-letter store cannot hold this: {failure}"
+                );
             }
             other => other?,
         }

@@ -31,7 +31,7 @@ pub mod header {
     pub const BUILD: &str = "flow-build";
     /// The host it ran on.
     pub const HOST: &str = "flow-host";
-    /// The letter's own name.
+    /// The dead letter's own name.
     pub const LETTER: &str = "flow-letter";
     /// What failures of one cause have in common.
     pub const FINGERPRINT: &str = "flow-fingerprint";
@@ -39,7 +39,7 @@ pub mod header {
     pub const GENERATION: &str = "flow-generation";
     /// The replay that sent the message.
     pub const REPLAY: &str = "flow-replay";
-    /// The letter the message was, by its number in the ledger.
+    /// The dead letter the message was, by its number in the dead-letter store.
     pub const REPLAYED_LETTER: &str = "flow-replayed-letter";
 
     /// What a replay takes off: a fresh message has not failed yet.
@@ -182,7 +182,7 @@ fn bounded(text: &str, longest: usize) -> &str {
     &text[..end]
 }
 
-/// The properties of a dead letter: those of the failure, and the letter's name.
+/// The properties of a dead letter: those of the failure, and the dead letter's name.
 pub(super) fn letter(properties: &BasicProperties, name: &str) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(header::LETTER.into(), text(name));

@@ -22,7 +22,7 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 /// Sixteen hexadecimal digits nobody drew before.
 pub(super) fn nonce() -> String {
     let mut bytes = [0; 16];
-    // Without randomness the hash of nothing is as good a name as any: it only tells equal letters apart.
+    // Without randomness the hash of nothing is as good a name as any: it only tells equal dead letters apart.
     let _ = SystemRandom::new().fill(&mut bytes);
     hash(&bytes)
 }

@@ -9,7 +9,7 @@ use lapin::{
 use serde::Deserialize;
 
 use super::{envelope::header, fingerprint, typed};
-use crate::ledger::{Letter, Replayed};
+use crate::ledger::{DeadLetter, Replayed};
 
 /// What a body says of what it is about, whatever else it holds.
 #[derive(Default, Deserialize)]
@@ -24,8 +24,8 @@ impl Subject {
     }
 }
 
-/// The letter in a delivery from the dead-letter queue of `stage`; `now` stands in where it does not say when it failed.
-pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Letter {
+/// The dead letter in a delivery from the dead-letter queue of `stage`; `now` stands in where it does not say when it failed.
+pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> DeadLetter {
     let headers = delivery.properties.headers().clone().unwrap_or_default();
     let text = |name: &str| text(&headers, name);
     let number = |name: &str| number(&headers, name);
@@ -33,7 +33,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Lett
         value.as_ref().map(|value| typed::clean(value.as_str())).unwrap_or_default()
     };
     let time = |name: &str| text(name).and_then(|time| time.parse::<DateTime<Utc>>().ok()).filter(is_sane);
-    // A letter without our headers was put there by the broker itself, which says why in a word.
+    // A dead letter without our headers was put there by the broker itself, which says why in a word.
     let (class, code, message) = match text(header::CODE) {
         Some(code) => {
             (text(header::CLASS).unwrap_or_default(), code, text(header::MESSAGE).unwrap_or_default())
@@ -63,7 +63,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Lett
     let failed_at = time(header::LAST_FAILED_AT).or_else(|| death(&headers)).unwrap_or(now);
     let fingerprint = text(header::FINGERPRINT)
         .unwrap_or_else(|| fingerprint::fingerprint(stage, &class, &code, &message, &causes));
-    Letter {
+    DeadLetter {
         letter: text(header::LETTER).unwrap_or_else(|| name(stage, &delivery.properties, &delivery.data)),
         queue: format!("{stage}.dead"),
         stage: stage.to_owned(),
@@ -88,7 +88,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Lett
     }
 }
 
-/// The name of a letter: the same for the same message of the same generation that dies again. A message without an id
+/// The name of a dead letter: the same for the same message of the same generation that dies again. A message without an id
 /// cannot be recognised, and is told by its body.
 pub(super) fn name(stage: &str, properties: &BasicProperties, body: &[u8]) -> String {
     let id = properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
@@ -103,7 +103,7 @@ pub(super) fn generation(properties: &BasicProperties) -> i32 {
     number(&headers, header::GENERATION).and_then(|n| i32::try_from(n).ok()).unwrap_or_default()
 }
 
-/// Which letter a message is the replay of, if it is one.
+/// Which dead letter a message is the replay of, if it is one.
 pub(super) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
     let headers = properties.headers().clone().unwrap_or_default();
     Some(Replayed {

@@ -5,21 +5,21 @@
 //! then the acknowledgement. A crash anywhere leads to a second delivery, never to a loss.
 
 mod address;
+mod announcer;
 mod bookkeeper;
 mod broker;
 mod browse;
 mod consumer;
+mod dead_letter_queue;
 mod duties;
 mod envelope;
 mod export;
 mod fingerprint;
-mod graveyard;
 mod health;
 mod letter;
 mod line;
 mod link;
 mod metrics;
-mod outbox;
 mod program;
 mod publish;
 mod rejects;
@@ -35,13 +35,13 @@ mod verdict;
 mod worker;
 
 pub use address::check_url;
+pub use announcer::Announcer;
 pub use bookkeeper::record_dead_letters;
 pub use broker::{BrokerError, QueueDepth};
+pub use dead_letter_queue::{DeadLetterQueue, Resend};
 pub use duties::{Duty, Troubles, Works, every, lasting, perform, scheduled, sharing};
 pub use envelope::header;
 pub use export::Export;
-pub use graveyard::{Graveyard, Resend};
-pub use outbox::Outbox;
 pub use program::{Cli, main};
 pub use publish::PublishError;
 pub use rejects::Rejects;

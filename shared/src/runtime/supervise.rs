@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Outbox, Stop, Troubles, Worker,
+    Announcer, Stop, Troubles, Worker,
     broker::{BrokerError, Session},
     consumer::Consumer,
     duties::perform,
@@ -57,13 +57,13 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
     let name = W::STAGE.info().name;
     metrics::start(name);
     let (status, troubles) = (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
-    let (slot, outbox) = Outbox::new(settings.delays.clone());
+    let (slot, announcer) = Announcer::new(settings.delays.clone());
     let served =
         health::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
     let address = served.map_err(|error| {
         Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
     })?;
-    let duties = Arc::clone(&worker).duties(outbox);
+    let duties = Arc::clone(&worker).duties(announcer);
     let mut background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
     let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     // Whichever way this ends, also when it is dropped: what it started ends with it.

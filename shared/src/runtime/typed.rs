@@ -1,4 +1,4 @@
-//! AMQP properties as JSON, and back without a loss: a letter can be archived and brought back as it was.
+//! AMQP properties as JSON, and back without a loss: a dead letter can be archived and brought back as it was.
 //!
 //! Headers of the common types are plain JSON, so that they can be read and searched: texts, whole numbers of 64 bits,
 //! booleans, arrays. Every other is written as `{"type": …, "value": …}`. Texts PostgreSQL cannot hold (U+0000, bytes

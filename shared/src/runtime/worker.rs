@@ -2,7 +2,7 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use super::{Duty, Outbox};
+use super::{Announcer, Duty};
 use crate::{
     failure::Failure,
     schema::Message,
@@ -68,7 +68,7 @@ pub trait Worker: Send + Sync + 'static {
     }
 
     /// What it does beside its messages: a schedule, a watch; `announcer` announces what comes of it.
-    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+    fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         drop(announcer);
         Vec::new()
     }

@@ -14,9 +14,9 @@ const GROWTH_WINDOW: TimeDelta = TimeDelta::minutes(10);
 /// When dead letters are worth an alarm.
 #[derive(Debug, Clone, Copy)]
 pub struct AlarmLimits {
-    /// The oldest letter of a queue may lie for so long.
+    /// The oldest dead letter of a queue may lie for so long.
     pub age: Duration,
-    /// So many more letters in ten minutes are many.
+    /// So many more dead letters in ten minutes are many.
     pub growth: i64,
 }
 
@@ -27,18 +27,18 @@ pub struct Alarm {
     pub at: DateTime<Utc>,
     /// The dead-letter queue.
     pub queue: String,
-    /// `first`: letters where there were none. `age`: the oldest lies there for too long. `growth`: many in a short time.
+    /// `first`: dead letters where there were none. `age`: the oldest lies there for too long. `growth`: many in a short time.
     pub kind: String,
     /// The same in words.
     pub detail: String,
 }
 
-/// How a dead-letter queue stands, as the ledger knows it.
+/// How a dead-letter queue stands, as the dead-letter store knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetterDepth {
     /// The queue.
     pub queue: String,
-    /// Letters in it.
+    /// Dead letters in it.
     pub letters: i64,
     /// When the oldest of them died.
     pub oldest: Option<DateTime<Utc>>,
@@ -67,7 +67,7 @@ impl Store {
         let transaction = client.transaction().await?;
         let watch = "/* alarm::raise */ insert into alarm_watch (queue) select unnest($1::text[]) on conflict do nothing";
         transaction.execute(watch, &[&queues]).await?;
-        // Locked before the letters are counted: who comes second counts after the first has told.
+        // Locked before the dead letters are counted: who comes second counts after the first has told.
         let hold = "/* alarm::raise */ select from alarm_watch order by queue for update";
         transaction.query(hold, &[]).await?;
         let look = "/* alarm::raise */
@@ -166,7 +166,7 @@ mod tests {
     const LIMITS: AlarmLimits = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
     const NEW: Memory = Memory { letters: 0, age_told: false, grown_from: 0, window_over: true };
 
-    /// The kinds told when so many letters lie there, the oldest for so many minutes.
+    /// The kinds told when so many dead letters lie there, the oldest for so many minutes.
     fn told(memory: &mut Memory, letters: i64, minutes: i64) -> Vec<String> {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
         let oldest = (letters > 0).then(|| now - TimeDelta::minutes(minutes));
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_letter_is_told_once_and_again_after_there_were_none() {
+    fn the_first_dead_letter_is_told_once_and_again_after_there_were_none() {
         let mut memory = NEW;
         assert_eq!(told(&mut memory, 1, 0), ["first"]);
         assert_eq!(told(&mut memory, 2, 1), [""; 0]);

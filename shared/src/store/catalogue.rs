@@ -7,7 +7,7 @@ use super::{Error, Kind, Store};
 use crate::schema::{Channel, ChunkRef, Game, Missing};
 
 /// How long a claim outlives the record of its answer: whoever looked a moment before must not ask again.
-const AFTERGLOW: TimeDelta = TimeDelta::seconds(2);
+const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(2);
 
 impl Store {
     /// Keeps the answer to a question for games. `seen` is a chunk that needed it, and its pull the one that asked with
@@ -173,7 +173,7 @@ async fn settle(
     let statement = transaction.prepare_cached(claims).await?;
     let ids: Vec<&str> =
         found.iter().copied().chain(missing.iter().map(|missing| missing.id.as_str())).collect();
-    transaction.execute(&statement, &[&kind.as_str(), &ids, &(now + AFTERGLOW)]).await?;
+    transaction.execute(&statement, &[&kind.as_str(), &ids, &(now + CLAIM_GRACE)]).await?;
     let booked =
         "/* catalogue::settle, calls */ update pull set helix_calls = helix_calls + $2 where id = $1";
     let statement = transaction.prepare_cached(booked).await?;

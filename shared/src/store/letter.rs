@@ -1,4 +1,4 @@
-//! Tables `dead_letter`, `dead_letter_event`, `replay_letter`: the ledger of dead letters, as it is told.
+//! Tables `dead_letter`, `dead_letter_event`, `replay_letter`: the dead-letter store, as it is told.
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::{ClientWrapper, Transaction};
@@ -11,10 +11,10 @@ use tokio_postgres::{
 use super::{Error, Store, column::Columns};
 use crate::{
     failure::Failure,
-    ledger::{Entry, Ledger, Letter, MOST_GENERATIONS, Replayed},
+    ledger::{DeadLetter, DeadLetterStore, Entry, MOST_GENERATIONS, Replayed},
 };
 
-impl Ledger for Store {
+impl DeadLetterStore for Store {
     fn record<'a>(&'a self, entries: &'a [Entry], now: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let mut client = self.client().await?;
@@ -36,7 +36,7 @@ impl Ledger for Store {
 }
 
 impl Store {
-    /// Carries one statement out that writes the ledger.
+    /// Carries one statement out that writes the dead-letter store.
     pub(super) async fn change_ledger(
         &self,
         sql: &str,
@@ -49,15 +49,15 @@ impl Store {
         Ok(rows)
     }
 
-    /// How many letters the ledger has in each dead-letter queue.
-    pub async fn letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
+    /// How many dead letters the dead-letter store has in each dead-letter queue.
+    pub async fn dead_letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
         let sql = "/* letter::by_queue */ select queue, letters from dead_letter_depth";
         let rows = self.client().await?.query(sql, &[]).await?;
         rows.iter().map(|row| Ok((row.column("queue")?, row.column("letters")?))).collect()
     }
 
-    /// How many letters of each stage vanished from their queue since a time, and are still gone.
-    pub async fn vanished_letters(&self, since: DateTime<Utc>) -> Result<Vec<(String, i64)>, Error> {
+    /// How many dead letters of each stage vanished from their queue since a time, and are still gone.
+    pub async fn vanished_dead_letters(&self, since: DateTime<Utc>) -> Result<Vec<(String, i64)>, Error> {
         let sql = "/* letter::vanished */
             select stage, count(*) as letters from dead_letter where state = 'vanished' and state_at >= $1
             group by stage order by stage";
@@ -66,7 +66,7 @@ impl Store {
     }
 }
 
-/// Begins a transaction that writes the ledger. They go one after another: what came of letters, how far a replay of them
+/// Begins a transaction that writes the dead-letter store. They go one after another: what came of dead letters, how far a replay of them
 /// got, and what a person asks for each touch many rows of several tables, in an order of their own, and two of them at
 /// once would now and then wait for each other in a circle.
 pub(super) async fn write_ledger(client: &mut ClientWrapper) -> Result<Transaction<'_>, Error> {
@@ -76,24 +76,24 @@ pub(super) async fn write_ledger(client: &mut ClientWrapper) -> Result<Transacti
     Ok(transaction)
 }
 
-/// What the ledger knew of a letter.
+/// What the dead-letter store knew of a letter.
 pub(super) enum Known {
     /// Nothing, or that it did not lie there any more; it does now.
     New,
     /// That it lies there.
-    Lying,
+    Queued,
     /// That it was sent back or discarded, and this tells nothing newer.
     Settled,
 }
 
-/// Writes a letter down. `seen` says that it lies in its queue now; otherwise it was told that it died, maybe long ago.
+/// Writes a dead letter down. `seen` says that it lies in its queue now; otherwise it was told that it died, maybe long ago.
 ///
-/// A letter that is told again while it lies there is another copy of the same work. One that was replayed or discarded
+/// A dead letter that is told again while it lies there is another copy of the same work. One that was replayed or discarded
 /// lies there again only if it failed later than what is written: the news of a death may arrive after all that became
 /// of it.
 pub(super) async fn died(
     transaction: &Transaction<'_>,
-    letter: &Letter,
+    letter: &DeadLetter,
     now: DateTime<Utc>,
     seen: bool,
 ) -> Result<Known, Error> {
@@ -156,7 +156,7 @@ pub(super) async fn died(
     } else {
         let statement = transaction.prepare_cached(told).await?;
         let row = transaction.query_one(&statement, &[&letter.letter, &letter.last_failed_at]).await?;
-        if row.column("lies")? { Known::Lying } else { Known::Settled }
+        if row.column("lies")? { Known::Queued } else { Known::Settled }
     };
     if let Some(replayed) = letter.replayed {
         returned(transaction, replayed, letter, now).await?;
@@ -168,10 +168,10 @@ fn and<'a>(facts: &[&'a (dyn ToSql + Sync)], last: &'a (dyn ToSql + Sync)) -> Ve
     facts.iter().copied().chain([last]).collect()
 }
 
-/// Writes a letter from elsewhere down; its number, unless it lies there already.
+/// Writes a dead letter from elsewhere down; its number, unless it lies there already.
 pub(super) async fn imported(
     transaction: &Transaction<'_>,
-    letter: &Letter,
+    letter: &DeadLetter,
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, Error> {
@@ -200,8 +200,8 @@ pub(super) async fn imported(
     Ok(Some(id))
 }
 
-/// A letter of too many replays is held from the beginning.
-fn state_of(letter: &Letter) -> &'static str {
+/// A dead letter of too many replays is held from the beginning.
+fn state_of(letter: &DeadLetter) -> &'static str {
     if letter.generation >= MOST_GENERATIONS { "held" } else { "dead" }
 }
 
@@ -209,7 +209,7 @@ fn state_of(letter: &Letter) -> &'static str {
 async fn returned(
     transaction: &Transaction<'_>,
     replayed: Replayed,
-    letter: &Letter,
+    letter: &DeadLetter,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let sql = "/* letter::returned */
@@ -262,7 +262,7 @@ async fn cured(
     Ok(())
 }
 
-/// Adds a line to a letter's history.
+/// Adds a line to a dead letter's history.
 pub(super) async fn event(
     transaction: &Transaction<'_>,
     letter_id: i64,

@@ -1,4 +1,4 @@
-//! Table `dead_letter`, as a person asks about it: which letters, which groups, one whole.
+//! Table `dead_letter`, as a person asks about it: which dead letters, which groups, one whole.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -6,11 +6,11 @@ use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{Error, Store, column::Columns};
-use crate::ledger::{Archived, Letter, MOST_GENERATIONS};
+use crate::ledger::{Archived, DeadLetter, MOST_GENERATIONS};
 
-/// Which letters are meant. Everything given must hold; nothing given means all.
+/// Which dead letters are meant. Everything given must hold; nothing given means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct LetterFilter {
+pub struct DeadLetterFilter {
     /// These, by number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<i64>>,
@@ -46,12 +46,12 @@ pub struct LetterFilter {
     pub states: Option<Vec<String>>,
 }
 
-/// Every state a letter can be in.
-pub const LETTER_STATES: [&str; 7] =
+/// Every state a dead letter can be in.
+pub const DEAD_LETTER_STATES: [&str; 7] =
     ["dead", "held", "replaying", "replayed", "cured", "discarded", "vanished"];
 
-/// States of letters that lie in their queue.
-const LYING: [&str; 3] = ["dead", "held", "replaying"];
+/// States of dead letters that lie in their queue.
+const QUEUED: [&str; 3] = ["dead", "held", "replaying"];
 
 /// The filter as a condition on `dead_letter d`; its parameters are `$1` to `$11`.
 pub(super) const CONDITION: &str = "($1::bigint[] is null or d.id = any($1))
@@ -64,10 +64,10 @@ pub(super) const CONDITION: &str = "($1::bigint[] is null or d.id = any($1))
     and ($9::timestamptz is null or d.last_failed_at >= $9) and ($10::timestamptz is null or d.last_failed_at < $10)
     and d.state = any($11)";
 
-impl LetterFilter {
+impl DeadLetterFilter {
     /// The states meant.
     pub(super) fn states(&self) -> Vec<String> {
-        self.states.clone().unwrap_or_else(|| LYING.map(str::to_owned).to_vec())
+        self.states.clone().unwrap_or_else(|| QUEUED.map(str::to_owned).to_vec())
     }
 
     /// The parameters of [`CONDITION`].
@@ -88,9 +88,9 @@ impl LetterFilter {
     }
 }
 
-/// A letter in a list.
+/// A dead letter in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LetterRow {
+pub struct DeadLetterRow {
     /// Its number.
     pub id: i64,
     /// The queue it lies, or lay, in.
@@ -123,9 +123,9 @@ pub struct LetterRow {
     pub state: String,
 }
 
-/// Letters of one cause.
+/// Dead letters of one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LetterGroup {
+pub struct DeadLetterGroup {
     /// What they have in common.
     pub fingerprint: String,
     /// The stage that failed.
@@ -152,9 +152,9 @@ pub struct LetterGroup {
     pub note: Option<String>,
 }
 
-/// A line of a letter's history.
+/// A line of a dead letter's history.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LetterEvent {
+pub struct DeadLetterEvent {
     /// When.
     pub at: DateTime<Utc>,
     /// Who.
@@ -165,12 +165,12 @@ pub struct LetterEvent {
     pub detail: String,
 }
 
-/// A letter, whole.
+/// A dead letter, whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WholeLetter {
+pub struct DeadLetterDetails {
     /// What a list shows.
     #[serde(flatten)]
-    pub row: LetterRow,
+    pub row: DeadLetterRow,
     /// Its own name, as in its header.
     pub letter: String,
     /// What caused the failure.
@@ -188,18 +188,18 @@ pub struct WholeLetter {
     pub body: Vec<u8>,
     /// Until which build it is held.
     pub held_until: Option<String>,
-    /// The letter whose replay came back as this one.
+    /// The dead letter whose replay came back as this one.
     pub replay_of: Option<i64>,
     /// What happened to it.
-    pub events: Vec<LetterEvent>,
+    pub events: Vec<DeadLetterEvent>,
 }
 
 const ROW: &str =
     "d.id, d.queue, d.stage, d.class, d.code, d.message, d.fingerprint, d.attempts, d.first_failed_at,
     d.last_failed_at, d.build, d.generation, d.pull_id, d.chunk, d.state";
 
-fn row(row: &Row) -> Result<LetterRow, Error> {
-    Ok(LetterRow {
+fn row(row: &Row) -> Result<DeadLetterRow, Error> {
+    Ok(DeadLetterRow {
         id: row.column("id")?,
         queue: row.column("queue")?,
         stage: row.column("stage")?,
@@ -228,9 +228,9 @@ fn archived(row: &Row) -> Result<Archived, Error> {
     })
 }
 
-/// The letter in a row of [`Store::export_letters`]; the replay it came from means nothing elsewhere.
-fn whole(row: &Row) -> Result<Letter, Error> {
-    Ok(Letter {
+/// The dead letter in a row of [`Store::export_dead_letters`]; the replay it came from means nothing elsewhere.
+fn whole(row: &Row) -> Result<DeadLetter, Error> {
+    Ok(DeadLetter {
         letter: row.column("letter")?,
         queue: row.column("queue")?,
         stage: row.column("stage")?,
@@ -256,13 +256,13 @@ fn whole(row: &Row) -> Result<Letter, Error> {
 }
 
 impl Store {
-    /// The letters meant, oldest first, a page at a time: at most `limit` after the letter numbered `after`.
+    /// The dead letters meant, oldest first, a page at a time: at most `limit` after the dead letter numbered `after`.
     pub async fn letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<LetterRow>, Error> {
+    ) -> Result<Vec<DeadLetterRow>, Error> {
         let sql = format!(
             "/* letters::list */ select {ROW} from dead_letter d where {CONDITION} and d.id > $12 order by d.id limit $13"
         );
@@ -272,16 +272,16 @@ impl Store {
         self.client().await?.query(&sql, &parameters).await?.iter().map(row).collect()
     }
 
-    /// How many letters are meant.
-    pub async fn count_letters(&self, filter: &LetterFilter) -> Result<i64, Error> {
+    /// How many dead letters are meant.
+    pub async fn count_dead_letters(&self, filter: &DeadLetterFilter) -> Result<i64, Error> {
         let sql =
             format!("/* letters::count */ select count(*) as letters from dead_letter d where {CONDITION}");
         let states = filter.states();
         self.client().await?.query_one(&sql, &filter.parameters(&states)).await?.column("letters")
     }
 
-    /// The groups of the letters meant, the largest first.
-    pub async fn letter_groups(&self, filter: &LetterFilter) -> Result<Vec<LetterGroup>, Error> {
+    /// The groups of the dead letters meant, the largest first.
+    pub async fn dead_letter_groups(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetterGroup>, Error> {
         let sql = format!(
             "/* letters::groups */
             select g.fingerprint, s.stage, s.class, s.code, g.letters, g.held, g.first_failed_at, g.last_failed_at,
@@ -297,7 +297,7 @@ impl Store {
         let states = filter.states();
         let rows = self.client().await?.query(&sql, &filter.parameters(&states)).await?;
         let group = |row: &Row| {
-            Ok(LetterGroup {
+            Ok(DeadLetterGroup {
                 fingerprint: row.column("fingerprint")?,
                 stage: row.column("stage")?,
                 class: row.column("class")?,
@@ -315,8 +315,8 @@ impl Store {
         rows.iter().map(group).collect()
     }
 
-    /// One letter, whole; none if there is no such number.
-    pub async fn letter(&self, id: i64) -> Result<Option<WholeLetter>, Error> {
+    /// One dead letter, whole; none if there is no such number.
+    pub async fn letter(&self, id: i64) -> Result<Option<DeadLetterDetails>, Error> {
         let sql = format!(
             "/* letters::one */
             select {ROW}, d.letter, d.causes, d.host, d.message_id, d.kind, d.properties, d.body, d.held_until, d.replay_of
@@ -328,14 +328,14 @@ impl Store {
         let Some(found) = client.query_opt(&sql, &[&id]).await? else { return Ok(None) };
         let events = client.query(history, &[&id]).await?;
         let event = |row: &Row| {
-            Ok(LetterEvent {
+            Ok(DeadLetterEvent {
                 at: row.column("at")?,
                 by: row.column("by")?,
                 event: row.column("event")?,
                 detail: row.column("detail")?,
             })
         };
-        Ok(Some(WholeLetter {
+        Ok(Some(DeadLetterDetails {
             row: row(&found)?,
             letter: found.column("letter")?,
             causes: found.column("causes")?,
@@ -350,31 +350,31 @@ impl Store {
         }))
     }
 
-    /// Holds the letters meant: group commands pass them over, until a build of at least `until` is seen, or until
+    /// Holds the dead letters meant: group commands pass them over, until a build of at least `until` is seen, or until
     /// somebody releases them. Returns how many.
-    pub async fn hold_letters(
+    pub async fn hold_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         until: Option<&str>,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<usize, Error> {
-        self.change_letters(filter, &["dead", "held"], "held", until, by, now).await
+        self.change_dead_letters(filter, &["dead", "held"], "held", until, by, now).await
     }
 
-    /// Releases the held letters among those meant. Returns how many.
-    pub async fn release_letters(
+    /// Releases the held dead letters among those meant. Returns how many.
+    pub async fn release_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<usize, Error> {
-        self.change_letters(filter, &["held"], "dead", None, by, now).await
+        self.change_dead_letters(filter, &["held"], "dead", None, by, now).await
     }
 
-    async fn change_letters(
+    async fn change_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         from: &[&str],
         to: &str,
         until: Option<&str>,
@@ -396,7 +396,7 @@ impl Store {
         Ok(self.change_ledger(&sql, &parameters).await?.len())
     }
 
-    /// Releases letters held until a build that is `build` or older. Returns how many. A build before its release
+    /// Releases dead letters held until a build that is `build` or older. Returns how many. A build before its release
     /// (`1.2.0-rc.1`) counts as that release.
     pub async fn release_for_build(&self, build: &str, now: DateTime<Utc>) -> Result<usize, Error> {
         let build = build.split(['-', '+']).next().unwrap_or_default();
@@ -429,11 +429,11 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that the letters meant are discarded, oldest first and at most `limit`: they are kept here only. Returns
+    /// Notes that the dead letters meant are discarded, oldest first and at most `limit`: they are kept here only. Returns
     /// them, without their bodies, so that they can be taken out of their queues.
-    pub async fn discard_letters(
+    pub async fn discard_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         limit: i64,
         by: &str,
         now: DateTime<Utc>,
@@ -457,9 +457,9 @@ impl Store {
         self.change_ledger(&sql, &parameters).await?.iter().map(archived).collect()
     }
 
-    /// Notes that archived letters lie in their queues again: those of these numbers that were discarded or are gone, at
+    /// Notes that archived dead letters lie in their queues again: those of these numbers that were discarded or are gone, at
     /// most `limit`. Returns them, whole, so that they can be put there.
-    pub async fn restore_letters(
+    pub async fn restore_dead_letters(
         &self,
         ids: &[i64],
         limit: i64,
@@ -484,13 +484,13 @@ impl Store {
         rows.iter().map(archived).collect()
     }
 
-    /// The letters meant, whole, oldest first, a page at a time: at most `limit` after the letter numbered `after`.
-    pub async fn export_letters(
+    /// The dead letters meant, whole, oldest first, a page at a time: at most `limit` after the dead letter numbered `after`.
+    pub async fn export_dead_letters(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         after: i64,
         limit: i64,
-    ) -> Result<Vec<(i64, Letter)>, Error> {
+    ) -> Result<Vec<(i64, DeadLetter)>, Error> {
         let sql = format!(
             "/* letters::export */
             select d.id, d.letter, d.queue, d.stage, d.class, d.code, d.message, d.causes, d.fingerprint, d.attempts,
@@ -505,11 +505,11 @@ impl Store {
         rows.iter().map(|row| Ok((row.column("id")?, whole(row)?))).collect()
     }
 
-    /// Writes letters from elsewhere down as lying in their queues, but for those that lie there already. Returns those
+    /// Writes dead letters from elsewhere down as lying in their queues, but for those that lie there already. Returns those
     /// that are to be put there, with their numbers here.
-    pub async fn import_letters(
+    pub async fn import_dead_letters(
         &self,
-        letters: &[Letter],
+        letters: &[DeadLetter],
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Vec<Archived>, Error> {
@@ -531,8 +531,8 @@ impl Store {
         Ok(new)
     }
 
-    /// Adds a line to a letter's history.
-    pub async fn note_letter(
+    /// Adds a line to a dead letter's history.
+    pub async fn note_dead_letter(
         &self,
         id: i64,
         by: &str,

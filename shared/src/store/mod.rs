@@ -69,14 +69,16 @@ pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
 pub use error::{Error, StatementError};
-pub use letters::{LETTER_STATES, LetterEvent, LetterFilter, LetterGroup, LetterRow, WholeLetter};
+pub use letters::{
+    DEAD_LETTER_STATES, DeadLetterDetails, DeadLetterEvent, DeadLetterFilter, DeadLetterGroup, DeadLetterRow,
+};
 pub use migrate::{Migrated, migrate};
 pub use page::{NewPage, PageFacts, StoredPage, by_rule};
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use reconcile::{PageComparison, QueueContents};
-pub use rejected::{Readmitted, RejectedGroup, RejectedRecord};
-pub use replay::{Interrupted, Keeper, Outcome, Plan, ReplayLetter, ReplayReport};
+pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
+pub use replay::{Interrupted, Outcome, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 use session::Sessions;

@@ -10,7 +10,7 @@ use super::{
     column::Columns,
     letter::{Known, died, write_ledger},
 };
-use crate::ledger::Letter;
+use crate::ledger::DeadLetter;
 
 /// Rows read at once.
 const PAGE: i64 = 1_000;
@@ -50,7 +50,7 @@ impl Store {
     pub async fn compare_page(
         &self,
         found: &mut QueueContents,
-        page: &[&Letter],
+        page: &[&DeadLetter],
     ) -> Result<PageComparison, Error> {
         let sql = "/* reconcile::compare_page */
             select letter from dead_letter
@@ -79,7 +79,7 @@ impl Store {
         for (place, letter) in unexpected {
             match died(&transaction, letter, found.since, true).await? {
                 Known::New => result.unknown += 1,
-                Known::Lying => {}
+                Known::Queued => {}
                 Known::Settled => result.left_over.push(place),
             }
         }

@@ -39,7 +39,7 @@ pub struct RejectedGroup {
 
 /// What came of validating a chunk's rejected records again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Readmitted {
+pub struct Revalidated {
     /// Streams that entered the pull.
     pub entered: i32,
     /// Records that pass, whose stream the pull has already.
@@ -138,13 +138,13 @@ impl Store {
     ///
     /// A chunk into which a stream entered goes through the stages once more; a pull that was past filling games, had
     /// succeeded, or had failed because too many of its records were rejected, is filling games again. Documents that are merged already stay until they are merged again.
-    pub async fn readmit(
+    pub async fn revalidate(
         &self,
         chunk: ChunkRef,
         passes: impl Fn(&Rejected) -> Option<Validated>,
         dry: bool,
         now: DateTime<Utc>,
-    ) -> Result<Readmitted, Error> {
+    ) -> Result<Revalidated, Error> {
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
@@ -159,7 +159,7 @@ impl Store {
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         if count(rejects.len()) != rejected {
             // Of an archive this build cannot read whole nothing is taken: the rest would be lost.
-            return Ok(Readmitted { remaining: rejected, ..Readmitted::default() });
+            return Ok(Revalidated { remaining: rejected, ..Revalidated::default() });
         }
 
         let (mut valid_now, mut remaining, mut nuls) = (Vec::new(), Vec::new(), 0);
@@ -175,7 +175,7 @@ impl Store {
         let mut new = page::insert_streams(&transaction, chunk, &valid_now).await?;
         let kept: Vec<&Record> = valid_now.iter().filter(|record| new.remove(record.id.as_str())).collect();
         let entered = count(kept.len());
-        let readmitted = Readmitted {
+        let revalidated = Revalidated {
             entered,
             duplicates: count(valid_now.len()) - entered,
             remaining: count(remaining.len()),
@@ -209,9 +209,9 @@ impl Store {
                     &Json(page::by_rule(&remaining)),
                     &game_ids,
                     &channel_ids,
-                    &readmitted.entered,
+                    &revalidated.entered,
                     &left,
-                    &readmitted.duplicates,
+                    &revalidated.duplicates,
                 ],
             )
             .await?;
@@ -233,14 +233,14 @@ impl Store {
                 rescued_at = case when again then $6 else rescued_at end
             from before where id = pull_id";
         transaction
-            .execute(reopen, &[&key.0, &readmitted.entered, &left, &readmitted.duplicates, &nuls, &now])
+            .execute(reopen, &[&key.0, &revalidated.entered, &left, &revalidated.duplicates, &nuls, &now])
             .await?;
         if dry {
             transaction.rollback().await?;
         } else {
             transaction.commit().await?;
         }
-        Ok(readmitted)
+        Ok(revalidated)
     }
 }
 

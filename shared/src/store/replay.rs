@@ -4,14 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{Error, LetterFilter, Store, column::Columns, letter::write_ledger, letters::CONDITION};
+use super::{DeadLetterFilter, Error, Store, column::Columns, letter::write_ledger, letters::CONDITION};
 
 /// How long a replay may be silent before it counts as interrupted.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
 
-/// A letter of a replay.
+/// A dead letter of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReplayLetter {
+pub struct ReplayedDeadLetter {
     /// Its number.
     pub id: i64,
     /// Its own name, by which it is found in its queue.
@@ -28,14 +28,14 @@ pub struct ReplayLetter {
 
 /// A replay and whoever carries it out: one who was away for too long has been replaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keeper {
+pub struct ReplayLease {
     /// The replay.
     pub replay_id: i64,
     /// The how-manieth to carry it out.
-    keeper: i32,
+    lease: i32,
 }
 
-/// What came of one letter of a replay.
+/// What came of one dead letter of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// The letter.
@@ -46,7 +46,7 @@ pub struct Outcome {
     pub outcome_at: Option<DateTime<Utc>>,
     /// The build that handled it, or failed it again.
     pub build: Option<String>,
-    /// The letter that came back.
+    /// The dead letter that came back.
     pub came_back_as: Option<i64>,
 }
 
@@ -55,18 +55,18 @@ pub struct Outcome {
 pub struct Interrupted {
     /// Its number.
     pub replay_id: i64,
-    /// The stage it sends to; none is each letter's own.
+    /// The stage it sends to; none is each dead letter's own.
     pub target: Option<String>,
 }
 
 /// A replay as it is planned.
 #[derive(Debug, Clone, Default)]
 pub struct Plan<'a> {
-    /// The stage it sends to; none is each letter's own.
+    /// The stage it sends to; none is each dead letter's own.
     pub target: Option<&'a str>,
     /// Most letters.
     pub limit: Option<i64>,
-    /// What is sent instead of each letter's own body.
+    /// What is sent instead of each dead letter's own body.
     pub body: Option<&'a [u8]>,
     /// Who asks.
     pub by: &'a str,
@@ -77,7 +77,7 @@ pub struct Plan<'a> {
 pub struct ReplayReport {
     /// The replay.
     pub replay_id: i64,
-    /// How many letters were chosen.
+    /// How many dead letters were chosen.
     pub letters: i64,
     /// Handled.
     pub done: i64,
@@ -96,14 +96,14 @@ pub struct ReplayReport {
 }
 
 impl Store {
-    /// Plans a replay of the letters meant, oldest first: those that lie in their queue and are not held, or are named by
-    /// number. Returns the replay and how many letters it has; one without letters is not kept.
+    /// Plans a replay of the dead letters meant, oldest first: those that lie in their queue and are not held, or are named by
+    /// number. Returns the replay and how many dead letters it has; one without dead letters is not kept.
     pub async fn plan_replay(
         &self,
-        filter: &LetterFilter,
+        filter: &DeadLetterFilter,
         plan: &Plan<'_>,
         now: DateTime<Utc>,
-    ) -> Result<(Keeper, i64), Error> {
+    ) -> Result<(ReplayLease, i64), Error> {
         let mut client = self.client().await?;
         let transaction = write_ledger(&mut client).await?;
         let insert = "/* replay::plan */
@@ -134,11 +134,11 @@ impl Store {
         if letters > 0 {
             transaction.commit().await?;
         }
-        Ok((Keeper { replay_id: replay, keeper: 0 }, i64::try_from(letters).unwrap_or(i64::MAX)))
+        Ok((ReplayLease { replay_id: replay, lease: 0 }, i64::try_from(letters).unwrap_or(i64::MAX)))
     }
 
-    /// How many letters [`Store::plan_replay`] would choose.
-    pub async fn count_replay(&self, filter: &LetterFilter, limit: Option<i64>) -> Result<i64, Error> {
+    /// How many dead letters [`Store::plan_replay`] would choose.
+    pub async fn count_replay(&self, filter: &DeadLetterFilter, limit: Option<i64>) -> Result<i64, Error> {
         let sql = format!(
             "/* replay::count */
             select count(*) as letters from (
@@ -151,14 +151,14 @@ impl Store {
         self.client().await?.query_one(&sql, &parameters).await?.column("letters")
     }
 
-    /// The letters of a replay that are not out of their queue yet, oldest first; keeps the replay from counting as
+    /// The dead letters of a replay that are not out of their queue yet, oldest first; keeps the replay from counting as
     /// interrupted. Fails when somebody else carries it out by now.
-    pub async fn replay_letters(
+    pub async fn replay_dead_letters(
         &self,
-        keeper: Keeper,
+        lease: ReplayLease,
         limit: i64,
         now: DateTime<Utc>,
-    ) -> Result<Vec<ReplayLetter>, Error> {
+    ) -> Result<Vec<ReplayedDeadLetter>, Error> {
         let active = "/* replay::letters, active */
             update replay set active_until = $3 where id = $1 and keeper = $2 and ended_at is null";
         let sql = "/* replay::letters */
@@ -166,13 +166,13 @@ impl Store {
             from replay_letter r join dead_letter d on d.id = r.letter_id
             where r.replay_id = $1 and r.state <> 'removed' order by d.first_failed_at, d.id limit $2";
         let client = self.client().await?;
-        let replay = keeper.replay_id;
-        if client.execute(active, &[&replay, &keeper.keeper, &(now + LEASE)]).await? == 0 {
+        let replay = lease.replay_id;
+        if client.execute(active, &[&replay, &lease.lease, &(now + LEASE)]).await? == 0 {
             return Err(Error::Replaced { replay });
         }
         let rows = client.query(sql, &[&replay, &limit]).await?;
         let letter = |row: &Row| {
-            Ok(ReplayLetter {
+            Ok(ReplayedDeadLetter {
                 id: row.column("id")?,
                 letter: row.column("letter")?,
                 stage: row.column("stage")?,
@@ -184,19 +184,24 @@ impl Store {
         rows.iter().map(letter).collect()
     }
 
-    /// Notes how far letters of a replay have got. Returns those of them that are its own: none when somebody else
+    /// Notes how far dead letters of a replay have got. Returns those of them that are its own: none when somebody else
     /// carries it out by now.
-    pub async fn replay_reached(&self, keeper: Keeper, ids: &[i64], state: &str) -> Result<Vec<i64>, Error> {
+    pub async fn replay_reached(
+        &self,
+        lease: ReplayLease,
+        ids: &[i64],
+        state: &str,
+    ) -> Result<Vec<i64>, Error> {
         let sql = "/* replay::reached */
             update replay_letter l set state = $3 from replay r
             where l.replay_id = $1 and l.letter_id = any($2)
               and r.id = $1 and r.keeper = $4 and r.ended_at is null
             returning l.letter_id";
-        let rows = self.change_ledger(sql, &[&keeper.replay_id, &ids, &state, &keeper.keeper]).await?;
+        let rows = self.change_ledger(sql, &[&lease.replay_id, &ids, &state, &lease.lease]).await?;
         rows.iter().map(|row| row.column("letter_id")).collect()
     }
 
-    /// Notes that letters of a replay are out of their queue.
+    /// Notes that dead letters of a replay are out of their queue.
     pub async fn replay_removed(&self, replay: i64, ids: &[i64], now: DateTime<Utc>) -> Result<(), Error> {
         let sql = "/* replay::removed */
             with removed as (
@@ -209,7 +214,7 @@ impl Store {
         Ok(())
     }
 
-    /// Notes that letters of a replay were not in their queue, and so were not sent.
+    /// Notes that dead letters of a replay were not in their queue, and so were not sent.
     pub async fn replay_lost(&self, replay: i64, ids: &[i64], now: DateTime<Utc>) -> Result<(), Error> {
         let sql = "/* replay::lost */
             with lost as (
@@ -224,7 +229,7 @@ impl Store {
         Ok(())
     }
 
-    /// Ends a replay: letters it did not get to are as they were.
+    /// Ends a replay: dead letters it did not get to are as they were.
     pub async fn end_replay(&self, replay: i64, ending: &str, now: DateTime<Utc>) -> Result<(), Error> {
         let sql = "/* replay::end */
             with left_over as (
@@ -241,9 +246,14 @@ impl Store {
         Ok(())
     }
 
-    /// Gives a replay up that cannot go on: letters that nothing was begun with are as they were, at once. What was begun is
+    /// Gives a replay up that cannot go on: dead letters that nothing was begun with are as they were, at once. What was begun is
     /// for whoever comes next to finish, without waiting for the lease to run out; where nothing was, the replay has ended.
-    pub async fn give_up_replay(&self, keeper: Keeper, why: &str, now: DateTime<Utc>) -> Result<(), Error> {
+    pub async fn give_up_replay(
+        &self,
+        lease: ReplayLease,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
         let sql = "/* replay::give_up */
             with ours as (
                 update replay set active_until = $3,
@@ -259,7 +269,7 @@ impl Store {
             )
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back";
-        self.change_ledger(sql, &[&keeper.replay_id, &why, &now, &keeper.keeper]).await?;
+        self.change_ledger(sql, &[&lease.replay_id, &why, &now, &lease.lease]).await?;
         Ok(())
     }
 
@@ -273,8 +283,12 @@ impl Store {
         rows.iter().map(interrupted).collect()
     }
 
-    /// Takes an interrupted replay over: for one caller. Letters that were only planned are as they were.
-    pub async fn take_replay_over(&self, replay: i64, now: DateTime<Utc>) -> Result<Option<Keeper>, Error> {
+    /// Takes an interrupted replay over: for one caller. Dead letters that were only planned are as they were.
+    pub async fn take_replay_over(
+        &self,
+        replay: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<ReplayLease>, Error> {
         let take = "/* replay::take_over */
             update replay set active_until = $2, keeper = keeper + 1
             where id = $1 and ended_at is null and active_until < $3 returning keeper";
@@ -290,7 +304,7 @@ impl Store {
         };
         transaction.execute(planned, &[&replay, &now]).await?;
         transaction.commit().await?;
-        Ok(Some(Keeper { replay_id: replay, keeper: row.column("keeper")? }))
+        Ok(Some(ReplayLease { replay_id: replay, lease: row.column("keeper")? }))
     }
 
     /// What came of a replay so far; none if there is no such number.
@@ -324,7 +338,7 @@ impl Store {
         self.client().await?.query_one(sql, &[]).await?.column("latest")
     }
 
-    /// What came of each letter of a replay, in the order of their numbers.
+    /// What came of each dead letter of a replay, in the order of their numbers.
     pub async fn replay_outcomes(&self, replay: i64) -> Result<Vec<Outcome>, Error> {
         let sql = "/* replay::outcomes */
             select l.letter_id, l.outcome, l.outcome_at, l.build,

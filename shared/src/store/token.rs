@@ -6,10 +6,10 @@ use tokio_postgres::Row;
 use super::{Error, Store, column::Columns};
 use crate::{
     failure::Failure,
-    vault::{Sealed, TokenVault},
+    token_store::{Sealed, TokenStore},
 };
 
-impl TokenVault for Store {
+impl TokenStore for Store {
     fn load<'a>(&'a self, client_id: &'a str) -> BoxFuture<'a, Result<Option<Sealed>, Failure>> {
         Box::pin(async move {
             let sql = "/* token::load */ select generation, sealed from helix_token where client_id = $1";

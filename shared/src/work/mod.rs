@@ -4,9 +4,9 @@ mod archive;
 mod credentials;
 mod ending;
 mod enrich;
-mod readmit;
 mod replay;
 mod rerun;
+mod revalidate;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -16,9 +16,9 @@ pub use archive::{discard, import, restore};
 pub use credentials::token_validation;
 pub use ending::{give_up_on_chunk, give_up_on_pull};
 pub use enrich::{Catalogue, Enricher, EnricherSettings, parse_age};
-pub use readmit::{Entered, Readmission, count_readmission, readmit};
 pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
 pub use rerun::rerun;
+pub use revalidate::{Entered, Revalidation, count_revalidation, revalidate};
 
 /// A name that no other replica has, for what it holds while it works.
 pub fn replica_name(clock: &Clock) -> String {

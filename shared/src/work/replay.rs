@@ -1,10 +1,10 @@
 //! Sending dead letters back, so that a kill at any instant loses nothing and has one effect.
 //!
-//! For each letter: note that it is about to be sent, publish a fresh message and await the broker's confirmation, note
-//! that it is sent, take the letter out of its queue, note that. Whoever finds a replay cut short finishes what was
-//! begun: a letter noted as sent is only taken out; one that was about to be sent, and may be out or not, is sent once
-//! more unless something came of it already. Two fresh messages of one letter carry the same replay: the handlers do
-//! their work once, and if both die they are one letter again.
+//! For each dead letter: note that it is about to be sent, publish a fresh message and await the broker's confirmation, note
+//! that it is sent, take the dead letter out of its queue, note that. Whoever finds a replay cut short finishes what was
+//! begun: a dead letter noted as sent is only taken out; one that was about to be sent, and may be out or not, is sent once
+//! more unless something came of it already. Two fresh messages of one dead letter carry the same replay: the handlers do
+//! their work once, and if both die they are one dead letter again.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -17,14 +17,14 @@ use crate::{
     clock::Clock,
     failure::Failure,
     ledger::Replayed,
-    runtime::{Graveyard, Outbox, Resend},
-    store::{Interrupted, Keeper, LetterFilter, Plan, ReplayLetter, ReplayReport, Store},
+    runtime::{Announcer, DeadLetterQueue, Resend},
+    store::{DeadLetterFilter, Interrupted, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter, Store},
     topology::StageInfo,
 };
 
-/// Most letters sent while a dead-letter queue is open, and so looks empty to others.
+/// Most dead letters sent while a dead-letter queue is open, and so looks empty to others.
 const AT_ONCE: i64 = 500;
-/// The steps of a careful replay: so many letters, then a look at what came of them.
+/// The steps of a careful replay: so many dead letters, then a look at what came of them.
 const CANARY: [i64; 7] = [1, 2, 5, 10, 20, 50, 100];
 /// How often to look what came of a step.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
@@ -35,14 +35,14 @@ const STAY_ALIVE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Order {
     /// Which letters.
-    pub filter: LetterFilter,
-    /// Where to; none is each letter's own stage.
+    pub filter: DeadLetterFilter,
+    /// Where to; none is each dead letter's own stage.
     pub target: Option<StageInfo>,
     /// Most letters.
     pub limit: Option<i64>,
-    /// Most letters a second.
+    /// Most dead letters a second.
     pub rate: Option<f64>,
-    /// What is sent instead of each letter's own body.
+    /// What is sent instead of each dead letter's own body.
     pub body: Option<Vec<u8>>,
     /// Carefully: a few, a look at what came of them, more. None sends all.
     pub canary: Option<Canary>,
@@ -70,43 +70,43 @@ pub struct Replay {
     pub stopped: Option<String>,
 }
 
-/// Replays what is ordered; none if no letter is meant. `progress` is told of every step.
+/// Replays what is ordered; none if no dead letter is meant. `progress` is told of every step.
 pub async fn replay(
     store: &Store,
-    outbox: &Outbox,
+    announcer: &Announcer,
     clock: &Clock,
     order: &Order,
     mut progress: impl FnMut(&ReplayReport),
 ) -> Result<Option<Replay>, Failure> {
-    if let Err(failure) = finish_interrupted(store, outbox, clock).await {
+    if let Err(failure) = finish_interrupted(store, announcer, clock).await {
         tracing::warn!(
             code = failure.code,
             "a replay that was interrupted cannot be finished yet: {failure}"
         );
     }
     let mut origins = BTreeMap::new();
-    for group in store.letter_groups(&order.filter).await? {
+    for group in store.dead_letter_groups(&order.filter).await? {
         let origin = StageInfo::find(&group.stage).ok_or_else(|| no_stage(&group.stage, group.sample))?;
         origins.insert(origin.name, origin);
     }
-    super::archive::await_queues(outbox, origins.into_values()).await?;
+    super::archive::await_queues(announcer, origins.into_values()).await?;
     let plan = Plan {
         target: order.target.map(|stage| stage.name),
         limit: order.limit,
         body: order.body.as_deref(),
         by: &order.by,
     };
-    let (keeper, letters) = store.plan_replay(&order.filter, &plan, clock.now()).await?;
+    let (lease, letters) = store.plan_replay(&order.filter, &plan, clock.now()).await?;
     if letters == 0 {
         return Ok(None);
     }
-    let replay_id = keeper.replay_id;
-    let sending = Sending { store, outbox, clock, keeper, target: order.target };
+    let replay_id = lease.replay_id;
+    let sending = Sending { store, announcer, clock, lease, target: order.target };
     let stopped = match sending.all(order, &mut progress).await {
         Ok(stopped) => stopped,
         Err(failure) => {
             // What was begun is finished by whoever comes next, and so is the rest if this cannot be written down.
-            let given_up = store.give_up_replay(keeper, &format!("given up: {failure}"), clock.now()).await;
+            let given_up = store.give_up_replay(lease, &format!("given up: {failure}"), clock.now()).await;
             if let Err(error) = given_up {
                 tracing::warn!(replay = replay_id, %error, "replay {replay_id} is left as it is");
             }
@@ -122,14 +122,14 @@ pub async fn replay(
 /// A replay being carried out.
 struct Sending<'a> {
     store: &'a Store,
-    outbox: &'a Outbox,
+    announcer: &'a Announcer,
     clock: &'a Clock,
-    keeper: Keeper,
+    lease: ReplayLease,
     target: Option<StageInfo>,
 }
 
 impl Sending<'_> {
-    /// Sends all letters, step by step. Returns why it stopped before its end, if it did.
+    /// Sends all dead letters, step by step. Returns why it stopped before its end, if it did.
     async fn all(
         &self,
         order: &Order,
@@ -157,13 +157,13 @@ impl Sending<'_> {
         Ok(None)
     }
 
-    /// The next letters; with it the replay counts as alive for a while.
-    async fn next(&self, most: i64) -> Result<Vec<ReplayLetter>, Failure> {
-        Ok(self.store.replay_letters(self.keeper, most, self.clock.now()).await?)
+    /// The next dead letters; with it the replay counts as alive for a while.
+    async fn next(&self, most: i64) -> Result<Vec<ReplayedDeadLetter>, Failure> {
+        Ok(self.store.replay_dead_letters(self.lease, most, self.clock.now()).await?)
     }
 
     async fn report(&self) -> Result<ReplayReport, Failure> {
-        Ok(self.store.replay_report(self.keeper.replay_id).await?.unwrap_or_default())
+        Ok(self.store.replay_report(self.lease.replay_id).await?.unwrap_or_default())
     }
 
     /// Waits, and stays alive meanwhile.
@@ -175,9 +175,9 @@ impl Sending<'_> {
         Ok(())
     }
 
-    /// Sends letters back and takes them out of their queues.
-    async fn send(&self, letters: &[ReplayLetter]) -> Result<(), Failure> {
-        let mut by_stage: BTreeMap<&str, Vec<&ReplayLetter>> = BTreeMap::new();
+    /// Sends dead letters back and takes them out of their queues.
+    async fn send(&self, letters: &[ReplayedDeadLetter]) -> Result<(), Failure> {
+        let mut by_stage: BTreeMap<&str, Vec<&ReplayedDeadLetter>> = BTreeMap::new();
         for letter in letters {
             by_stage.entry(&letter.stage).or_default().push(letter);
         }
@@ -188,19 +188,22 @@ impl Sending<'_> {
         Ok(())
     }
 
-    async fn send_from(&self, origin: StageInfo, letters: Vec<&ReplayLetter>) -> Result<(), Failure> {
-        let (store, replay_id) = (self.store, self.keeper.replay_id);
+    async fn send_from(&self, origin: StageInfo, letters: Vec<&ReplayedDeadLetter>) -> Result<(), Failure> {
+        let (store, replay_id) = (self.store, self.lease.replay_id);
         let names: HashSet<&str> = letters.iter().map(|letter| letter.letter.as_str()).collect();
-        let mut graveyard = self.outbox.open_dead_letters(origin).await?;
-        graveyard.find(&names).await?;
-        let places: HashMap<String, usize> =
-            graveyard.letters().enumerate().map(|(place, letter)| (letter.letter.clone(), place)).collect();
+        let mut dead_letter_queue = self.announcer.open_dead_letters(origin).await?;
+        dead_letter_queue.find(&names).await?;
+        let places: HashMap<String, usize> = dead_letter_queue
+            .letters()
+            .enumerate()
+            .map(|(place, letter)| (letter.letter.clone(), place))
+            .collect();
         let (here, gone): (Vec<_>, Vec<_>) =
             letters.into_iter().partition(|letter| places.contains_key(&letter.letter));
 
         let planned: Vec<_> = here.iter().copied().filter(|letter| letter.state == "planned").collect();
         let ours: HashSet<i64> =
-            store.replay_reached(self.keeper, &ids(&planned), "sending").await?.into_iter().collect();
+            store.replay_reached(self.lease, &ids(&planned), "sending").await?.into_iter().collect();
         let here: Vec<_> = here
             .into_iter()
             .filter(|letter| letter.state != "planned" || ours.contains(&letter.id))
@@ -211,13 +214,13 @@ impl Sending<'_> {
             replayed: Replayed { replay_id, letter_id: letter.id },
             body: letter.body.clone(),
         });
-        graveyard.resend(self.target.unwrap_or(origin), fresh.collect()).await?;
-        store.replay_reached(self.keeper, &ids(&here), "sent").await?;
+        dead_letter_queue.resend(self.target.unwrap_or(origin), fresh.collect()).await?;
+        store.replay_reached(self.lease, &ids(&here), "sent").await?;
         for letter in &here {
-            graveyard.remove(places[&letter.letter]).await?;
+            dead_letter_queue.remove(places[&letter.letter]).await?;
         }
         // Only now is certain that they are out.
-        graveyard.close().await?;
+        dead_letter_queue.close().await?;
         store.replay_removed(replay_id, &ids(&here), self.clock.now()).await?;
 
         // Sent before, and taken out by whoever died before noting it; or never sent, and taken by somebody else's tool.
@@ -241,7 +244,7 @@ impl Sending<'_> {
             let back = report.returned_same + report.returned_different;
             let settled = report.done + back;
             if report.pending == 0 {
-                #[expect(clippy::cast_precision_loss, reason = "a share of letters")]
+                #[expect(clippy::cast_precision_loss, reason = "a share of dead letters")]
                 let share = back as f64 / settled.max(1) as f64;
                 return Ok((share > canary.tolerate).then(|| {
                     format!("{back} of {settled} came back ({} for the same cause)", report.returned_same)
@@ -253,7 +256,7 @@ impl Sending<'_> {
             }
             if moved.elapsed() > canary.patience {
                 return Ok(Some(format!(
-                    "nothing came of {} sent letters for {}: does a {} run, and does a finalizer?",
+                    "nothing came of {} sent dead letters for {}: does a {} run, and does a finalizer?",
                     report.pending,
                     humantime::format_duration(canary.patience),
                     self.target.map_or("worker of their stage", |stage| stage.name),
@@ -265,7 +268,7 @@ impl Sending<'_> {
     }
 }
 
-/// Most letters of a step.
+/// Most dead letters of a step.
 fn most(order: &Order, step: usize) -> i64 {
     match (&order.canary, order.rate) {
         (Some(_), _) => CANARY.get(step).copied().unwrap_or(AT_ONCE),
@@ -276,13 +279,13 @@ fn most(order: &Order, step: usize) -> i64 {
     }
 }
 
-fn ids(letters: &[&ReplayLetter]) -> Vec<i64> {
+fn ids(letters: &[&ReplayedDeadLetter]) -> Vec<i64> {
     letters.iter().map(|letter| letter.id).collect()
 }
 
 fn no_stage(name: &str, letter: i64) -> Failure {
     let why = format!(
-        "letter {letter} is of stage {name:?}, which this build does not have: nothing was sent for it"
+        "dead letter {letter} is of stage {name:?}, which this build does not have: nothing was sent for it"
     );
     Failure::permanent("replay.no_stage", why)
 }
@@ -292,14 +295,18 @@ fn no_stage(name: &str, letter: i64) -> Failure {
 ///
 /// # Errors
 /// Fails with the first failure, once all of them were tried.
-pub async fn finish_interrupted(store: &Store, outbox: &Outbox, clock: &Clock) -> Result<usize, Failure> {
+pub async fn finish_interrupted(
+    store: &Store,
+    announcer: &Announcer,
+    clock: &Clock,
+) -> Result<usize, Failure> {
     let mut finished = 0;
     let mut failed = None;
     for interrupted in store.interrupted_replays(clock.now()).await? {
-        match finish(store, outbox, clock, &interrupted).await {
+        match finish(store, announcer, clock, &interrupted).await {
             Ok(true) => finished += 1,
             Ok(false) => {}
-            Err(failure) if Graveyard::is_in_use(&failure) => {}
+            Err(failure) if DeadLetterQueue::is_in_use(&failure) => {}
             Err(failure) => failed = failed.or(Some(failure)),
         }
     }
@@ -308,14 +315,14 @@ pub async fn finish_interrupted(store: &Store, outbox: &Outbox, clock: &Clock) -
 
 async fn finish(
     store: &Store,
-    outbox: &Outbox,
+    announcer: &Announcer,
     clock: &Clock,
     interrupted: &Interrupted,
 ) -> Result<bool, Failure> {
     let id = interrupted.replay_id;
-    let Some(keeper) = store.take_replay_over(id, clock.now()).await? else { return Ok(false) };
+    let Some(lease) = store.take_replay_over(id, clock.now()).await? else { return Ok(false) };
     let target = interrupted.target.as_deref().and_then(StageInfo::find);
-    let sending = Sending { store, outbox, clock, keeper, target };
+    let sending = Sending { store, announcer, clock, lease, target };
     loop {
         let letters = sending.next(AT_ONCE).await?;
         if letters.is_empty() {

@@ -3,7 +3,7 @@
 use crate::{
     clock::Clock,
     failure::Failure,
-    runtime::Outbox,
+    runtime::Announcer,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId},
     store::{Rerun, RerunFrom, Store},
     topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER},
@@ -15,7 +15,7 @@ use crate::{
 /// The database first: what a crash keeps from being announced stands still, and the finalizer's watch announces it.
 pub async fn rerun(
     store: &Store,
-    outbox: &Outbox,
+    announcer: &Announcer,
     clock: &Clock,
     pull: PullId,
     from: RerunFrom,
@@ -25,6 +25,6 @@ pub async fn rerun(
     let games = rerun.without_games.iter().map(|chunk| GAME_ENRICHER.request(&ChunkStored(*chunk)));
     let channels = rerun.without_channels.iter().map(|chunk| CHANNEL_ENRICHER.request(&GamesFilled(*chunk)));
     let merges = rerun.unmerged.iter().map(|chunk| FINALIZER.request(&ChannelsFilled(*chunk)));
-    outbox.announce(games.chain(channels).chain(merges).collect()).await?;
+    announcer.announce(games.chain(channels).chain(merges).collect()).await?;
     Ok(rerun)
 }

@@ -9,7 +9,7 @@ use fake_twitch::{FakeTwitch, Latency, Settings, World, WorldConfig};
 use secrecy::ExposeSecret;
 use shared::{
     clock::Clock,
-    runtime::Outbox,
+    runtime::Announcer,
     schema::{PullId, PullRequested},
     store::{PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays},
@@ -43,7 +43,7 @@ pub(crate) struct Flow {
     pub(crate) twitch: FakeTwitch,
     pub(crate) store: Store,
     pub(crate) db: Client,
-    pub(crate) outbox: Outbox,
+    pub(crate) announcer: Announcer,
     pub(crate) workers: Vec<Process>,
     connection: Box<dyn Send + Sync>,
     programs: PathBuf,
@@ -58,8 +58,8 @@ impl Flow {
         let place = setting.services().place().await?;
         migrate(&place.database_url()).await?;
         let store = Store::new(&place.database_url(), 4, "bench")?;
-        let (outbox, connection) =
-            Outbox::connect(&place.amqp_url(), &RetryDelays::default(), "bench").await?;
+        let (announcer, connection) =
+            Announcer::connect(&place.amqp_url(), &RetryDelays::default(), "bench").await?;
         let latency = shape.latency.clone();
         // A bucket that never runs empty: what is measured is us, not Twitch's limit.
         let settings = Settings { limit: 1_000_000, refill: 1_000_000, latency, ..Settings::default() };
@@ -74,7 +74,7 @@ impl Flow {
             started: 0,
             place,
             store,
-            outbox,
+            announcer,
             shape,
         })
     }
@@ -122,7 +122,7 @@ impl Flow {
     /// Asks for a pull, as the operator does.
     pub(crate) async fn request(&self) -> Outcome<PullId> {
         let pull_id = self.store.request_pull("bench", Clock::System.now()).await?;
-        self.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await?;
+        self.announcer.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await?;
         Ok(pull_id)
     }
 
@@ -159,7 +159,7 @@ impl Flow {
 
     /// Messages that wait anywhere but where rejected records are kept.
     pub(crate) async fn left_over(&self) -> Outcome<u32> {
-        let depths = self.outbox.depths().await?;
+        let depths = self.announcer.depths().await?;
         let work = depths.iter().filter(|queue| queue.name != shared::topology::REJECTED);
         Ok(work.filter_map(|queue| queue.ready).sum())
     }
@@ -171,9 +171,11 @@ impl Flow {
             match self.left_over().await? {
                 0 => return Ok(()),
                 left if begun.elapsed() > Duration::from_mins(2) => {
-                    return Err(
-                        format!("{left} messages are left over: {:?}", self.outbox.depths().await?).into()
-                    );
+                    return Err(format!(
+                        "{left} messages are left over: {:?}",
+                        self.announcer.depths().await?
+                    )
+                    .into());
                 }
                 _ => sleep(LOOK).await,
             }
@@ -182,9 +184,9 @@ impl Flow {
 
     /// Connects again where the servers were killed.
     pub(crate) async fn reconnect(&mut self) -> Outcome<()> {
-        let (outbox, connection) =
-            Outbox::connect(&self.place.amqp_url(), &RetryDelays::default(), "bench").await?;
-        (self.outbox, self.connection) = (outbox, Box::new(connection));
+        let (announcer, connection) =
+            Announcer::connect(&self.place.amqp_url(), &RetryDelays::default(), "bench").await?;
+        (self.announcer, self.connection) = (announcer, Box::new(connection));
         self.db = self.place.client().await?;
         Ok(())
     }

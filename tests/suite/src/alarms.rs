@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use shared::{
-    store::{AlarmLimits, LetterFilter},
+    store::{AlarmLimits, DeadLetterFilter},
     topology::{GAME_ENRICHER, STAGES},
 };
 
@@ -34,7 +34,7 @@ async fn the_first_dead_letter_is_told_once_by_two_finalizers() {
     assert!(told[0].queue == DEAD && told[0].kind == "first", "{told:?}");
     let mut raised = 0;
     for address in addresses {
-        let metrics = eventually("each finalizer should tell of all letters", || async {
+        let metrics = eventually("each finalizer should tell of all dead letters", || async {
             let (_, metrics) = probe(address, "metrics").await;
             if metrics.contains(&format!("dead_letters{{queue=\"{DEAD}\"}} 3\n")) {
                 Ok(metrics)
@@ -54,7 +54,7 @@ async fn the_first_dead_letter_is_told_once_by_two_finalizers() {
     let status = operator_json_of_status(&rig).await;
     assert_eq!(status["alarms"][0]["kind"], "first", "{status}");
 
-    // In two hours the letters are old; also that is told once.
+    // In two hours the dead letters are old; also that is told once.
     let queues = [DEAD.to_owned()];
     let limits = AlarmLimits { age: std::time::Duration::from_hours(1), growth: 100 };
     let later = now() + TimeDelta::hours(2);
@@ -94,14 +94,14 @@ async fn many_looks_at_once_raise_each_alarm_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_thousand_failures_are_a_thousand_letters_however_often_the_broker_is_gone() {
+async fn a_thousand_failures_are_a_thousand_dead_letters_however_often_the_broker_is_gone() {
     const LETTERS: i32 = 1_000;
     let mut rig = empty_rig().await;
     let line = Proxy::to(&rig.amqp_url).await;
     rig.amqp_url = line.url(&rig.amqp_url);
     let patient = Patient::of(1);
     let work = (1..=LETTERS).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
-    rig.outbox.announce(work.collect()).await.expect("announced");
+    rig.announcer.announce(work.collect()).await.expect("announced");
     rig.start(patient.clone());
     rig.start(rig.finalizer());
     for dead in [1, 250, 500, 750] {
@@ -116,7 +116,10 @@ async fn a_thousand_failures_are_a_thousand_letters_however_often_the_broker_is_
     let copies = "select coalesce(sum(copies), 0), count(distinct chunk) from dead_letter";
     let row = rig.db.query_one(copies, &[]).await.expect("a count");
     assert_eq!(row.get::<_, i64>(1), i64::from(LETTERS), "each of them");
-    assert_eq!(rig.store.count_letters(&LetterFilter::default()).await.expect("a count"), i64::from(LETTERS));
+    assert_eq!(
+        rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"),
+        i64::from(LETTERS)
+    );
     tell(&format!("{} of {LETTERS} died twice and lie there once", row.get::<_, i64>(0)));
     assert_eq!(operator_json(&rig, "dead-letters list --limit 1").await["matching"], LETTERS);
     rig.end(&[(DEAD, 1_000)]).await;

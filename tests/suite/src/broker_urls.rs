@@ -3,7 +3,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
     failure::{Class, Failure},
-    runtime::Outbox,
+    runtime::Announcer,
     topology::RetryDelays,
 };
 use tokio::net::TcpListener;
@@ -28,7 +28,7 @@ fn node(vhost: &Vhost) -> String {
 
 async fn connect(url: &SecretString) -> Result<(), Failure> {
     let delays: RetryDelays = "1s".parse().expect("delays");
-    Outbox::connect(url, &delays, "test").await.map(drop)
+    Announcer::connect(url, &delays, "test").await.map(drop)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

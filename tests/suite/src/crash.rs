@@ -139,7 +139,7 @@ async fn holding(number: usize) -> Rig {
     let rig = Rig::with(World::generate(WorldConfig::plain(3)), setup).await;
     let chunk = extracted(&rig.store, &pages(rig.twitch.world(), 3)).await[0];
     let messages = (0..number).map(|_| GAME_ENRICHER.request(&ChunkStored(chunk))).collect();
-    rig.outbox.announce(messages).await.expect("announced");
+    rig.announcer.announce(messages).await.expect("announced");
     rig
 }
 

@@ -9,7 +9,7 @@ use lapin::{
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::json;
-use shared::store::LetterFilter;
+use shared::store::DeadLetterFilter;
 
 use crate::{
     eventually::eventually,
@@ -19,14 +19,14 @@ use crate::{
     wire::Wire,
 };
 
-fn in_state(state: &str) -> LetterFilter {
-    LetterFilter { states: Some(vec![state.into()]), ..LetterFilter::default() }
+fn in_state(state: &str) -> DeadLetterFilter {
+    DeadLetterFilter { states: Some(vec![state.into()]), ..DeadLetterFilter::default() }
 }
 
 /// Waits until so many dead letters are in a state.
 async fn become_state(rig: &Rig, state: &str, number: i64) {
     eventually(&format!("{number} dead letters should be {state}"), || async {
-        let found = rig.store.count_letters(&in_state(state)).await.expect("a count");
+        let found = rig.store.count_dead_letters(&in_state(state)).await.expect("a count");
         if found == number { Ok(()) } else { Err(found) }
     })
     .await;
@@ -57,7 +57,7 @@ async fn dead_letters_that_somebody_browses_are_told_and_a_replay_changes_nothin
         let (code, _, err) = operator(&rig, command).await;
         assert_eq!(code, 1, "{command}: {err}");
         assert!(err.contains("is being browsed by somebody else"), "{command}: {err}");
-        assert_eq!(rig.store.count_letters(&in_state("dead")).await.expect("a count"), 6, "{command}");
+        assert_eq!(rig.store.count_dead_letters(&in_state("dead")).await.expect("a count"), 6, "{command}");
     }
     assert_eq!(rig.store.latest_replay().await.expect("an answer"), None, "no replay was begun");
 
@@ -75,16 +75,16 @@ async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
     let mut rig = empty_rig().await;
     letters(&mut rig, &Patient::of(1), 3).await;
     rig.stop_all().await;
-    let (filter, at) = (LetterFilter::default(), rig.setup.clock.now());
+    let (filter, at) = (DeadLetterFilter::default(), rig.setup.clock.now());
     let plan = shared::store::Plan { by: "test", ..shared::store::Plan::default() };
-    let (keeper, chosen) = rig.store.plan_replay(&filter, &plan, at).await.expect("a plan");
+    let (lease, chosen) = rig.store.plan_replay(&filter, &plan, at).await.expect("a plan");
     assert_eq!(chosen, 3);
     // One may be out, as whoever sends it dies; the others were not touched.
-    let first = rig.store.replay_letters(keeper, 1, at).await.expect("letters")[0].id;
-    rig.store.replay_reached(keeper, &[first], "sending").await.expect("noted");
-    rig.store.give_up_replay(keeper, "given up: test", at).await.expect("given up");
-    assert_eq!(rig.store.count_letters(&in_state("dead")).await.expect("a count"), 2);
-    assert_eq!(rig.store.count_letters(&in_state("replaying")).await.expect("a count"), 1);
+    let first = rig.store.replay_dead_letters(lease, 1, at).await.expect("letters")[0].id;
+    rig.store.replay_reached(lease, &[first], "sending").await.expect("noted");
+    rig.store.give_up_replay(lease, "given up: test", at).await.expect("given up");
+    assert_eq!(rig.store.count_dead_letters(&in_state("dead")).await.expect("a count"), 2);
+    assert_eq!(rig.store.count_dead_letters(&in_state("replaying")).await.expect("a count"), 1);
     // Whoever comes next finishes what was begun, without waiting.
     rig.start(rig.finalizer());
     become_state(&rig, "replaying", 0).await;

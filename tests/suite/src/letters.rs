@@ -12,9 +12,9 @@ use shared::{
     failure::Failure,
     runtime::{Job, Outcome, Stop, Worker, Works, header, record_dead_letters},
     schema::{ChunkStored, GamesFilled, encode},
-    store::LetterFilter,
+    store::DeadLetterFilter,
     topology::{Announcement, GAME_ENRICHER, REJECTED, Stage},
-    work::{self, Readmission},
+    work::{self, Revalidation},
 };
 
 use crate::{
@@ -53,13 +53,13 @@ impl Worker for Verbose {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_letter_tells_all_in_bounds_and_no_secret() {
+async fn a_dead_letter_tells_all_in_bounds_and_no_secret() {
     let mut rig = empty_rig().await;
     rig.start(Verbose);
     rig.start(rig.finalizer());
-    rig.outbox.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
+    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
     lie(&rig, 1).await;
-    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a letter").delivery;
+    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
     assert_eq!(letter.data, encode(&message(7)), "byte for byte");
     let headers = letter.properties.headers().clone().expect("headers");
     for name in header::OF_A_FAILURE.into_iter().chain([header::LETTER]) {
@@ -84,20 +84,20 @@ fn length(value: &AMQPValue) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_letters_are_seen_without_touching_them() {
+async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let mut rig = empty_rig().await;
     // Written down without the finalizer's comparison, which may have them in hand.
     let (stopper, stop) = Stop::new();
-    let (store, outbox) = (rig.store.clone(), rig.outbox.clone());
+    let (store, announcer) = (rig.store.clone(), rig.announcer.clone());
     let recorded = tokio::spawn(async move {
-        record_dead_letters(&store, &outbox, &Works::default(), &stop).await.expect("recorded");
+        record_dead_letters(&store, &announcer, &Works::default(), &stop).await.expect("recorded");
     });
     rig.start(Patient::of(5));
     announce(&rig, 10_000).await;
-    let filter = LetterFilter {
+    let filter = DeadLetterFilter {
         code: Some("test.three".into()),
         stage: Some("game-enricher".into()),
-        ..LetterFilter::default()
+        ..DeadLetterFilter::default()
     };
     let mut began = Instant::now();
     let mut lap = || {
@@ -105,14 +105,17 @@ async fn ten_thousand_letters_are_seen_without_touching_them() {
         began = Instant::now();
         took
     };
-    assert_eq!(rig.store.letters(&LetterFilter::default(), 0, 10_000).await.expect("letters").len(), 10_000);
+    assert_eq!(
+        rig.store.letters(&DeadLetterFilter::default(), 0, 10_000).await.expect("letters").len(),
+        10_000
+    );
     let listed = lap();
-    assert_eq!(rig.store.count_letters(&filter).await.expect("a count"), 2_000);
+    assert_eq!(rig.store.count_dead_letters(&filter).await.expect("a count"), 2_000);
     let page = rig.store.letters(&filter, 0, 50).await.expect("letters");
     let next = rig.store.letters(&filter, page[49].id, 50).await.expect("letters");
     assert!(page[49].id < next[0].id);
     let filtered = lap();
-    assert_eq!(rig.store.letter_groups(&LetterFilter::default()).await.expect("groups").len(), 5);
+    assert_eq!(rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups").len(), 5);
     let grouped = lap();
     let shown =
         operator_json(&rig, "dead-letters list --pull 1 --since 1h --class permanent --limit 50").await;
@@ -121,12 +124,12 @@ async fn ten_thousand_letters_are_seen_without_touching_them() {
         (Some(10_000), Some(50))
     );
     tell(&format!(
-        "10,000 letters: listed in {listed:?}, filtered in {filtered:?}, grouped in {grouped:?}; by the operator in {:?}",
+        "10,000 dead letters: listed in {listed:?}, filtered in {filtered:?}, grouped in {grouped:?}; by the operator in {:?}",
         began.elapsed()
     ));
 
     assert_eq!(rig.ready(DEAD).await, 10_000);
-    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a letter").delivery;
+    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
     assert!(!letter.redelivered, "nobody has had it in hand");
     stopper.stop();
     recorded.await.expect("a task");
@@ -137,12 +140,12 @@ async fn ten_thousand_letters_are_seen_without_touching_them() {
 async fn five_causes_make_five_groups() {
     let mut rig = empty_rig().await;
     letters(&mut rig, &Patient::of(5), 1_000).await;
-    let groups = rig.store.letter_groups(&LetterFilter::default()).await.expect("groups");
+    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
     rig.end(&[(DEAD, 1_000)]).await;
 }
 
-/// A letter that somebody put there by hand, as odd as can be.
+/// A dead letter that somebody put there by hand, as odd as can be.
 fn odd() -> (BasicProperties, Vec<u8>) {
     let mut headers = FieldTable::default();
     headers.insert("small".into(), AMQPValue::ShortInt(-3));
@@ -159,15 +162,15 @@ fn odd() -> (BasicProperties, Vec<u8>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_discarded_letter_comes_back_as_it_was() {
+async fn a_discarded_dead_letter_comes_back_as_it_was() {
     let mut rig = empty_rig().await;
     let (properties, body) = odd();
     let wire = Wire::connect(&rig.vhost).await;
     wire.publish(DEAD, &properties, &body).await;
-    // It came past the ledger: the comparison finds it.
+    // It came past the dead-letter store: the comparison finds it.
     rig.start(rig.finalizer());
     lie(&rig, 1).await;
-    let id = rig.store.letters(&LetterFilter::default(), 0, 1).await.expect("letters")[0].id;
+    let id = rig.store.letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters")[0].id;
     let (code, _, err) =
         operator(&rig, &format!("dead-letters note {} --note known --owner ada", group(&rig).await)).await;
     assert_eq!(code, 0, "{err}");
@@ -182,19 +185,19 @@ async fn a_discarded_letter_comes_back_as_it_was() {
     assert!(err.contains("1 discarded"), "{err}");
     let (code, _, err) = operator(&rig, &format!("dead-letters restore {id} 999 --yes")).await;
     assert_eq!(code, 1);
-    assert!(err.contains("no letter 999"), "{err}");
+    assert!(err.contains("no dead letter 999"), "{err}");
     operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
     lie(&rig, 1).await;
-    let groups = rig.store.letter_groups(&LetterFilter::default()).await.expect("groups");
+    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!((groups[0].note.as_deref(), groups[0].owner.as_deref()), (Some("known"), Some("ada")));
     rig.stop_all().await;
-    let letter = wire.take(DEAD).await.expect("a letter").delivery;
+    let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
     assert_eq!((letter.data, letter.properties), (body, properties));
     rig.end(&[]).await;
 }
 
 async fn group(rig: &Rig) -> String {
-    rig.store.letter_groups(&LetterFilter::default()).await.expect("groups")[0].fingerprint.clone()
+    rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups")[0].fingerprint.clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -203,7 +206,8 @@ async fn an_interrupted_discard_is_finished() {
     letters(&mut rig, &Patient::of(1), 3).await;
     rig.stop_all().await;
     // Noted, and then whoever did it died.
-    let noted = rig.store.discard_letters(&LetterFilter::default(), 2, "test", rig.setup.clock.now()).await;
+    let noted =
+        rig.store.discard_dead_letters(&DeadLetterFilter::default(), 2, "test", rig.setup.clock.now()).await;
     assert_eq!(noted.expect("noted").len(), 2);
     assert_eq!(rig.ready(DEAD).await, 3);
     rig.start(rig.finalizer());
@@ -212,7 +216,7 @@ async fn an_interrupted_discard_is_finished() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn letters_travel_to_another_rig() {
+async fn dead_letters_travel_to_another_rig() {
     let mut rig = empty_rig().await;
     letters(&mut rig, &Patient::of(5), 50).await;
     let (code, exported, err) = operator(&rig, "dead-letters export").await;
@@ -238,13 +242,13 @@ async fn letters_travel_to_another_rig() {
     std::fs::remove_file(&file).expect("a file");
     other.start(other.finalizer());
     lie(&other, 50).await;
-    let counts = |groups: Vec<shared::store::LetterGroup>| {
+    let counts = |groups: Vec<shared::store::DeadLetterGroup>| {
         groups.into_iter().map(|group| (group.fingerprint, group.letters)).collect::<Vec<_>>()
     };
-    let all = LetterFilter::default();
+    let all = DeadLetterFilter::default();
     assert_eq!(
-        counts(rig.store.letter_groups(&all).await.expect("groups")),
-        counts(other.store.letter_groups(&all).await.expect("groups"))
+        counts(rig.store.dead_letter_groups(&all).await.expect("groups")),
+        counts(other.store.dead_letter_groups(&all).await.expect("groups"))
     );
     // And they can be sent back there.
     let patient = Patient::of(0);
@@ -281,7 +285,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     assert_eq!(code, 0, "{err}");
     assert!(err.contains("+   \"remark\": \"x\""), "{err}");
     std::fs::remove_file(&file).expect("a file");
-    let letter = rig.store.letter(1).await.expect("a letter").expect("it");
+    let letter = rig.store.letter(1).await.expect("a dead letter").expect("it");
     let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
     assert_eq!(event.by, "ada");
     assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
@@ -300,21 +304,22 @@ async fn what_others_do_to_the_queue_is_noticed() {
     let wire = Wire::connect(&rig.vhost).await;
     wire.take(DEAD).await.expect("somebody else's tool takes one");
     // A message that every worker dies of: the broker itself gives it up.
-    rig.outbox.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
+    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
     wire.exhaust(GAME_ENRICHER.info().queue()).await;
     rig.waits(DEAD, 3).await;
     rig.start(rig.finalizer());
     lie(&rig, 3).await;
-    let in_state = |state: &str| LetterFilter { states: Some(vec![state.into()]), ..LetterFilter::default() };
+    let in_state =
+        |state: &str| DeadLetterFilter { states: Some(vec![state.into()]), ..DeadLetterFilter::default() };
     eventually("the one that was taken should be noticed", || async {
-        let vanished = rig.store.count_letters(&in_state("vanished")).await.expect("a count");
+        let vanished = rig.store.count_dead_letters(&in_state("vanished")).await.expect("a count");
         if vanished == 1 { Ok(()) } else { Err(vanished) }
     })
     .await;
-    let lying = rig.store.letters(&LetterFilter::default(), 0, 10).await.expect("letters");
+    let queued = rig.store.letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
     let by_the_broker: Vec<_> =
-        lying.iter().filter(|letter| letter.code == "broker.delivery_limit").collect();
-    assert_eq!(by_the_broker.len(), 1, "{lying:#?}");
+        queued.iter().filter(|letter| letter.code == "broker.delivery_limit").collect();
+    assert_eq!(by_the_broker.len(), 1, "{queued:#?}");
     assert_eq!(by_the_broker[0].chunk, Some(99));
     rig.end(&[(DEAD, 3)]).await;
 }
@@ -329,8 +334,8 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     let documents = "select count(*), count(data) from pull_data where pull_id = $1";
     let pull = before.pull_id;
 
-    let same = Readmission { pull, rule: None, min_viewers: 10 };
-    let counted = work::count_readmission(&rig.store, &rig.setup.clock, &same).await.expect("a count");
+    let same = Revalidation { pull, rule: None, min_viewers: 10 };
+    let counted = work::count_revalidation(&rig.store, &rig.setup.clock, &same).await.expect("a count");
     assert_eq!(
         (counted.entered, counted.remaining),
         (0, i64::from(before.rejected)),
@@ -354,9 +359,9 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     let counts: (i64, i64) = (row.get(0), row.get(1));
     assert_eq!(counts, (after.stored.into(), after.stored.into()), "each stream once, each merged");
     // Again changes nothing, and the queue says what the database says.
-    let again = Readmission { pull, rule: None, min_viewers: 0 };
+    let again = Revalidation { pull, rule: None, min_viewers: 0 };
     let entered =
-        work::readmit(&rig.store, &rig.outbox, &rig.setup.clock, &again).await.expect("nothing to do");
+        work::revalidate(&rig.store, &rig.announcer, &rig.setup.clock, &again).await.expect("nothing to do");
     assert_eq!((entered.entered, entered.remaining), (0, 1));
     rig.end(&[(REJECTED, 1)]).await;
 }
@@ -366,11 +371,11 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
     let mut rig = empty_rig().await;
     letters(&mut rig, &Patient::of(1), 2).await;
     for (words, code, said) in [
-        ("dead-letters show 99", 1, "no letter 99"),
-        ("dead-letters replay 99 --yes", 1, "no letter 99"),
-        ("dead-letters replay --group ffffff --yes", 1, "no letter matches"),
-        ("dead-letters discard --pull 77 --yes", 1, "no letter matches"),
-        ("dead-letters replay --yes", 2, "say which letters"),
+        ("dead-letters show 99", 1, "no dead letter 99"),
+        ("dead-letters replay 99 --yes", 1, "no dead letter 99"),
+        ("dead-letters replay --group ffffff --yes", 1, "no dead letter matches"),
+        ("dead-letters discard --pull 77 --yes", 1, "no dead letter matches"),
+        ("dead-letters replay --yes", 2, "say which dead letters"),
         ("dead-letters list --stage nowhere", 2, "channel-enricher"),
         ("dead-letters report 5", 1, "no replay 5"),
         ("dead-letters note ffff --note x", 1, "no group"),
@@ -382,7 +387,7 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
         assert_eq!(found, code, "{words}: {err}");
         assert!(err.contains(said), "{words}: {err}");
     }
-    // A letter of a stage that this build does not have.
+    // A dead letter of a stage that this build does not have.
     rig.db.batch_execute("update dead_letter set stage = 'gone' where id = 1").await.expect("an update");
     let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
     assert_eq!(code, 1);

@@ -43,17 +43,17 @@ async fn rig() -> Rig {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_keeps_a_pulls_row_locked_only_delays_it() {
     let mut rig = rig().await;
-    rig.start_all();
     let pull = rig.pull().await;
-    rig.reached(pull, "stored", 3).await;
     let mut other = rig.database.client().await;
     let holder = other.transaction().await.expect("a transaction");
     holder.execute("select from pull where id = $1 for update", &[&pull.0]).await.expect("a lock");
+    // Only now, so that no machine is so slow that the extractor is done before.
+    rig.start_all();
 
     // It waits, is ended by the time limit, and is tried again, all in the extractor's hand.
     let first = waits(&rig.db, "extractor", "/* pull::extraction", DateTime::UNIX_EPOCH).await;
     waits(&rig.db, "extractor", "/* pull::extraction", first).await;
-    let depths = rig.outbox.depths().await.expect("depths");
+    let depths = rig.announcer.depths().await.expect("depths");
     let charged: Vec<_> = depths
         .iter()
         .filter(|queue| {
@@ -82,7 +82,7 @@ async fn whoever_refers_to_a_pull_by_a_foreign_key_does_not_delay_it() {
     rig.stop_all().await;
     let rerun = rig.store.rerun(pull, RerunFrom::Games, "test", now()).await.expect("put back");
     let chunk = rerun.without_games[0];
-    rig.store.readmit(chunk, |_| None, false, now()).await.expect("readmitted");
+    rig.store.revalidate(chunk, |_| None, false, now()).await.expect("readmitted");
     assert!(rig.store.fail_chunk(chunk, "game-enricher", "test", now()).await.expect("failed"));
     referring.rollback().await.expect("a rollback");
     rig.end(&[]).await;
@@ -111,11 +111,11 @@ async fn a_rerun_and_a_readmission_lock_the_pull_first_and_its_chunks_second() {
     let rerun = tokio::spawn(async move { store.rerun(pull, RerunFrom::Games, "test", now()).await });
     waits(&rig.db, "test", "/* rerun::", DateTime::UNIX_EPOCH).await;
     let (store, chunk) = (rig.store.clone(), chunks[1]);
-    let readmitted = tokio::spawn(async move { store.readmit(chunk, |_| None, false, now()).await });
+    let revalidated = tokio::spawn(async move { store.revalidate(chunk, |_| None, false, now()).await });
     waits(&rig.db, "test", "/* rejected::readmit", DateTime::UNIX_EPOCH).await;
     holder.commit().await.expect("a commit");
     rerun.await.expect("a task").expect("put back");
-    readmitted.await.expect("a task").expect("readmitted");
+    revalidated.await.expect("a task").expect("readmitted");
     rig.end(&[]).await;
 }
 
@@ -128,7 +128,8 @@ fn everything(
     let pull: PullId = chunk.pull_id;
     let backwards: Vec<ChunkRef> = all.iter().rev().copied().collect();
     let forwards = all.to_vec();
-    let [rerun, fail_chunk, readmit, fill, refill, close, fail_pull] = std::array::from_fn(|_| store.clone());
+    let [rerun, fail_chunk, revalidate, fill, refill, close, fail_pull] =
+        std::array::from_fn(|_| store.clone());
     vec![
         Box::pin(async move {
             // While it is under way it is refused, and then it has locked the pull all the same.
@@ -140,7 +141,7 @@ fn everything(
         Box::pin(
             async move { Ok(fail_chunk.fail_chunk(chunk, "finalizer", "test", now()).await.map(drop)?) },
         ),
-        Box::pin(async move { Ok(readmit.readmit(chunk, |_| None, false, now()).await.map(drop)?) }),
+        Box::pin(async move { Ok(revalidate.revalidate(chunk, |_| None, false, now()).await.map(drop)?) }),
         Box::pin(async move { Ok(fill.filled(Kind::Game, &forwards, now()).await?) }),
         Box::pin(async move { Ok(refill.filled(Kind::Game, &backwards, now()).await?) }),
         Box::pin(async move { Ok(close.close(pull, 0.5, now()).await.map(drop)?) }),

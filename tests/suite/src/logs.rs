@@ -53,7 +53,7 @@ async fn every_line_is_json_and_says_what_it_is_about() {
         process.ready().await;
     }
     // One about a chunk that is nowhere, and one that nobody can read.
-    rig.outbox.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
+    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
     Wire::connect(&rig.vhost)
         .await
         .publish("game-enricher", &BasicProperties::default(), b"no JSON \x1b[31m\n{")

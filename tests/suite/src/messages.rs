@@ -38,7 +38,7 @@ async fn take(rig: &Rig, queue: &str) -> BasicGetMessage {
         .await
         .expect("a connection");
     let channel = connection.create_channel().await.expect("a channel");
-    eventually(&format!("{queue} should hold a letter"), || async {
+    eventually(&format!("{queue} should hold a dead letter"), || async {
         let options = BasicGetOptions { no_ack: true };
         channel.basic_get(queue.into(), options).await.expect("an answer").ok_or("nothing there")
     })

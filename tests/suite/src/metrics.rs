@@ -111,7 +111,7 @@ async fn programs_tell_what_is_documented_and_all_of_it() {
         let address = process.ready().await;
         processes.push((program, process, address));
     }
-    // A letter, which is counted, is old, and raises an alarm.
+    // A dead letter, which is counted, is old, and raises an alarm.
     let wire = Wire::connect(&rig.vhost).await;
     wire.publish("game-enricher", &BasicProperties::default(), b"no message").await;
 

@@ -64,7 +64,7 @@ async fn a_publishing_connection_that_breaks_alone_is_noticed_without_any_work()
     .await;
     let name = publishing["name"].as_str().expect("a name").replace(' ', "%20").replace('>', "%3E");
     rig.vhost.call(Method::DELETE, &format!("connections/{name}"), None).await;
-    // Over that connection the finalizer writes letters down; nothing of this is work of its own.
+    // Over that connection the finalizer writes dead letters down; nothing of this is work of its own.
     announce(&rig, 10).await;
     rig.end(&[(DEAD, 10)]).await;
 }
@@ -109,7 +109,7 @@ async fn without_its_database_a_worker_waits_and_says_so() {
     let pull_id = rig.store.request_pull("test", now()).await.expect("a pull");
     rig.database.allow_connections(false).await;
     rig.database.cut_connections().await;
-    rig.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
+    rig.announcer.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
     for address in &addresses {
         let why = readiness(*address, StatusCode::SERVICE_UNAVAILABLE).await;
         let told = ["PostgreSQL", "statement", "what it depends on"].iter().any(|words| why.contains(words));

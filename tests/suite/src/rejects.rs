@@ -9,7 +9,7 @@ use lapin::{
 use secrecy::ExposeSecret;
 use serde_json::value::RawValue;
 use shared::{
-    runtime::Outbox,
+    runtime::Announcer,
     schema::{ChannelsFilled, ChunkRef, PullStatus, Rejected, StopReason},
     store::NewPage,
     topology::{FINALIZER, REJECTED},
@@ -48,7 +48,7 @@ async fn a_pull_of_rejects_fails_once_and_succeeds_when_they_are_let_in() {
 
     // A second delivery of the last chunk changes nothing.
     let chunk = ChunkRef { pull_id: pull, pulled_at: report.started_at, chunk: report.chunks };
-    rig.outbox.announce(vec![FINALIZER.request(&ChannelsFilled(chunk))]).await.expect("announced");
+    rig.announcer.announce(vec![FINALIZER.request(&ChannelsFilled(chunk))]).await.expect("announced");
     listener.hears(pull, PullStatus::Failed).await;
     assert_eq!(rig.ended(pull).await, report);
 
@@ -159,13 +159,13 @@ async fn the_queue_of_older_builds_is_made_anew_within_its_bounds() {
     published.expect("published");
 
     let delays = "1s".parse().expect("delays");
-    let (outbox, _connection) = Outbox::connect(&url, &delays, "test").await.expect("declared");
-    let depths = outbox.depths().await.expect("depths");
+    let (announcer, _connection) = Announcer::connect(&url, &delays, "test").await.expect("declared");
+    let depths = announcer.depths().await.expect("depths");
     let rejected = depths.iter().find(|queue| queue.name == REJECTED).expect("it is there");
     assert_eq!(rejected.ready, Some(0), "its messages only repeated what the database holds");
     let week = 7 * 24 * 60 * 60 * 1_000;
     let bounds = arguments(&[("x-max-length", 10_000), ("x-message-ttl", week)]);
     channel.queue_declare(REJECTED.into(), durable, bounds).await.expect("bounded in number and age");
-    drop(outbox);
+    drop(announcer);
     vhost.drop().await;
 }

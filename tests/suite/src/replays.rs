@@ -1,14 +1,14 @@
-//! Sending letters back: as many as were counted, once each, whoever dies meanwhile, and never in the way of live work.
+//! Sending dead letters back: as many as were counted, once each, whoever dies meanwhile, and never in the way of live work.
 
 use std::time::{Duration, Instant};
 
 use fake_twitch::{World, WorldConfig};
 use lapin::types::{AMQPValue, ShortString};
 use shared::{
-    ledger::{Entry, Ledger, Replayed},
+    ledger::{DeadLetterStore, Entry, Replayed},
     runtime::header,
     schema::encode,
-    store::{LetterFilter, Plan},
+    store::{DeadLetterFilter, Plan},
     topology::GAME_ENRICHER,
     work::{Canary, Order, Replay, finish_interrupted, replay},
 };
@@ -25,7 +25,7 @@ use crate::{
 
 fn order() -> Order {
     Order {
-        filter: LetterFilter::default(),
+        filter: DeadLetterFilter::default(),
         target: None,
         limit: None,
         rate: None,
@@ -36,8 +36,8 @@ fn order() -> Order {
 }
 
 async fn replayed(rig: &Rig, order: Order) -> Replay {
-    let replay = replay(&rig.store, &rig.outbox, &rig.setup.clock, &order, |_| {}).await;
-    replay.expect("it should not fail").expect("letters should be meant")
+    let replay = replay(&rig.store, &rig.announcer, &rig.setup.clock, &order, |_| {}).await;
+    replay.expect("it should not fail").expect("dead letters should be meant")
 }
 
 fn careful() -> Canary {
@@ -89,9 +89,12 @@ async fn a_replay_keeps_its_rate() {
     let began = Instant::now();
     let replay = replayed(&rig, Order { rate: Some(25.0), ..order() }).await;
     let took = began.elapsed();
-    tell(&format!("100 letters at 25 a second: {took:?}"));
+    tell(&format!("100 dead letters at 25 a second: {took:?}"));
     assert_eq!(replay.report.letters, 100);
-    assert!(took >= Duration::from_millis(3_600), "100 letters at 25 a second take 4 s, and not {took:?}");
+    assert!(
+        took >= Duration::from_millis(3_600),
+        "100 dead letters at 25 a second take 4 s, and not {took:?}"
+    );
     settled(&rig, replay.replay_id).await;
     rig.end(&[]).await;
 }
@@ -126,18 +129,19 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
         });
         let by_itself = ended.await.expect("a thread");
         let_replays_run_out(&rig).await;
-        let finished = finish_interrupted(&rig.store, &rig.outbox, &rig.setup.clock).await.expect("finished");
+        let finished =
+            finish_interrupted(&rig.store, &rig.announcer, &rig.setup.clock).await.expect("finished");
         cut_short += i64::from(!by_itself && finished > 0);
     }
     // Somebody else may be finishing one of them.
     let_replays_run_out(&rig).await;
-    while replay(&rig.store, &rig.outbox, &rig.setup.clock, &order(), |_| {})
+    while replay(&rig.store, &rig.announcer, &rig.setup.clock, &order(), |_| {})
         .await
         .expect("replayed")
         .is_some()
     {}
     lie(&rig, 0).await;
-    crate::eventually::eventually("every letter should be cured", || async {
+    crate::eventually::eventually("every dead letter should be resolved", || async {
         let sql = "select count(*) filter (where state <> 'cured'), count(*) from dead_letter";
         let row = rig.db.query_one(sql, &[]).await.expect("counts");
         let counts: (i64, i64) = (row.get(0), row.get(1));
@@ -192,7 +196,7 @@ async fn a_canary_without_a_worker_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn after_three_replays_a_letter_is_held() {
+async fn after_three_replays_a_dead_letter_is_held() {
     let mut rig = empty_rig().await;
     let patient = Patient::of(1);
     letters(&mut rig, &patient, 3).await;
@@ -202,23 +206,27 @@ async fn after_three_replays_a_letter_is_held() {
         assert_eq!((report.letters, report.returned_same), (3, 3), "generation {generation}");
         lie(&rig, 3).await;
     }
-    let lying = rig.store.letters(&LetterFilter::default(), 0, 10).await.expect("letters");
-    assert!(lying.iter().all(|letter| letter.generation == 3 && letter.state == "held"), "{lying:#?}");
+    let queued = rig.store.letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
+    assert!(queued.iter().all(|letter| letter.generation == 3 && letter.state == "held"), "{queued:#?}");
     let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
-    assert_eq!(code, 1, "held letters are passed over: {err}");
+    assert_eq!(code, 1, "held dead letters are passed over: {err}");
     assert!(err.contains("3 held"), "{err}");
 
     // It came back with another cause: that shows, too.
     patient.suffers(5);
-    let named = LetterFilter { ids: Some(vec![lying[0].id]), ..LetterFilter::default() };
+    let named = DeadLetterFilter { ids: Some(vec![queued[0].id]), ..DeadLetterFilter::default() };
     let replay = replayed(&rig, Order { filter: named, ..order() }).await;
     let report = settled(&rig, replay.replay_id).await;
     assert_eq!((report.letters, report.returned_different), (1, 1));
     lie(&rig, 3).await;
     let outcomes = rig.store.replay_outcomes(replay.replay_id).await.expect("outcomes");
-    let back =
-        rig.store.letter(outcomes[0].came_back_as.expect("a letter")).await.expect("a letter").expect("it");
-    assert_eq!((back.row.generation, back.replay_of), (4, Some(lying[0].id)));
+    let back = rig
+        .store
+        .letter(outcomes[0].came_back_as.expect("a dead letter"))
+        .await
+        .expect("a dead letter")
+        .expect("it");
+    assert_eq!((back.row.generation, back.replay_of), (4, Some(queued[0].id)));
     rig.end(&[(DEAD, 3)]).await;
 }
 
@@ -250,13 +258,14 @@ async fn the_news_of_a_death_may_come_after_its_replay() {
     let mut rig = empty_rig().await;
     let patient = Patient::of(1);
     letters(&mut rig, &patient, 1).await;
-    let letter = rig.store.export_letters(&LetterFilter::default(), 0, 1).await.expect("letters").remove(0).1;
+    let letter =
+        rig.store.export_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters").remove(0).1;
     patient.suffers(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
     let late = Entry::Died(Box::new(letter));
     rig.store.record(&[late], rig.setup.clock.now()).await.expect("recorded");
-    assert_eq!(rig.store.count_letters(&LetterFilter::default()).await.expect("a count"), 0);
+    assert_eq!(rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"), 0);
     rig.end(&[]).await;
 }
 
@@ -285,17 +294,17 @@ async fn a_live_pull_goes_first() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_came_of_letters_may_be_told_in_any_order_while_they_leave_their_queue() {
+async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_their_queue() {
     const LETTERS: i32 = 300;
     let mut rig = empty_rig().await;
     letters(&mut rig, &Patient::of(1), LETTERS).await;
     rig.stop_all().await;
-    let (filter, now) = (LetterFilter::default(), rig.setup.clock.now());
+    let (filter, now) = (DeadLetterFilter::default(), rig.setup.clock.now());
     for round in 0..10 {
-        let (keeper, planned) = rig.store.plan_replay(&filter, &Plan::default(), now).await.expect("planned");
+        let (lease, planned) = rig.store.plan_replay(&filter, &Plan::default(), now).await.expect("planned");
         assert_eq!(planned, i64::from(LETTERS), "round {round}");
-        let replay_id = keeper.replay_id;
-        let sent = rig.store.replay_letters(keeper, planned, now).await.expect("letters");
+        let replay_id = lease.replay_id;
+        let sent = rig.store.replay_dead_letters(lease, planned, now).await.expect("letters");
         let ids: Vec<i64> = sent.iter().map(|letter| letter.id).collect();
         let news: Vec<Entry> = ids
             .iter()

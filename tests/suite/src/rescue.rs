@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use fake_twitch::{World, WorldConfig};
 use shared::{
-    runtime::{Outbox, Stop, Troubles, Worker, perform},
+    runtime::{Announcer, Stop, Troubles, Worker, perform},
     schema::{PullId, PullStatus},
     store::{Kind, PullReport},
 };
@@ -213,11 +213,11 @@ async fn no_rescue_is_spent_while_the_broker_cannot_be_asked() {
         Rig::with(world(), Setup { stalled_after: Duration::from_millis(100), ..Setup::default() }).await;
     let pull = rig.store.request_pull("test", now()).await.expect("a pull");
     let line = Proxy::to(&rig.amqp_url).await;
-    let connected = Outbox::connect(&line.url(&rig.amqp_url), &rig.setup.delays, "test").await;
-    let (outbox, connection) = connected.expect("the broker should answer");
+    let connected = Announcer::connect(&line.url(&rig.amqp_url), &rig.setup.delays, "test").await;
+    let (announcer, connection) = connected.expect("the broker should answer");
     line.close();
     let (stopper, stop) = Stop::new();
-    let duties = Arc::new(rig.finalizer()).duties(outbox);
+    let duties = Arc::new(rig.finalizer()).duties(announcer);
     let watch = duties.into_iter().filter(|duty| duty.name() == "stall-watch").collect();
     let (troubles, clock) = (Troubles::default(), rig.setup.clock.clone());
     let watching = tokio::spawn(perform(watch, troubles.clone(), clock, stop));

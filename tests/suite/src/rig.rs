@@ -21,7 +21,7 @@ use shared::{
     config::Twitch,
     failure::Failure,
     helix,
-    runtime::{Outbox, QueueDepth, Settings, Stop, Stopper, Worker, run},
+    runtime::{Announcer, QueueDepth, Settings, Stop, Stopper, Worker, run},
     schema::{PullId, PullRequested},
     store::{AlarmLimits, PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
@@ -111,7 +111,7 @@ pub(crate) struct Rig {
     pub(crate) twitch: FakeTwitch,
     pub(crate) store: Store,
     pub(crate) db: tokio_postgres::Client,
-    pub(crate) outbox: Outbox,
+    pub(crate) announcer: Announcer,
     pub(crate) database: Database,
     pub(crate) vhost: Vhost,
     /// Where the workers find the broker; a test may lead them there another way.
@@ -132,9 +132,9 @@ impl Rig {
         tokio::join!(database.admit_programs(), vhost.admit_programs());
         let store = Store::new(&database.url(), 8, "test").expect("a store");
         // A broker with much to do sometimes has no leader yet for a queue it has just made.
-        let (outbox, connection) = eventually("the broker should answer", || {
+        let (announcer, connection) = eventually("the broker should answer", || {
             let (url, delays) = (vhost.url(), setup.delays.clone());
-            async move { Outbox::connect(&url, &delays, "test").await }
+            async move { Announcer::connect(&url, &delays, "test").await }
         })
         .await;
         Self {
@@ -145,7 +145,7 @@ impl Rig {
             amqp_url: vhost.url(),
             setup,
             store,
-            outbox,
+            announcer,
             database,
             vhost,
         }
@@ -176,8 +176,9 @@ impl Rig {
     }
 
     fn helix_of(&self, store: &Store) -> helix::Client {
-        let vault = Arc::new(store.clone());
-        helix::Client::new(&self.twitch_settings(), vault, self.setup.clock.clone()).expect("a Helix client")
+        let token_store = Arc::new(store.clone());
+        helix::Client::new(&self.twitch_settings(), token_store, self.setup.clock.clone())
+            .expect("a Helix client")
     }
 
     /// A store of one's own, as every process has one, with the rights of that program.
@@ -278,7 +279,10 @@ impl Rig {
     pub(crate) async fn pull(&self) -> PullId {
         let now = self.setup.clock.now();
         let pull_id = self.store.request_pull("test", now).await.expect("a pull");
-        self.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
+        self.announcer
+            .announce(vec![EXTRACTOR.request(&PullRequested { pull_id })])
+            .await
+            .expect("announced");
         pull_id
     }
 
@@ -326,7 +330,7 @@ impl Rig {
 
     /// How many messages wait in a queue.
     pub(crate) async fn ready(&self, queue: &str) -> u32 {
-        let depths = self.outbox.depths().await.expect("depths");
+        let depths = self.announcer.depths().await.expect("depths");
         let found = depths.iter().find(|depth| depth.name == queue).and_then(|depth| depth.ready);
         found.unwrap_or_else(|| panic!("{queue} should be there: {depths:?}"))
     }
@@ -354,7 +358,7 @@ impl Rig {
 
     /// Whether nothing waits for any stage. What is in a worker's hand does not count.
     pub(crate) async fn is_done(&self) -> bool {
-        let depths = self.outbox.depths().await.expect("depths");
+        let depths = self.announcer.depths().await.expect("depths");
         STAGES
             .iter()
             .all(|stage| depths.iter().any(|queue| queue.name == stage.queue() && queue.ready == Some(0)))
@@ -374,7 +378,7 @@ impl Rig {
             leftovers.iter().find(|(name, _)| *name == queue.name).map_or(0, |(_, number)| *number)
         };
         eventually("no message should be left over", || async {
-            let depths = self.outbox.depths().await.expect("depths");
+            let depths = self.announcer.depths().await.expect("depths");
             let left: Vec<_> =
                 depths.into_iter().filter(|queue| queue.ready != Some(expected(queue))).collect();
             if left.is_empty() { Ok(()) } else { Err(left) }

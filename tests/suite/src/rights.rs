@@ -15,7 +15,7 @@ use secrecy::ExposeSecret;
 use shared::{
     failure::Failure,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
-    store::{AlarmLimits, Error, LetterFilter, Plan, QueueContents, Store},
+    store::{AlarmLimits, DeadLetterFilter, Error, Plan, QueueContents, Store},
     topology::{
         CHANNEL_ENRICHER, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER, LEDGER, REJECTED,
         STAGES, WORK, queues,
@@ -45,7 +45,7 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
     }
     assert_eq!(users(&rig.db).await, WORKERS.map(str::to_owned), "each works as its own user");
 
-    // A stage that dies fails the pull; its letters are replayed when it is well again.
+    // A stage that dies fails the pull; its dead letters are replayed when it is well again.
     rig.twitch.world().play(&"users-gone".parse::<Scenario>().expect("the fake knows it"));
     let (code, _, err) = operator(&rig, "pull --wait").await;
     assert_eq!(code, 1, "{err}");
@@ -81,8 +81,8 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
         CHANNEL_ENRICHER.request(&GamesFilled(nowhere)),
         FINALIZER.request(&ChannelsFilled(nowhere)),
     ];
-    rig.outbox.announce(hopeless.to_vec()).await.expect("announced");
-    eventually("each stage should have its letter", || async {
+    rig.announcer.announce(hopeless.to_vec()).await.expect("announced");
+    eventually("each stage should have its dead letter", || async {
         let list = operator_json(&rig, "dead-letters list").await;
         if letters(list.clone()) == 4 { Ok(()) } else { Err(list) }
     })
@@ -115,7 +115,7 @@ async fn users(db: &Client) -> Vec<String> {
     WORKERS.iter().filter(|name| found.contains_key(**name)).map(|name| (*name).to_owned()).collect()
 }
 
-/// The commands that have not been used yet; of the four letters none is left.
+/// The commands that have not been used yet; of the four dead letters none is left.
 async fn everything_an_operator_asks(rig: &Rig) {
     for words in ["pulls", "show latest", "topology --declare", "dead-letters groups", "dead-letters show 1"]
     {
@@ -178,30 +178,30 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("how workers are doing", finalizer.worker_states(now).await);
     allowed("what waits to be tried again", finalizer.retries(10).await);
     allowed("an election", finalizer.if_elected("test", async { Ok::<_, Error>(()) }).await);
-    allowed("letters by queue", finalizer.letters_by_queue().await);
+    allowed("dead letters by queue", finalizer.dead_letters_by_queue().await);
     let mut contents = QueueContents::nothing("finalizer.dead", now);
     allowed("a comparison", finalizer.compare_page(&mut contents, &[]).await);
-    allowed("vanished letters", finalizer.note_vanished(&contents).await);
-    allowed("letters held for a build", finalizer.release_for_build("0.1.0", now).await);
+    allowed("vanished dead letters", finalizer.note_vanished(&contents).await);
+    allowed("dead letters held for a build", finalizer.release_for_build("0.1.0", now).await);
     let limits = AlarmLimits { age: std::time::Duration::ZERO, growth: 1 };
     allowed("alarms", finalizer.raise_alarms(&["finalizer.dead".to_owned()], limits, now).await);
 
     // A replay that an operator began, and a finalizer has to finish.
     letter(&rig).await;
-    let filter = LetterFilter::default();
+    let filter = DeadLetterFilter::default();
     let plan = Plan { by: "test", ..Plan::default() };
-    let (keeper, letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
+    let (lease, letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
     assert_eq!(letters, 1);
     let_replays_run_out(&rig).await;
     allowed("interrupted replays", finalizer.interrupted_replays(now).await);
-    let taken = finalizer.take_replay_over(keeper.replay_id, now + chrono::TimeDelta::minutes(1)).await;
-    let keeper = taken.expect("it should be allowed").expect("it is interrupted");
-    allowed("its letters", finalizer.replay_letters(keeper, 10, now).await);
-    allowed("how far it got", finalizer.replay_reached(keeper, &[1], "sent").await);
-    allowed("what is out", finalizer.replay_removed(keeper.replay_id, &[1], now).await);
-    allowed("what is lost", finalizer.replay_lost(keeper.replay_id, &[1], now).await);
-    allowed("its report", finalizer.replay_report(keeper.replay_id).await);
-    allowed("its end", finalizer.end_replay(keeper.replay_id, "test", now).await);
+    let taken = finalizer.take_replay_over(lease.replay_id, now + chrono::TimeDelta::minutes(1)).await;
+    let lease = taken.expect("it should be allowed").expect("it is interrupted");
+    allowed("its dead letters", finalizer.replay_dead_letters(lease, 10, now).await);
+    allowed("how far it got", finalizer.replay_reached(lease, &[1], "sent").await);
+    allowed("what is out", finalizer.replay_removed(lease.replay_id, &[1], now).await);
+    allowed("what is lost", finalizer.replay_lost(lease.replay_id, &[1], now).await);
+    allowed("its report", finalizer.replay_report(lease.replay_id).await);
+    allowed("its end", finalizer.end_replay(lease.replay_id, "test", now).await);
 
     for program in ["game-enricher", "channel-enricher", "finalizer"] {
         let failed = own(program).fail_chunk(chunk, program, "test", now).await;
@@ -210,13 +210,13 @@ async fn what_is_rarely_done_is_allowed_too() {
     rig.end(&[]).await;
 }
 
-/// A letter in the ledger alone.
+/// A dead letter in the dead-letter store alone.
 async fn letter(rig: &Rig) {
     let sql = "insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
                    first_failed_at, last_failed_at, build, host, generation, message_id, kind, properties, body, state_at)
                values ('test', 'finalizer.dead', 'finalizer', 'permanent', 'test', '', '', 'test', 1, now(), now(), '', '',
                        0, '', '', '{}', '', now())";
-    rig.db.batch_execute(sql).await.expect("a letter");
+    rig.db.batch_execute(sql).await.expect("a dead letter");
 }
 
 /// Shows that the database denies it.

@@ -174,7 +174,7 @@ async fn running_schedules_share_the_slots_and_survive_each_other() {
         .into_iter()
         .map(|store| {
             let second = Schedule::Every(TimeDelta::seconds(1));
-            let duty = second.duty(&store, &Clock::System, &rig.outbox).expect("a duty");
+            let duty = second.duty(&store, &Clock::System, &rig.announcer).expect("a duty");
             tokio::spawn(perform(vec![duty], Troubles::default(), Clock::System, stop.clone()))
         })
         .collect();

@@ -107,7 +107,7 @@ impl Worker for Scripted {
 pub(crate) async fn announce_work(rig: &Rig, number: i32) {
     let chunk = |chunk| ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk };
     let work = (1..=number).map(|number| GAME_ENRICHER.request(&ChunkStored(chunk(number))));
-    rig.outbox.announce(work.collect()).await.expect("announced");
+    rig.announcer.announce(work.collect()).await.expect("announced");
 }
 
 /// What a stage says of itself, once it says that it is paused for this code.

@@ -49,7 +49,7 @@ impl Findings {
                 for form in [secret.as_str(), &hex] {
                     if let Some(at) = text.find(form) {
                         let before = text[..at].lines().next_back().unwrap_or_default();
-                        panic!("{place} tells a secret of {} letters, after {before:?}", secret.len());
+                        panic!("{place} tells a secret of {} dead letters, after {before:?}", secret.len());
                     }
                 }
             }
@@ -132,7 +132,7 @@ async fn no_secret_is_told_anywhere() {
     rig.twitch.expire_tokens();
     rig.twitch.world().heal();
     eventually("what died should be replayed", || async {
-        // Refused while no letter is known yet.
+        // Refused while no dead letter is known yet.
         let said = operator(&rig, "dead-letters replay --all --yes").await;
         let report = rig.store.pull_report(PullId(1)).await.expect("a report");
         if report.status == "success" { Ok(()) } else { Err((said, report)) }

@@ -49,7 +49,7 @@ async fn eight_programs_share_three_tokens_though_two_die() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_token_that_dies_twice_in_a_pull_costs_a_request_each_and_no_letter() {
+async fn a_token_that_dies_twice_in_a_pull_costs_a_request_each_and_no_dead_letter() {
     let mut rig = Rig::new(World::generate(WorldConfig::plain(800))).await;
     for (endpoint, call) in [(Endpoint::Streams, 4), (Endpoint::Users, 3)] {
         rig.twitch.faults(|faults| {

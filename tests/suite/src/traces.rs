@@ -71,7 +71,7 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
         rig.start(Patient::of(1));
         rig.waits(DEAD, 1).await;
         rig.stop_all().await;
-        let letter = wire.take(DEAD).await.expect("a letter").delivery;
+        let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
         assert!(traces.insert(place(&letter.properties).0), "each begins a trace of its own");
     }
     crate::wire::purge(&rig.vhost, "dead-letters.ledger").await;

@@ -1,4 +1,4 @@
-//! Letters by the hundred: a worker that fails as it is told, and the operator as a process.
+//! Dead letters by the hundred: a worker that fails as it is told, and the operator as a process.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,13 @@ use shared::{
     failure::Failure,
     runtime::{Job, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
-    store::{LetterFilter, ReplayReport},
+    store::{DeadLetterFilter, ReplayReport},
     topology::{Announcement, GAME_ENRICHER, LEDGER, Stage},
 };
 
 use crate::{eventually::eventually, rig::Rig};
 
-/// The queue of the letters made here.
+/// The queue of the dead letters made here.
 pub(crate) const DEAD: &str = "game-enricher.dead";
 
 /// What can go wrong; each in words that differ from one message to the next in what should not matter.
@@ -45,7 +45,7 @@ impl Patient {
         patient
     }
 
-    /// From now on it fails with so many causes; with none it is cured.
+    /// From now on it fails with so many causes; with none it is resolved.
     pub(crate) fn suffers(&self, causes: i32) {
         self.causes.store(causes, Ordering::SeqCst);
     }
@@ -105,7 +105,7 @@ pub(crate) fn message(chunk: i32) -> ChunkStored {
     ChunkStored(ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk })
 }
 
-/// Work that `patient` dies of: letters of the chunks 1 to `letters`, all of them in the ledger.
+/// Work that `patient` dies of: dead letters of the chunks 1 to `letters`, all of them in the dead-letter store.
 pub(crate) async fn letters(rig: &mut Rig, patient: &Patient, letters: i32) {
     rig.start(patient.clone());
     rig.start(rig.finalizer());
@@ -115,14 +115,14 @@ pub(crate) async fn letters(rig: &mut Rig, patient: &Patient, letters: i32) {
 /// Work about the chunks 1 to `letters`, which becomes as many letters.
 pub(crate) async fn announce(rig: &Rig, letters: i32) {
     let work = (1..=letters).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
-    rig.outbox.announce(work.collect()).await.expect("announced");
+    rig.announcer.announce(work.collect()).await.expect("announced");
     lie(rig, letters.into()).await;
 }
 
-/// Waits until so many letters lie in their queue, and the ledger says so.
+/// Waits until so many dead letters lie in their queue, and the dead-letter store says so.
 pub(crate) async fn lie(rig: &Rig, letters: i64) {
-    eventually(&format!("{letters} letters should lie in their queue and be written down"), || async {
-        let written = rig.store.count_letters(&LetterFilter::default()).await.expect("a count");
+    eventually(&format!("{letters} dead letters should lie in their queue and be written down"), || async {
+        let written = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
         let (ready, copies) = (rig.ready(DEAD).await, rig.ready(LEDGER).await);
         if (written, i64::from(ready), copies) == (letters, letters, 0) {
             Ok(())
@@ -135,7 +135,7 @@ pub(crate) async fn lie(rig: &Rig, letters: i64) {
 
 /// The report of a replay, once something came of all its letters.
 pub(crate) async fn settled(rig: &Rig, replay: i64) -> ReplayReport {
-    eventually(&format!("something should come of all letters of replay {replay}"), || async {
+    eventually(&format!("something should come of all dead letters of replay {replay}"), || async {
         let report = rig.store.replay_report(replay).await.expect("a report").expect("a replay");
         if report.pending + report.not_sent == 0 { Ok(report) } else { Err(report) }
     })

@@ -171,7 +171,10 @@ async fn a_sick_twitch_pauses_the_stage_and_one_bad_batch_does_not() {
     // From here on it is Twitch's fault: no message pays for it.
     let extractor = Probed::start(&rig, extractor);
     extractor.readyz(200).await;
-    rig.outbox.announce(vec![EXTRACTOR.request(&PullRequested { pull_id: pull })]).await.expect("announced");
+    rig.announcer
+        .announce(vec![EXTRACTOR.request(&PullRequested { pull_id: pull })])
+        .await
+        .expect("announced");
     let said = extractor.readyz(503).await;
     assert!(said.contains("Twitch has been failing since") && said.contains("503 from /streams"), "{said}");
     let report = rig.store.pull_report(pull).await.expect("a report");

@@ -11,7 +11,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Batch, Client},
-    runtime::{Duty, Job, Outbox, Outcome, Worker},
+    runtime::{Announcer, Duty, Job, Outcome, Worker},
     schema::{Channel, ChannelId, ChannelsFilled, ChunkRef, GamesFilled, Missing},
     store::{self, Kind, Store},
     topology::{Announcement, CHANNEL_ENRICHER, Stage},
@@ -82,7 +82,7 @@ impl Worker for ChannelEnricher {
         self.0.ready().await
     }
 
-    fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {
+    fn duties(self: Arc<Self>, _announcer: Announcer) -> Vec<Duty> {
         vec![work::token_validation(self.0.helix().clone())]
     }
 }

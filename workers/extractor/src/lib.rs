@@ -29,7 +29,7 @@ use shared::{
     failure::Failure,
     helix::{self, Client},
     measure,
-    runtime::{Duty, Job, Outbox, Outcome, Step, Worker, every, sharing},
+    runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, StopReason},
     store::{Error, Extraction, Store, StoredPage, by_rule},
     topology::{Announcement, EXTRACTOR, Stage},
@@ -237,7 +237,7 @@ impl Worker for Extractor {
         self.helix.check().await
     }
 
-    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+    fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         let schedule = self.schedule.duty(&self.store, &self.clock, &announcer);
         let others = [
             work::token_validation(self.helix.clone()),

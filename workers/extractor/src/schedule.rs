@@ -10,7 +10,7 @@ use croner::Cron;
 use shared::{
     clock::Clock,
     failure::Failure,
-    runtime::{Duty, Outbox, scheduled, sharing},
+    runtime::{Announcer, Duty, scheduled, sharing},
     schema::PullRequested,
     store::{SlotDecision, Store},
     topology::{Announcement, EXTRACTOR},
@@ -90,7 +90,7 @@ impl Schedule {
     }
 
     /// The duty to start pulls; none where they are started on request only.
-    pub fn duty(&self, store: &Store, clock: &Clock, announcer: &Outbox) -> Option<Duty> {
+    pub fn duty(&self, store: &Store, clock: &Clock, announcer: &Announcer) -> Option<Duty> {
         if matches!(self, Self::Never) {
             return None;
         }
@@ -142,7 +142,7 @@ struct Starter {
     schedule: Schedule,
     store: Store,
     clock: Clock,
-    announcer: Outbox,
+    announcer: Announcer,
     /// What could not be announced yet. A crash forgets it: the pull's row is there, and the stall watch announces it.
     unannounced: Mutex<Vec<Announcement>>,
 }

@@ -12,7 +12,10 @@ use shared::{
 use crate::background::Background;
 
 /// Looks how many dead letters there are. One short transaction.
-#[expect(clippy::cast_precision_loss, reason = "a gauge is a float; letters and seconds stay far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a gauge is a float; dead letters and seconds stay far below 2^52"
+)]
 pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
     let queues: Vec<String> = STAGES.iter().map(StageInfo::dead).collect();
     let now = all.clock.now();

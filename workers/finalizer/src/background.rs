@@ -9,7 +9,7 @@ use std::{
 use shared::{
     clock::Clock,
     failure::Failure,
-    runtime::{Duty, Outbox, every, lasting, record_dead_letters, sharing},
+    runtime::{Announcer, Duty, every, lasting, record_dead_letters, sharing},
     store::{AlarmLimits, Store},
     work,
 };
@@ -28,7 +28,7 @@ const LONGEST_COMPARISON: Duration = Duration::from_mins(15);
 pub(crate) struct Background {
     pub(crate) store: Store,
     pub(crate) clock: Clock,
-    pub(crate) announcer: Outbox,
+    pub(crate) announcer: Announcer,
     pub(crate) stalled_after: Duration,
     pub(crate) alarms: AlarmLimits,
     /// Whether the ends of pulls that were closed lately were announced again since the watch last failed.
@@ -44,7 +44,7 @@ impl Background {
     pub(crate) fn new(
         store: Store,
         clock: Clock,
-        announcer: Outbox,
+        announcer: Announcer,
         stalled_after: Duration,
         alarms: AlarmLimits,
     ) -> Self {

@@ -11,8 +11,8 @@ use std::{
 
 use shared::{
     failure::Failure,
-    ledger::Letter,
-    runtime::Graveyard,
+    ledger::DeadLetter,
+    runtime::DeadLetterQueue,
     store::QueueContents,
     topology::{LEDGER, STAGES, StageInfo},
 };
@@ -50,7 +50,7 @@ async fn compare(all: &Background) -> Result<(), Failure> {
             continue;
         }
         match look_into(all, stage).await {
-            Err(failure) if Graveyard::is_in_use(&failure) => continue,
+            Err(failure) if DeadLetterQueue::is_in_use(&failure) => continue,
             done => done?,
         }
         lock(&all.compared).extend(differs.map(|counts| (queue, counts)));
@@ -70,7 +70,7 @@ async fn counts(all: &Background) -> Result<BTreeMap<String, (i64, i64)>, Failur
     if ready.get(LEDGER).is_some_and(|copies| *copies > 0) {
         return Ok(BTreeMap::new());
     }
-    let rows: HashMap<String, i64> = all.store.letters_by_queue().await?.into_iter().collect();
+    let rows: HashMap<String, i64> = all.store.dead_letters_by_queue().await?.into_iter().collect();
     let queues = STAGES.iter().map(StageInfo::dead);
     let counted = queues.filter_map(|queue| {
         let there = i64::from(*ready.get(queue.as_str())?);
@@ -89,18 +89,18 @@ fn is_news(all: &Background, queue: &str, counts: (i64, i64)) -> bool {
 async fn look_into(all: &Background, stage: StageInfo) -> Result<(), Failure> {
     let queue = stage.dead();
     let mut contents = QueueContents::nothing(&queue, all.clock.now());
-    let mut graveyard = all.announcer.open_dead_letters(stage).await?;
+    let mut dead_letter_queue = all.announcer.open_dead_letters(stage).await?;
     let (mut unknown, mut removed) = (0, 0);
-    while graveyard.turn_page(PAGE).await? {
-        let page: Vec<&Letter> = graveyard.letters().collect();
+    while dead_letter_queue.turn_page(PAGE).await? {
+        let page: Vec<&DeadLetter> = dead_letter_queue.letters().collect();
         let compared = all.store.compare_page(&mut contents, &page).await?;
         unknown += compared.unknown;
         for place in compared.copies.iter().chain(&compared.left_over) {
-            graveyard.remove(*place).await?;
+            dead_letter_queue.remove(*place).await?;
             removed += 1;
         }
     }
-    graveyard.close().await?;
+    dead_letter_queue.close().await?;
     let vanished = all.store.note_vanished(&contents).await?;
     if unknown + vanished + removed > 0 {
         tracing::warn!(

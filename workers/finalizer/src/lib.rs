@@ -22,7 +22,7 @@ use shared::{
     clock::Clock,
     config::{Database, SetupError},
     failure::Failure,
-    runtime::{Duty, Job, Outbox, Outcome, Step, Worker},
+    runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
@@ -168,7 +168,7 @@ impl Worker for Finalizer {
         Ok(self.store.check().await?)
     }
 
-    fn duties(self: Arc<Self>, announcer: Outbox) -> Vec<Duty> {
+    fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         let (store, clock) = (self.store.clone(), self.clock.clone());
         Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties()
     }

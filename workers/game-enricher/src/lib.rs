@@ -11,7 +11,7 @@ use shared::{
     config::{Database, SetupError, Twitch},
     failure::Failure,
     helix::{self, Batch, Client},
-    runtime::{Duty, Job, Outbox, Outcome, Worker},
+    runtime::{Announcer, Duty, Job, Outcome, Worker},
     schema::{ChunkRef, ChunkStored, Game, GameId, GamesFilled, Missing},
     store::{self, Kind, Store},
     topology::{Announcement, GAME_ENRICHER, Stage},
@@ -82,7 +82,7 @@ impl Worker for GameEnricher {
         self.0.ready().await
     }
 
-    fn duties(self: Arc<Self>, _announcer: Outbox) -> Vec<Duty> {
+    fn duties(self: Arc<Self>, _announcer: Announcer) -> Vec<Duty> {
         vec![work::token_validation(self.0.helix().clone())]
     }
 }

@@ -3,7 +3,7 @@
 use shared::{
     clock::Clock,
     config::{Broker, Database},
-    runtime::{self, Outbox, QueueDepth},
+    runtime::{self, Announcer, QueueDepth},
     schema::PullId,
     store::Store,
 };
@@ -31,7 +31,7 @@ pub(crate) struct Context {
 /// A connection to the broker, which lives as long as this.
 pub(crate) struct Connected {
     /// Publishes, and counts.
-    pub(crate) outbox: Outbox,
+    pub(crate) announcer: Announcer,
     _session: Box<dyn Send + Sync>,
 }
 
@@ -56,14 +56,14 @@ impl Context {
 
     /// The broker, connected, with every queue declared.
     pub(crate) async fn connect(&self) -> Result<Connected, Error> {
-        let (outbox, session) =
-            Outbox::connect(&self.broker.url()?, &self.broker.retry_delays, PROGRAM).await?;
-        Ok(Connected { outbox, _session: Box::new(session) })
+        let (announcer, session) =
+            Announcer::connect(&self.broker.url()?, &self.broker.retry_delays, PROGRAM).await?;
+        Ok(Connected { announcer, _session: Box::new(session) })
     }
 
     /// Every queue, as deep as it is now.
     pub(crate) async fn depths(&self) -> Result<Vec<QueueDepth>, Error> {
-        Ok(self.connect().await?.outbox.depths().await?)
+        Ok(self.connect().await?.announcer.depths().await?)
     }
 
     /// The pull that a person means.

@@ -107,7 +107,7 @@ async fn a_broken_connection_is_tried_again_at_once_and_once() {
         token_url: world.server.url("/oauth2/token"),
         ca_bundle: None,
     };
-    let client = Client::of(app, Arc::clone(&world.vault) as _, world.clock.clone()).unwrap();
+    let client = Client::of(app, Arc::clone(&world.token_store) as _, world.clock.clone()).unwrap();
     let error = client.streams(Some("a-cursor")).await.unwrap_err();
     assert_eq!(client.calls(), 2);
     let failure = Failure::from(error);

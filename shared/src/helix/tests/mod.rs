@@ -20,7 +20,7 @@ use super::{App, Client, Error};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
-    vault::{Sealed, TokenVault},
+    token_store::{Sealed, TokenStore},
 };
 
 const CLIENT_ID: &str = "the-client-id";
@@ -35,7 +35,7 @@ struct MemoryVault {
     away: Option<Failure>,
 }
 
-impl TokenVault for MemoryVault {
+impl TokenStore for MemoryVault {
     fn load<'a>(&'a self, client_id: &'a str) -> BoxFuture<'a, Result<Option<Sealed>, Failure>> {
         async move {
             self.loads.fetch_add(1, Ordering::Relaxed);
@@ -70,7 +70,7 @@ impl TokenVault for MemoryVault {
 /// One process with its client; others can be started beside it.
 struct World {
     server: Server,
-    vault: Arc<MemoryVault>,
+    token_store: Arc<MemoryVault>,
     clock: Clock,
     client: Client,
 }
@@ -83,22 +83,22 @@ impl World {
 
     async fn start(
         answers: impl IntoIterator<Item = (&'static str, Vec<Answer>)>,
-        vault: MemoryVault,
+        token_store: MemoryVault,
     ) -> Self {
         let server = Server::start(answers).await;
         let clock = Clock::manual(DateTime::from_timestamp(1_700_000_000, 0).unwrap());
-        let vault = Arc::new(vault);
-        let client = client(&server, &vault, &clock, CLIENT_SECRET);
-        Self { server, vault, clock, client }
+        let token_store = Arc::new(token_store);
+        let client = client(&server, &token_store, &clock, CLIENT_SECRET);
+        Self { server, token_store, clock, client }
     }
 
     /// Another process of the same client id.
     fn another(&self, secret: &str) -> Client {
-        client(&self.server, &self.vault, &self.clock, secret)
+        client(&self.server, &self.token_store, &self.clock, secret)
     }
 }
 
-fn client(server: &Server, vault: &Arc<MemoryVault>, clock: &Clock, secret: &str) -> Client {
+fn client(server: &Server, token_store: &Arc<MemoryVault>, clock: &Clock, secret: &str) -> Client {
     let app = App {
         client_id: CLIENT_ID.into(),
         client_secret: secret.into(),
@@ -106,7 +106,7 @@ fn client(server: &Server, vault: &Arc<MemoryVault>, clock: &Clock, secret: &str
         token_url: server.url("/prefix/oauth2/token"),
         ca_bundle: None,
     };
-    Client::of(app, Arc::clone(vault) as _, clock.clone()).unwrap()
+    Client::of(app, Arc::clone(token_store) as _, clock.clone()).unwrap()
 }
 
 /// The failure's class and code.

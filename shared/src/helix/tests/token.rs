@@ -51,7 +51,7 @@ async fn processes_share_a_token_and_its_renewal() {
     let (ours, theirs) = tokio::join!(world.client.streams(None), other.streams(None));
     assert!(ours.is_ok() && theirs.is_ok());
     assert_eq!(world.server.asked("/token").len(), 2);
-    assert_eq!(world.vault.kept.lock().await[CLIENT_ID].generation, 2);
+    assert_eq!(world.token_store.kept.lock().await[CLIENT_ID].generation, 2);
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn a_vault_that_is_away_is_told_as_it_is() {
     let away = Some(Failure::new(Class::Outage, "store.away", "no database"));
     let world = World::start([], MemoryVault { away, ..MemoryVault::default() }).await;
     assert_eq!(verdict(world.client.streams(None).await), (Class::Outage, "store.away"));
-    assert_eq!(world.vault.loads.load(Ordering::Relaxed), 1);
+    assert_eq!(world.token_store.loads.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]

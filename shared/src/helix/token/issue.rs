@@ -1,4 +1,4 @@
-//! `POST /oauth2/token`: a new app token for id and secret. Knows no vault.
+//! `POST /oauth2/token`: a new app token for id and secret. Knows no store.
 //!
 //! Limits are not documented. A 4xx here means that the settings are wrong, and is told in their words.
 //!
@@ -27,7 +27,7 @@ const RENEW_AHEAD: TimeDelta = TimeDelta::minutes(10);
 const SHORTEST_LIFE: TimeDelta = TimeDelta::minutes(1);
 /// How long a token is used when nobody says how long it lives, unless Twitch refuses it before.
 const UNTOLD_LIFE: TimeDelta = TimeDelta::days(3_650);
-/// Longest time for a request. Meanwhile the vault keeps all processes waiting.
+/// Longest time for a request. Meanwhile the token store keeps all processes waiting.
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Wait after a 429.
 const REFUSED_WAIT: Duration = Duration::from_secs(30);

@@ -1,7 +1,7 @@
 //! The app token: one for all calls and all processes, renewed by one of them at a time.
 //!
-//! It is kept in memory, and sealed in the vault. Who needs a new one looks into the vault first, then asks Twitch while
-//! the vault keeps other processes from asking too. Knows nothing of Helix.
+//! It is kept in memory, and sealed in the token store. Who needs a new one looks into the token store first, then asks Twitch while
+//! the token store keeps other processes from asking too. Knows nothing of Helix.
 //!
 //! Source: <https://dev.twitch.tv/docs/authentication/getting-tokens-oauth/#client-credentials-grant-flow>
 
@@ -29,7 +29,7 @@ use super::{App, http::sensitive};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
-    vault::{Sealed, TokenVault},
+    token_store::{Sealed, TokenStore},
 };
 
 /// How long Twitch's refusal is believed without asking again.
@@ -64,7 +64,7 @@ pub(super) struct Tokens {
     issuer: Issuer,
     seal: Seal,
     client_id: SecretString,
-    vault: Arc<dyn TokenVault>,
+    token_store: Arc<dyn TokenStore>,
     clock: Clock,
     /// How many renewals have failed. Who waited for one of them shares its failure.
     failures: AtomicU64,
@@ -82,12 +82,17 @@ struct State {
 }
 
 impl Tokens {
-    pub(super) fn new(client: reqwest::Client, app: App, vault: Arc<dyn TokenVault>, clock: Clock) -> Self {
+    pub(super) fn new(
+        client: reqwest::Client,
+        app: App,
+        token_store: Arc<dyn TokenStore>,
+        clock: Clock,
+    ) -> Self {
         Self {
             seal: Seal::new(&app.client_id, &app.client_secret),
             client_id: app.client_id.clone(),
             issuer: Issuer::new(client, app),
-            vault,
+            token_store,
             clock,
             failures: AtomicU64::new(0),
             allowance: StdMutex::default(),
@@ -142,11 +147,11 @@ impl Tokens {
         self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The vault's token, if another process has put a good one there; else a new one.
+    /// The token store's token, if another process has put a good one there; else a new one.
     async fn renewed(&self, state: &mut State, now: DateTime<Utc>) -> Result<Token, Failure> {
         let client_id = self.client_id.expose_secret();
         let mut seen = state.discarded;
-        if let Some(sealed) = self.vault.load(client_id).await?
+        if let Some(sealed) = self.token_store.load(client_id).await?
             && sealed.generation > state.discarded
         {
             seen = sealed.generation;
@@ -158,7 +163,7 @@ impl Tokens {
         }
         // A second time only if another process, with another secret, was quicker.
         for _ in 0..2 {
-            let sealed = self.vault.renew(client_id, seen, Box::pin(self.obtain())).await?;
+            let sealed = self.token_store.renew(client_id, seen, Box::pin(self.obtain())).await?;
             if let Some(token) = self.open(&sealed) {
                 info!(token.generation = token.generation, "the app token is renewed");
                 return Ok(token);
@@ -193,7 +198,7 @@ impl Tokens {
         self.seal.close(&grant.to_bytes())
     }
 
-    /// The token in the vault. One that our secret does not open is none.
+    /// The token in the token store. One that our secret does not open is none.
     fn open(&self, sealed: &Sealed) -> Option<Token> {
         let Grant { access_token, renew_at, expires_at } = Grant::of_bytes(&self.seal.open(&sealed.bytes)?)?;
         Some(Token { secret: access_token.into(), generation: sealed.generation, renew_at, expires_at })

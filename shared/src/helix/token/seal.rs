@@ -1,8 +1,8 @@
-//! Seals tokens for the vault, so that its table alone opens nothing. Knows no token.
+//! Seals tokens for the token store, so that its table alone opens nothing. Knows no token.
 //!
 //! ChaCha20-Poly1305 with a key drawn by HKDF-SHA256 from the client secret; a random nonce of 12 bytes goes ahead of the
 //! sealed text, and the client id is authenticated with it. Another secret, another id or another version of this
-//! scheme opens nothing, which is the same as an empty vault.
+//! scheme opens nothing, which is the same as an empty store.
 
 use ring::{
     aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
@@ -44,7 +44,7 @@ impl Seal {
                 self.key.seal_in_place_append_tag(nonce, Aad::from(&self.client_id), &mut body)
             })
             .map_err(|_| {
-                Failure::transient("helix.token_unsealed", "the token cannot be sealed for the vault")
+                Failure::transient("helix.token_unsealed", "the token cannot be sealed for the token store")
             })?;
         Ok([nonce.as_slice(), &body].concat())
     }

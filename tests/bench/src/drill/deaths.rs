@@ -1,11 +1,11 @@
-//! The broker, killed while a thousand messages fail: a thousand dead letters, in the queue and in the ledger.
+//! The broker, killed while a thousand messages fail: a thousand dead letters, in the queue and in the dead-letter store.
 
 use std::time::{Duration, Instant};
 
 use shared::{
     clock::Clock,
     schema::{ChunkRef, ChunkStored, PullId},
-    store::LetterFilter,
+    store::DeadLetterFilter,
     topology::GAME_ENRICHER,
 };
 use tokio::time::sleep;
@@ -33,7 +33,7 @@ pub(crate) async fn run(setting: &Setting) -> Outcome<()> {
     // queues are as old as they are wherever a flow has been running for a while.
     services.restart().await?;
     flow.reconnect().await?;
-    flow.outbox.announce(work.collect()).await?;
+    flow.announcer.announce(work.collect()).await?;
     flow.start(&["game-enricher", "finalizer"]).await?;
     let before = until(&flow, |dead, _| dead >= LETTERS / 10).await?;
     let killed = Instant::now();
@@ -45,7 +45,7 @@ pub(crate) async fn run(setting: &Setting) -> Outcome<()> {
     // One that was published and not yet acknowledged died twice; the finalizer takes the copy away.
     let settled = until(&flow, |dead, written| (dead, written) == (LETTERS, i64::from(LETTERS))).await?;
     say(&format!(
-        "   RabbitMQ killed with {} of {LETTERS} dead, up again after {:.1} s; {} letters and {} written down, then {} and {}, \
+        "   RabbitMQ killed with {} of {LETTERS} dead, up again after {:.1} s; {} dead letters and {} written down, then {} and {}, \
          after {:.1} s",
         before.0,
         up.as_secs_f64(),
@@ -58,14 +58,14 @@ pub(crate) async fn run(setting: &Setting) -> Outcome<()> {
     flow.end().await
 }
 
-/// Letters in the queue and in the ledger, as soon as they are as wanted.
+/// Dead letters in the queue and in the dead-letter store, as soon as they are as wanted.
 async fn until(flow: &Flow, wanted: impl Fn(u32, i64) -> bool) -> Outcome<(u32, i64)> {
     let begun = Instant::now();
     loop {
-        let depths = flow.outbox.depths().await?;
+        let depths = flow.announcer.depths().await?;
         let queue = GAME_ENRICHER.info().dead();
         let dead = depths.iter().find(|depth| depth.name == queue).and_then(|depth| depth.ready).unwrap_or(0);
-        let written = flow.store.count_letters(&LetterFilter::default()).await?;
+        let written = flow.store.count_dead_letters(&DeadLetterFilter::default()).await?;
         if wanted(dead, written) {
             return Ok((dead, written));
         }

@@ -17,7 +17,7 @@ pub(crate) struct Tokens {
 const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 
 impl Tokens {
-    /// A new token: thirty lower-case letters and digits.
+    /// A new token: thirty lower-case dead letters and digits.
     pub(crate) fn issue(&mut self, seed: u64, lifetime: Duration) -> String {
         let rng = &mut Rng::new(seed, self.issued.len() as u64 + 1);
         let token: String = (0..30).map(|_| char::from(rng.pick(LETTERS))).collect();

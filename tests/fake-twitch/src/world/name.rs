@@ -3,7 +3,7 @@
 use super::rng::Rng;
 use super::words::{FIRST, OTHER_SCRIPTS, SECOND};
 
-/// A login no other `n` has: lower-case letters, digits and `_`.
+/// A login no other `n` has: lower-case dead letters, digits and `_`.
 pub(crate) fn login(n: usize, rng: &mut Rng) -> String {
     let first = FIRST[n % FIRST.len()];
     let second = SECOND[(n / FIRST.len() + n) % SECOND.len()];

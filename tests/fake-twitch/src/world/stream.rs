@@ -16,7 +16,7 @@ pub struct Stream {
     pub id: String,
     /// Decimal digits, 5 to 10 of them.
     pub user_id: String,
-    /// Lower-case letters, digits and `_`.
+    /// Lower-case dead letters, digits and `_`.
     pub user_login: String,
     /// The display name, possibly in another script.
     pub user_name: String,
@@ -33,7 +33,7 @@ pub struct Stream {
     pub viewer_count: u64,
     /// RFC 3339, whole seconds, UTC.
     pub started_at: String,
-    /// Two letters, `zh-hk` or `other`.
+    /// Two dead letters, `zh-hk` or `other`.
     pub language: &'static str,
     /// A template with `{width}` and `{height}` in it.
     pub thumbnail_url: String,

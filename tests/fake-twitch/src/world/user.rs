@@ -14,7 +14,7 @@ use super::words::TONGUES;
 pub struct User {
     /// Decimal digits, 5 to 10 of them.
     pub id: String,
-    /// Lower-case letters, digits and `_`.
+    /// Lower-case dead letters, digits and `_`.
     pub login: String,
     /// Possibly in another script.
     pub display_name: String,

@@ -122,7 +122,7 @@ pub(crate) const SECOND: &[&str] = &[
     "lynx", "crow", "monk", "baron", "squid", "yeti",
 ];
 
-/// Display names that are not their login in other letters' case.
+/// Display names that are not their login in other dead letters' case.
 pub(crate) const OTHER_SCRIPTS: &[&str] = &[
     "さくら配信",
     "夜更かし猫",

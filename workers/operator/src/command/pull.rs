@@ -44,7 +44,7 @@ impl Pull {
         let broker = context.connect().await?;
         let pull = store.request_pull(&self.by, context.clock.now()).await?;
         let request = EXTRACTOR.request(&PullRequested { pull_id: pull });
-        let announced = broker.outbox.announce(vec![request]).await;
+        let announced = broker.announcer.announce(vec![request]).await;
         let unannounced = announced.err().map(|failure| Error::Unannounced { pull, failure });
         drop(broker);
         if self.wait {

@@ -11,7 +11,7 @@ use shared::{
 use crate::{
     cli::PullRef,
     context::Context,
-    dead_letters::Consent,
+    dead_letters::Confirmation,
     error::Error,
     exit::Exit,
     text::words::{count, time},
@@ -37,7 +37,7 @@ pub(crate) struct Rerun {
     #[arg(long, value_name = "STAGE", default_value = "games")]
     from: RerunFrom,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -55,7 +55,7 @@ impl Rerun {
         let stage = self.from.as_str();
         self.consent.ask(&format!("Send pull {pull} through its stages again, from the {stage} on?"))?;
         let rerun =
-            work::rerun(&store, &broker.outbox, &context.clock, pull, self.from, &self.consent.by).await?;
+            work::rerun(&store, &broker.announcer, &context.clock, pull, self.from, &self.consent.by).await?;
         let document = Document { chunks: rerun.chunks(), rerun };
         context.output.result(&document, told);
         Ok(Exit::Success)

@@ -76,7 +76,7 @@ async fn pulls(store: &Store, context: &Context, facts: &mut Facts) -> Result<Ve
     facts.workers = store.worker_states(context.clock.now()).await?;
     facts.retries = store.retries(MOST_RETRIES).await?;
     facts.alarms = store.alarms(since, MOST_ALARMS).await?;
-    let vanished = store.vanished_letters(since).await?;
+    let vanished = store.vanished_dead_letters(since).await?;
     facts.vanished = vanished.into_iter().map(|(stage, letters)| Vanished { stage, letters }).collect();
-    Ok(store.letters_by_queue().await?)
+    Ok(store.dead_letters_by_queue().await?)
 }

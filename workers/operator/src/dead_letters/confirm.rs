@@ -6,7 +6,7 @@ use crate::{error::Error, output};
 
 /// Who does it, and whether they have to be asked.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Consent {
+pub(crate) struct Confirmation {
     /// Do not ask: for scripts, which nobody can answer for
     #[arg(long, short)]
     yes: bool,
@@ -15,7 +15,7 @@ pub(crate) struct Consent {
     pub(crate) by: String,
 }
 
-impl Consent {
+impl Confirmation {
     /// Asks whether to do what `question` says.
     ///
     /// # Errors

@@ -3,13 +3,13 @@
 use clap::Args;
 use serde::Serialize;
 use shared::{
-    store::{LetterFilter, Store},
+    store::{DeadLetterFilter, Store},
     work,
 };
 
 use super::{
-    confirm::Consent,
-    filter::{Meant, nothing},
+    confirm::Confirmation,
+    filter::{Selection, nothing},
     words::causes,
 };
 use crate::{context::Context, error::Error, exit::Exit, text::words::count};
@@ -17,19 +17,19 @@ use crate::{context::Context, error::Error, exit::Exit, text::words::count};
 /// What a program reads.
 const JSON: &str = r#"JSON: {"discarded"}; with --dry-run {"would_discard"}"#;
 
-/// Put letters away: out of their queue, into the archive
+/// Put dead letters away: out of their queue, into the archive
 ///
-/// Nothing is lost: `restore` brings a discarded letter back as it was.
+/// Nothing is lost: `restore` brings a discarded dead letter back as it was.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Discard {
     #[command(flatten)]
-    meant: Meant,
+    meant: Selection,
     /// Only count
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -46,8 +46,8 @@ impl Discard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
         let filter = self.meant.filter(context.clock.now())?;
-        let meant = lying(&filter);
-        let would_discard = store.count_letters(&meant).await?;
+        let meant = queued(&filter);
+        let would_discard = store.count_dead_letters(&meant).await?;
         if would_discard == 0 {
             return Err(nothing(&store, &filter).await?);
         }
@@ -59,7 +59,7 @@ impl Discard {
         self.consent.ask(&format!("Discard {what}?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
-        let discarded = work::discard(&store, &broker.outbox, &context.clock, &meant, by).await?;
+        let discarded = work::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;
         context.output.result(&Document { discarded }, |document| {
             let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "letter");
             format!("{letters} discarded; `operator dead-letters list --state discarded` shows them, `restore` brings them back")
@@ -68,14 +68,14 @@ impl Discard {
     }
 }
 
-/// The letters among those meant that can be discarded.
-fn lying(filter: &LetterFilter) -> LetterFilter {
+/// The dead letters among those meant that can be discarded.
+fn queued(filter: &DeadLetterFilter) -> DeadLetterFilter {
     let states = filter.states.clone().unwrap_or_else(|| vec!["dead".to_owned(), "held".to_owned()]);
     let states = states.into_iter().filter(|state| state == "dead" || state == "held").collect();
-    LetterFilter { states: Some(states), ..filter.clone() }
+    DeadLetterFilter { states: Some(states), ..filter.clone() }
 }
 
-async fn told(store: &Store, filter: &LetterFilter, letters: i64) -> Result<String, Error> {
-    let groups = store.letter_groups(filter).await?;
+async fn told(store: &Store, filter: &DeadLetterFilter, letters: i64) -> Result<String, Error> {
+    let groups = store.dead_letter_groups(filter).await?;
     Ok(format!("{} ({})", count(letters, "letter"), causes(&groups)))
 }

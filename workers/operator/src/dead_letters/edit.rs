@@ -5,12 +5,12 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use serde_json::Value;
 use shared::{
-    store::{LetterFilter, WholeLetter},
+    store::{DeadLetterDetails, DeadLetterFilter},
     topology::StageInfo,
     work::Order,
 };
 
-use super::{body, confirm::Consent, diff::diff, replay, show};
+use super::{body, confirm::Confirmation, diff::diff, replay, show};
 use crate::{context::Context, error::Error, exit::Exit, output};
 
 /// What a message is and what it is about: another value would be another message.
@@ -21,14 +21,14 @@ const LONGEST: usize = 2_000;
 /// What a program reads.
 const JSON: &str = "JSON: as `replay`";
 
-/// Send a letter back with another body (off by default)
+/// Send a dead letter back with another body (off by default)
 ///
-/// Shows what changed, records it with who did it, and replays the letter with the new body. What the message is and what
+/// Shows what changed, records it with who did it, and replays the dead letter with the new body. What the message is and what
 /// it is about cannot be changed.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Edit {
-    /// The letter's number
+    /// The dead letter's number
     #[arg(value_name = "ID")]
     id: i64,
     /// The new body
@@ -38,7 +38,7 @@ pub(super) struct Edit {
     #[arg(long = "allow-edit", env = "ALLOW_EDIT", action = clap::ArgAction::SetTrue, value_parser = clap::builder::FalseyValueParser::new())]
     allowed: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 impl Edit {
@@ -54,7 +54,7 @@ impl Edit {
         let letter = show::find(&store, self.id).await?;
         if !matches!(letter.row.state.as_str(), "dead" | "held") {
             let why = format!(
-                "letter {} is {}: only one that lies in its queue can be edited",
+                "dead letter {} is {}: only one that lies in its queue can be edited",
                 self.id, letter.row.state
             );
             return Err(Error::Nothing(why));
@@ -62,9 +62,9 @@ impl Edit {
         check(&letter, &after).map_err(|wrong| Error::Usage(format!("{wrong}. Nothing was changed")))?;
         let changes = changes(&letter.body, &after)?;
         output::show(&changes);
-        self.consent.ask(&format!("Send letter {} back with this body?", self.id))?;
+        self.consent.ask(&format!("Send dead letter {} back with this body?", self.id))?;
         store
-            .note_letter(
+            .note_dead_letter(
                 self.id,
                 &self.consent.by,
                 "edited",
@@ -73,7 +73,7 @@ impl Edit {
             )
             .await?;
         let order = Order {
-            filter: LetterFilter { ids: Some(vec![self.id]), ..LetterFilter::default() },
+            filter: DeadLetterFilter { ids: Some(vec![self.id]), ..DeadLetterFilter::default() },
             target: None,
             limit: None,
             rate: None,
@@ -85,8 +85,8 @@ impl Edit {
     }
 }
 
-/// Whether the letter may have this body.
-fn check(letter: &WholeLetter, after: &[u8]) -> Result<(), String> {
+/// Whether the dead letter may have this body.
+fn check(letter: &DeadLetterDetails, after: &[u8]) -> Result<(), String> {
     let after: Value =
         serde_json::from_slice(after).map_err(|error| format!("the new body is not JSON: {error}"))?;
     let reads = StageInfo::find(&letter.row.stage).map(|stage| stage.reads);
@@ -112,7 +112,7 @@ fn changes(before: &[u8], after: &[u8]) -> Result<String, Error> {
     let changes = diff(&before, &after);
     if changes.is_empty() {
         return Err(Error::Nothing(
-            "the new body says the same: `replay` sends the letter back as it is".into(),
+            "the new body says the same: `replay` sends the dead letter back as it is".into(),
         ));
     }
     Ok(changes)

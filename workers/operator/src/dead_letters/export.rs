@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use shared::store::LetterFilter;
+use shared::store::DeadLetterFilter;
 
 use super::{
     filter::{FilterFlags, nothing},
@@ -22,13 +22,13 @@ use crate::{
     text::words::count,
 };
 
-/// Letters read in one go.
+/// Dead letters read in one go.
 const PAGE: i64 = 200;
 
 /// What a program reads.
-const JSON: &str = r#"JSON: with a FILE {"exported"}; without, the letters themselves are the output"#;
+const JSON: &str = r#"JSON: with a FILE {"exported"}; without, the dead letters themselves are the output"#;
 
-/// Write letters to a file or to standard output, one JSON document a line, bodies in base64
+/// Write dead letters to a file or to standard output, one JSON document a line, bodies in base64
 ///
 /// `import` takes them in elsewhere, or here again.
 #[derive(Debug, Args)]
@@ -50,7 +50,7 @@ impl Export {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
         let filter = self.flags.filter(context.clock.now());
-        if store.count_letters(&filter).await? == 0 && filter != LetterFilter::default() {
+        if store.count_dead_letters(&filter).await? == 0 && filter != DeadLetterFilter::default() {
             return Err(nothing(&store, &filter).await?);
         }
         let mut file = match &self.file {
@@ -61,7 +61,7 @@ impl Export {
         };
         let (mut after, mut exported) = (0, 0);
         loop {
-            let page = store.export_letters(&filter, after, PAGE).await?;
+            let page = store.export_dead_letters(&filter, after, PAGE).await?;
             let Some((last, _)) = page.last() else { break };
             after = *last;
             for (_, letter) in page {

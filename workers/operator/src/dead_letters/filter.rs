@@ -1,11 +1,11 @@
-//! Which letters are meant, as flags.
+//! Which dead letters are meant, as flags.
 
 use std::{str::FromStr, time::Duration};
 
 use chrono::{DateTime, Utc};
 use clap::{Args, builder::PossibleValuesParser};
 use shared::{
-    store::{LETTER_STATES, LetterFilter, Store},
+    store::{DEAD_LETTER_STATES, DeadLetterFilter, Store},
     topology::{STAGES, StageInfo},
 };
 
@@ -24,9 +24,9 @@ pub(super) fn stage(name: Option<&str>) -> Option<StageInfo> {
     name.and_then(StageInfo::find)
 }
 
-/// Flags that every command on letters has.
+/// Flags that every command on dead letters has.
 #[derive(Debug, Clone, Default, Args)]
-#[command(next_help_heading = "Which letters (all that is given must hold)")]
+#[command(next_help_heading = "Which dead letters (all that is given must hold)")]
 pub(super) struct FilterFlags {
     /// Of this stage
     #[arg(long, value_name = "STAGE", value_parser = stage_parser())]
@@ -56,31 +56,31 @@ pub(super) struct FilterFlags {
     #[arg(long, value_name = "TIME")]
     until: Option<When>,
     /// In these states; without it, those that lie in their queue
-    #[arg(long, value_name = "STATE", num_args = 1.., value_delimiter = ',', value_parser = PossibleValuesParser::from(LETTER_STATES))]
+    #[arg(long, value_name = "STATE", num_args = 1.., value_delimiter = ',', value_parser = PossibleValuesParser::from(DEAD_LETTER_STATES))]
     state: Vec<String>,
     /// These, by number
     #[arg(long, value_name = "N", num_args = 1.., value_delimiter = ',')]
     id: Vec<i64>,
 }
 
-/// Letters to do something with: named one by one, by filter, or all.
+/// Dead letters to do something with: named one by one, by filter, or all.
 #[derive(Debug, Clone, Args)]
-pub(super) struct Meant {
-    /// Letters by number
+pub(super) struct Selection {
+    /// Dead letters by number
     #[arg(value_name = "ID")]
     ids: Vec<i64>,
     #[command(flatten)]
     flags: FilterFlags,
-    /// All letters that lie in their queue: has to be said, so that a forgotten flag does not mean it
+    /// All dead letters that lie in their queue: has to be said, so that a forgotten flag does not mean it
     #[arg(long)]
     all: bool,
 }
 
 impl FilterFlags {
     /// The filter they say.
-    pub(super) fn filter(&self, now: DateTime<Utc>) -> LetterFilter {
+    pub(super) fn filter(&self, now: DateTime<Utc>) -> DeadLetterFilter {
         let time = |when: Option<When>| when.map(|when| when.at(now));
-        LetterFilter {
+        DeadLetterFilter {
             ids: (!self.id.is_empty()).then(|| self.id.clone()),
             stage: self.stage.clone(),
             class: self.class.clone(),
@@ -96,20 +96,20 @@ impl FilterFlags {
     }
 }
 
-impl Meant {
+impl Selection {
     /// The filter they say.
     ///
     /// # Errors
-    /// When nothing says which letters are meant.
-    pub(super) fn filter(&self, now: DateTime<Utc>) -> Result<LetterFilter, Error> {
+    /// When nothing says which dead letters are meant.
+    pub(super) fn filter(&self, now: DateTime<Utc>) -> Result<DeadLetterFilter, Error> {
         let mut filter = self.flags.filter(now);
         if !self.ids.is_empty() {
             let ids = self.ids.iter().chain(filter.ids.iter().flatten());
             filter.ids = Some(ids.copied().collect());
         }
-        match (filter == LetterFilter::default(), self.all) {
+        match (filter == DeadLetterFilter::default(), self.all) {
             (true, false) => Err(Error::Usage(
-                "say which letters: by number, by a filter such as --group or --pull, or --all".into(),
+                "say which dead letters: by number, by a filter such as --group or --pull, or --all".into(),
             )),
             (false, true) => Err(Error::Usage("--all and a filter: say one of both".into())),
             _ => Ok(filter),
@@ -117,13 +117,14 @@ impl Meant {
     }
 }
 
-/// Why no letter matches, as far as can be told.
-pub(super) async fn nothing(store: &Store, filter: &LetterFilter) -> Result<Error, Error> {
-    let anywhere = LetterFilter { states: Some(LETTER_STATES.map(str::to_owned).to_vec()), ..filter.clone() };
+/// Why no dead letter matches, as far as can be told.
+pub(super) async fn nothing(store: &Store, filter: &DeadLetterFilter) -> Result<Error, Error> {
+    let anywhere =
+        DeadLetterFilter { states: Some(DEAD_LETTER_STATES.map(str::to_owned).to_vec()), ..filter.clone() };
     let mut other = Vec::new();
-    for state in LETTER_STATES {
-        let of_state = LetterFilter { states: Some(vec![state.to_owned()]), ..anywhere.clone() };
-        match store.count_letters(&of_state).await? {
+    for state in DEAD_LETTER_STATES {
+        let of_state = DeadLetterFilter { states: Some(vec![state.to_owned()]), ..anywhere.clone() };
+        match store.count_dead_letters(&of_state).await? {
             0 => {}
             letters => other.push(format!("{letters} {state}")),
         }
@@ -131,10 +132,12 @@ pub(super) async fn nothing(store: &Store, filter: &LetterFilter) -> Result<Erro
     let told = match (&filter.ids, other.is_empty()) {
         (Some(ids), true) => {
             let ids: Vec<_> = ids.iter().map(ToString::to_string).collect();
-            format!("there is no letter {}", ids.join(", "))
+            format!("there is no dead letter {}", ids.join(", "))
         }
-        (None, true) => "no letter matches, in any state".to_owned(),
-        (_, false) => format!("no letter that can be meant matches; in other states: {}", other.join(", ")),
+        (None, true) => "no dead letter matches, in any state".to_owned(),
+        (_, false) => {
+            format!("no dead letter that can be meant matches; in other states: {}", other.join(", "))
+        }
     };
     Ok(Error::Nothing(format!("{told}. Nothing was changed")))
 }
@@ -198,10 +201,10 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Cli {
         #[command(flatten)]
-        meant: Meant,
+        meant: Selection,
     }
 
-    fn parse(line: &str) -> Result<LetterFilter, String> {
+    fn parse(line: &str) -> Result<DeadLetterFilter, String> {
         let words = std::iter::once("test").chain(line.split_whitespace());
         let cli = Cli::try_parse_from(words).map_err(|error| error.to_string())?;
         cli.meant.filter(now()).map_err(|error| error.to_string())
@@ -222,13 +225,13 @@ mod tests {
         assert_eq!(filter.until, Some("2026-07-12T11:00:00Z".parse().unwrap()));
         assert_eq!(filter.states, Some(vec!["held".to_owned(), "dead".to_owned()]));
         assert_eq!(parse("3 5 --id 7").unwrap().ids, Some(vec![3, 5, 7]));
-        assert_eq!(parse("--all").unwrap(), LetterFilter::default());
+        assert_eq!(parse("--all").unwrap(), DeadLetterFilter::default());
     }
 
     #[test]
     fn what_is_wrong_is_said_with_what_exists() {
         for (line, words) in [
-            ("", "say which letters"),
+            ("", "say which dead letters"),
             ("--all --pull 3", "say one of both"),
             ("--stage exctractor", "channel-enricher"),
             ("--class fatal", "rate-limited"),

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::Args;
-use shared::store::{LetterFilter, LetterGroup};
+use shared::store::{DeadLetterFilter, DeadLetterGroup};
 
 use super::{
     filter::{FilterFlags, nothing},
@@ -20,7 +20,7 @@ use crate::{
 
 /// What a program reads.
 const JSON: &str = r#"JSON: one document a line: {"fingerprint", "stage", "class", "code", "letters", "held", "first_failed_at",
-"last_failed_at", "sample", "message", "owner", "note"}; "sample" is the number of the newest letter"#;
+"last_failed_at", "sample", "message", "owner", "note"}; "sample" is the number of the newest dead letter"#;
 
 /// Group dead letters by cause, the largest group first
 ///
@@ -37,8 +37,8 @@ impl Groups {
         let store = context.ready_store().await?;
         let now = context.clock.now();
         let filter = self.flags.filter(now);
-        let groups = store.letter_groups(&filter).await?;
-        if groups.is_empty() && filter != LetterFilter::default() {
+        let groups = store.dead_letter_groups(&filter).await?;
+        if groups.is_empty() && filter != DeadLetterFilter::default() {
             return Err(nothing(&store, &filter).await?);
         }
         context.output.list(&groups, |groups| text(groups, now));
@@ -46,7 +46,7 @@ impl Groups {
     }
 }
 
-fn text(groups: &[LetterGroup], now: DateTime<Utc>) -> String {
+fn text(groups: &[DeadLetterGroup], now: DateTime<Utc>) -> String {
     if groups.is_empty() {
         return "There are no dead letters.".to_owned();
     }

@@ -6,35 +6,35 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{
-    confirm::Consent,
-    filter::{Meant, nothing},
+    confirm::Confirmation,
+    filter::{Selection, nothing},
 };
 use crate::{context::Context, error::Error, exit::Exit, text::words::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"letters"}: how many were changed"#;
 
-/// Hold letters: a replay passes them over, unless it names them by number
+/// Hold dead letters: a replay passes them over, unless it names them by number
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Hold {
     #[command(flatten)]
-    meant: Meant,
+    meant: Selection,
     /// Release them when a finalizer of this build or a newer one runs
     #[arg(long, value_name = "VERSION")]
     until_build: Option<Version>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
-/// Release held letters
+/// Release held dead letters
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Release {
     #[command(flatten)]
-    meant: Meant,
+    meant: Selection,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -46,13 +46,13 @@ impl Hold {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
         let filter = self.meant.filter(context.clock.now())?;
-        let letters = store.count_letters(&filter).await?;
+        let letters = store.count_dead_letters(&filter).await?;
         if letters == 0 {
             return Err(nothing(&store, &filter).await?);
         }
         self.consent.ask(&format!("Hold {}?", count(letters, "letter")))?;
         let until = self.until_build.as_ref().map(|version| version.0.as_str());
-        let letters = store.hold_letters(&filter, until, &self.consent.by, context.clock.now()).await?;
+        let letters = store.hold_dead_letters(&filter, until, &self.consent.by, context.clock.now()).await?;
         let until = until.map_or_else(String::new, |build| format!(" until build {build} runs"));
         context.output.result(&Document { letters }, |_| format!("{} held{until}", counted(letters)));
         Ok(Exit::Success)
@@ -64,13 +64,13 @@ impl Release {
         let store = context.ready_store().await?;
         let mut filter = self.meant.filter(context.clock.now())?;
         filter.states = Some(vec!["held".to_owned()]);
-        let letters = store.count_letters(&filter).await?;
+        let letters = store.count_dead_letters(&filter).await?;
         if letters == 0 {
             filter.states = None;
             return Err(nothing(&store, &filter).await?);
         }
         self.consent.ask(&format!("Release {}?", count(letters, "letter")))?;
-        let letters = store.release_letters(&filter, &self.consent.by, context.clock.now()).await?;
+        let letters = store.release_dead_letters(&filter, &self.consent.by, context.clock.now()).await?;
         context.output.result(&Document { letters }, |_| format!("{} released", counted(letters)));
         Ok(Exit::Success)
     }

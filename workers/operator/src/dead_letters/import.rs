@@ -10,15 +10,15 @@ use clap::Args;
 use serde::Serialize;
 use shared::work;
 
-use super::{confirm::Consent, line};
+use super::{confirm::Confirmation, line};
 use crate::{context::Context, error::Error, exit::Exit, text::words::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"imported": [17, …], "there_already"}"#;
 
-/// Take letters in that `export` wrote, into their dead-letter queues
+/// Take dead letters in that `export` wrote, into their dead-letter queues
 ///
-/// The whole file is checked first: one bad line, and nothing is changed. Letters that lie here already are passed over.
+/// The whole file is checked first: one bad line, and nothing is changed. Dead letters that lie here already are passed over.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Import {
@@ -26,7 +26,7 @@ pub(super) struct Import {
     #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -47,7 +47,7 @@ impl Import {
         let letters = line::read(&text)
             .map_err(|wrong| Error::Nothing(format!("{name}, {wrong}. Nothing was changed")))?;
         if letters.is_empty() {
-            return Err(Error::Nothing(format!("{name} holds no letters")));
+            return Err(Error::Nothing(format!("{name} holds no dead letters")));
         }
         let store = context.ready_store().await?;
         let all = i64::try_from(letters.len()).unwrap_or(i64::MAX);
@@ -55,7 +55,7 @@ impl Import {
             .ask(&format!("Take {} from {name} into their dead-letter queues?", count(all, "letter")))?;
         let broker = context.connect().await?;
         let imported =
-            work::import(&store, &broker.outbox, &context.clock, &letters, &self.consent.by).await?;
+            work::import(&store, &broker.announcer, &context.clock, &letters, &self.consent.by).await?;
         let document = Document { there_already: letters.len() - imported.len(), imported };
         context.output.result(&document, |document| {
             let new = i64::try_from(document.imported.len()).unwrap_or(i64::MAX);

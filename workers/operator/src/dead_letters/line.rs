@@ -1,11 +1,11 @@
-//! A letter as one line of JSON: what `export` writes and `import` reads.
+//! A dead letter as one line of JSON: what `export` writes and `import` reads.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    ledger::Letter,
+    ledger::DeadLetter,
     runtime::{check_properties, header},
     topology::StageInfo,
 };
@@ -16,7 +16,7 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 const LONGEST_NAME: usize = 255;
 const LONGEST_TEXT: usize = 64 * 1024;
 
-/// A letter without what means something only where it lay: its number, its state, its history, the replay it came from.
+/// A dead letter without what means something only where it lay: its number, its state, its history, the replay it came from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Line {
@@ -42,8 +42,8 @@ pub(super) struct Line {
     body: String,
 }
 
-impl From<Letter> for Line {
-    fn from(letter: Letter) -> Self {
+impl From<DeadLetter> for Line {
+    fn from(letter: DeadLetter) -> Self {
         Self {
             body: STANDARD.encode(&letter.body),
             letter: letter.letter,
@@ -69,11 +69,11 @@ impl From<Letter> for Line {
 }
 
 impl Line {
-    /// The letter, if it can lie here.
+    /// The dead letter, if it can lie here.
     ///
     /// # Errors
     /// What is wrong with it, in words.
-    pub(super) fn into_letter(mut self) -> Result<Letter, String> {
+    pub(super) fn into_dead_letter(mut self) -> Result<DeadLetter, String> {
         let stage = StageInfo::find(&self.stage)
             .ok_or_else(|| format!("stage {:?} is none of this build", self.stage))?;
         for (name, text, longest) in [
@@ -88,7 +88,7 @@ impl Line {
             }
         }
         if self.letter.is_empty() || self.generation < 0 || self.attempts < 0 {
-            return Err("letter is empty, or generation or attempts below zero".into());
+            return Err("dead letter is empty, or generation or attempts below zero".into());
         }
         for time in [self.first_failed_at, self.last_failed_at] {
             if !(1970..=9999).contains(&time.year()) {
@@ -101,7 +101,7 @@ impl Line {
         if body.len() > LARGEST_BODY {
             return Err(format!("body is larger than {LARGEST_BODY} bytes"));
         }
-        Ok(Letter {
+        Ok(DeadLetter {
             queue: stage.dead(),
             replayed: None,
             body,
@@ -126,7 +126,7 @@ impl Line {
         })
     }
 
-    /// Names the letter in its headers, and takes off the replay it came from: a replay of that number here would be
+    /// Names the dead letter in its headers, and takes off the replay it came from: a replay of that number here would be
     /// told what became of it.
     fn at_home(&mut self) -> Result<(), String> {
         let properties = self.properties.as_object_mut().ok_or("properties are not a JSON object")?;
@@ -142,8 +142,8 @@ impl Line {
     }
 }
 
-/// The letters of a whole file, or what is wrong with the first bad line.
-pub(super) fn read(text: &[u8]) -> Result<Vec<Letter>, String> {
+/// The dead letters of a whole file, or what is wrong with the first bad line.
+pub(super) fn read(text: &[u8]) -> Result<Vec<DeadLetter>, String> {
     let lines =
         text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty());
     lines
@@ -152,7 +152,7 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Letter>, String> {
                 let cut = if error.is_eof() { ": the file may be cut off here" } else { "" };
                 format!("line {}: {error}{cut}", n + 1)
             })?;
-            letter.into_letter().map_err(|wrong| format!("line {}: {wrong}", n + 1))
+            letter.into_dead_letter().map_err(|wrong| format!("line {}: {wrong}", n + 1))
         })
         .collect()
 }
@@ -161,8 +161,8 @@ pub(super) fn read(text: &[u8]) -> Result<Vec<Letter>, String> {
 mod tests {
     use super::*;
 
-    fn letter() -> Letter {
-        Letter {
+    fn letter() -> DeadLetter {
+        DeadLetter {
             letter: "ab12".into(),
             queue: "finalizer.dead".into(),
             stage: "finalizer".into(),
@@ -188,12 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_comes_back_without_the_replay_it_came_from() {
+    fn a_dead_letter_comes_back_without_the_replay_it_came_from() {
         let line = serde_json::to_string(&Line::from(letter())).unwrap();
         let back = read(format!("{line}\n\n").as_bytes()).unwrap().remove(0);
         let properties =
             json!({"message_id": "m", "headers": {"flow-letter": "ab12", "x": {"type": "u32", "value": 1}}});
-        assert_eq!(back, Letter { properties, ..letter() });
+        assert_eq!(back, DeadLetter { properties, ..letter() });
     }
 
     #[test]

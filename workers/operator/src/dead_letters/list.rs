@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
-use shared::store::{LetterFilter, LetterRow};
+use shared::store::{DeadLetterFilter, DeadLetterRow};
 
 use super::{
     filter::{FilterFlags, nothing},
@@ -26,7 +26,7 @@ const JSON: &str = r#"JSON: {"matching", "next_after", "letters": [{"id", "queue
 
 /// List dead letters, oldest first, a page at a time
 ///
-/// Asks the ledger, so no queue is touched. Commands that do something mean all that match, not the page.
+/// Asks the dead-letter store, so no queue is touched. Commands that do something mean all that match, not the page.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct List {
@@ -35,7 +35,7 @@ pub(super) struct List {
     /// How many at most
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
-    /// Those after this letter: the next page
+    /// Those after this dead letter: the next page
     #[arg(long, value_name = "ID", default_value_t = 0)]
     after: i64,
 }
@@ -44,7 +44,7 @@ pub(super) struct List {
 struct Page {
     matching: i64,
     next_after: Option<i64>,
-    letters: Vec<LetterRow>,
+    letters: Vec<DeadLetterRow>,
 }
 
 impl List {
@@ -52,8 +52,8 @@ impl List {
         let store = context.ready_store().await?;
         let now = context.clock.now();
         let filter = self.flags.filter(now);
-        let matching = store.count_letters(&filter).await?;
-        if matching == 0 && filter != LetterFilter::default() {
+        let matching = store.count_dead_letters(&filter).await?;
+        if matching == 0 && filter != DeadLetterFilter::default() {
             return Err(nothing(&store, &filter).await?);
         }
         let mut letters = store.letters(&filter, self.after, self.limit + 1).await?;

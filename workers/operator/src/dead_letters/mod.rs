@@ -1,6 +1,6 @@
 //! `operator dead-letters`: what failed, why, and sending it back. One subcommand a file.
 //!
-//! Lists and groups come from the ledger in PostgreSQL, so looking disturbs no queue. What moves letters asks a person
+//! Lists and groups come from the dead-letter store in PostgreSQL, so looking disturbs no queue. What moves dead letters asks a person
 //! first, and tells exactly how many it means.
 
 mod body;
@@ -24,7 +24,7 @@ mod show;
 mod words;
 
 use clap::{Args, Subcommand};
-pub(crate) use confirm::Consent;
+pub(crate) use confirm::Confirmation;
 
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -33,7 +33,7 @@ Examples:
   operator dead-letters groups                                what is wrong, by cause
   operator dead-letters list --stage finalizer --since 2h     which messages
   operator dead-letters show 17                               one, whole
-  operator dead-letters replay --group 3fa9 --canary          carefully, once the cause is cured
+  operator dead-letters replay --group 3fa9 --canary          carefully, once the cause is resolved
   operator dead-letters report                                what came of it";
 
 /// See what failed and why, send it back, put it away

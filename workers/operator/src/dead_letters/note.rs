@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use shared::store::{LETTER_STATES, LetterFilter};
+use shared::store::{DEAD_LETTER_STATES, DeadLetterFilter};
 
 use super::filter::Fingerprint;
 use crate::{context::Context, error::Error, exit::Exit};
@@ -12,7 +12,7 @@ const JSON: &str = r#"JSON: {"fingerprint", "note", "owner"}"#;
 
 /// Note what is known about a group, and who looks after it
 ///
-/// Stays with the group, also for letters that die later.
+/// Stays with the group, also for dead letters that die later.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Note {
@@ -40,12 +40,12 @@ struct Document {
 impl Note {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        let filter = LetterFilter {
+        let filter = DeadLetterFilter {
             fingerprint: Some(self.group.0.clone()),
-            states: Some(LETTER_STATES.map(str::to_owned).to_vec()),
-            ..LetterFilter::default()
+            states: Some(DEAD_LETTER_STATES.map(str::to_owned).to_vec()),
+            ..DeadLetterFilter::default()
         };
-        let groups = store.letter_groups(&filter).await?;
+        let groups = store.dead_letter_groups(&filter).await?;
         let fingerprint = match groups.as_slice() {
             [group] => group.fingerprint.clone(),
             [] => return Err(Error::Nothing(format!("there is no group {}", self.group.0))),

@@ -5,13 +5,13 @@ use std::time::Duration;
 use clap::Args;
 use serde::Serialize;
 use shared::{
-    store::{LetterFilter, LetterGroup, ReplayReport, Store},
+    store::{DeadLetterFilter, DeadLetterGroup, ReplayReport, Store},
     work::{self, Canary, Order},
 };
 
 use super::{
-    confirm::Consent,
-    filter::{Meant, nothing, stage, stage_parser},
+    confirm::Confirmation,
+    filter::{Selection, nothing, stage, stage_parser},
     progress::Progress,
     report,
     words::causes,
@@ -22,23 +22,23 @@ use crate::{context::Context, error::Error, exit::Exit, output, text::words::cou
 const JSON: &str = r#"JSON: {"replay_id", "letters", "done", "returned_same", "returned_different", "pending", "not_sent",
 "cured_by", "ending"}; with --dry-run {"would_send", "held", "groups": [{"fingerprint", "letters", …}, …]}"#;
 
-/// Send letters back to their stage: oldest first, and all that match
+/// Send dead letters back to their stage: oldest first, and all that match
 ///
 /// Each becomes a fresh message of the same body, linked to its letter. It goes to the stage's replay queue, which is read
-/// while there is no live work. Held letters are sent only when named by number. A kill at any instant loses nothing and
+/// while there is no live work. Held dead letters are sent only when named by number. A kill at any instant loses nothing and
 /// has one effect: whoever comes next, at the latest a finalizer within a minute, finishes what was begun.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Replay {
     #[command(flatten)]
-    meant: Meant,
+    meant: Selection,
     /// Only count: a replay with the same flags would send as many
     #[arg(long)]
     dry_run: bool,
-    /// Most letters
+    /// Most dead letters
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
     limit: Option<i64>,
-    /// Most letters a second, such as 20 or 0.5
+    /// Most dead letters a second, such as 20 or 0.5
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
     /// To another stage than their own
@@ -54,14 +54,14 @@ pub(super) struct Replay {
     #[arg(long, value_name = "DURATION", default_value = "60s", value_parser = humantime::parse_duration, requires = "canary")]
     patience: Duration,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
 struct Count {
     would_send: i64,
     held: i64,
-    groups: Vec<LetterGroup>,
+    groups: Vec<DeadLetterGroup>,
 }
 
 impl Replay {
@@ -89,18 +89,19 @@ impl Replay {
         carry_out(context, &store, &order).await
     }
 
-    async fn count(&self, store: &Store, filter: &LetterFilter) -> Result<Count, Error> {
+    async fn count(&self, store: &Store, filter: &DeadLetterFilter) -> Result<Count, Error> {
         let would_send = store.count_replay(filter, self.limit).await?;
         if would_send == 0 {
             return Err(nothing(store, filter).await?);
         }
-        let in_state = |state: &str| LetterFilter { states: Some(vec![state.to_owned()]), ..filter.clone() };
+        let in_state =
+            |state: &str| DeadLetterFilter { states: Some(vec![state.to_owned()]), ..filter.clone() };
         let held = match filter.ids {
             Some(_) => 0,
-            None => store.count_letters(&in_state("held")).await?,
+            None => store.count_dead_letters(&in_state("held")).await?,
         };
         let meant = if filter.ids.is_some() { filter.clone() } else { in_state("dead") };
-        Ok(Count { would_send, held, groups: store.letter_groups(&meant).await? })
+        Ok(Count { would_send, held, groups: store.dead_letter_groups(&meant).await? })
     }
 }
 
@@ -117,7 +118,7 @@ pub(super) async fn carry_out(context: &Context, store: &Store, order: &Order) -
     let broker = context.connect().await?;
     let mut progress = Progress::fit(context.output.json);
     let mut latest = ReplayReport::default();
-    let replaying = work::replay(store, &broker.outbox, &context.clock, order, |report| {
+    let replaying = work::replay(store, &broker.announcer, &context.clock, order, |report| {
         progress.show(report);
         latest = report.clone();
     });

@@ -14,12 +14,12 @@ use crate::{
     },
 };
 
-/// The most letters that are shown one by one.
+/// The most dead letters that are shown one by one.
 const SHOWN: usize = 20;
 
 /// What a program reads.
 const JSON: &str = r#"JSON: as `replay` has it, and "outcomes": [{"id", "outcome", "outcome_at", "build", "came_back_as"}, …];
-done + returned_same + returned_different + pending + not_sent = letters"#;
+done + returned_same + returned_different + pending + not_sent = dead letters"#;
 
 /// Tell what came of a replay: handled, back for the same cause or another, still under way
 ///
@@ -130,7 +130,7 @@ mod tests {
             ending: Some("complete".into()),
         };
         let text = text(&report);
-        for words in ["Replay 4: complete", "build 1.2.0", "3 letters wait"] {
+        for words in ["Replay 4: complete", "build 1.2.0", "3 dead letters wait"] {
             assert!(text.contains(words), "{words:?} is missing in\n{text}");
         }
         assert!(!text.contains("not sent"), "{text}");

@@ -2,23 +2,23 @@
 
 use clap::Args;
 use serde::Serialize;
-use shared::{store::LetterFilter, work};
+use shared::{store::DeadLetterFilter, work};
 
-use super::confirm::Consent;
+use super::confirm::Confirmation;
 use crate::{context::Context, error::Error, exit::Exit, text::words::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"restored": [17, …]}"#;
 
-/// Bring discarded or vanished letters back into their dead-letter queues, as they were
+/// Bring discarded or vanished dead letters back into their dead-letter queues, as they were
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Restore {
-    /// Letters by number
+    /// Dead letters by number
     #[arg(value_name = "ID", required = true)]
     ids: Vec<i64>,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -33,14 +33,15 @@ impl Restore {
         let mut ids = self.ids.clone();
         ids.sort_unstable();
         ids.dedup();
-        let filter = LetterFilter { ids: Some(ids.clone()), states: Some(states), ..LetterFilter::default() };
+        let filter =
+            DeadLetterFilter { ids: Some(ids.clone()), states: Some(states), ..DeadLetterFilter::default() };
         let there = store.letters(&filter, 0, i64::MAX).await?;
         // All or nothing: a mistyped number is found out before anything is moved.
         for id in &ids {
             if there.iter().all(|letter| letter.id != *id) {
                 let letter = super::show::find(&store, *id).await?;
                 let why = format!(
-                    "letter {id} is {}, neither discarded nor vanished. Nothing was changed",
+                    "dead letter {id} is {}, neither discarded nor vanished. Nothing was changed",
                     letter.row.state
                 );
                 return Err(Error::Nothing(why));
@@ -50,7 +51,7 @@ impl Restore {
         self.consent.ask(&format!("Bring {letters} back into the dead-letter queue?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
-        let restored = work::restore(&store, &broker.outbox, &context.clock, &ids, by).await?;
+        let restored = work::restore(&store, &broker.announcer, &context.clock, &ids, by).await?;
         context.output.result(&Document { restored }, |_| format!("{letters} restored"));
         Ok(Exit::Success)
     }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::{
     schema::PullId,
-    store::{Store, WholeLetter},
+    store::{DeadLetterDetails, Store},
 };
 
 use super::{body, words::about};
@@ -25,15 +25,15 @@ use crate::{
 const MOST_FORMER: usize = 20;
 
 /// What a program reads.
-const JSON: &str = r#"JSON: the letter as `list` has it, and {"letter", "causes", "host", "message_id", "kind", "properties",
+const JSON: &str = r#"JSON: the dead letter as `list` has it, and {"letter", "causes", "host", "message_id", "kind", "properties",
 "held_until", "replay_of", "events": [{"at", "by", "event", "detail"}, …], "body" (base64),
 "former": [{"id", "state", "code", …}, …], "pull_status"}"#;
 
-/// Show a letter whole: why it failed, headers, body, what happened to it, where it comes from
+/// Show a dead letter whole: why it failed, headers, body, what happened to it, where it comes from
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Show {
-    /// The letter's number
+    /// The dead letter's number
     #[arg(value_name = "ID")]
     id: i64,
 }
@@ -41,10 +41,10 @@ pub(super) struct Show {
 #[derive(Serialize)]
 struct Document {
     #[serde(flatten)]
-    letter: WholeLetter,
+    letter: DeadLetterDetails,
     body: String,
     /// What it was before its replays, the latest first.
-    former: Vec<WholeLetter>,
+    former: Vec<DeadLetterDetails>,
     pull_status: Option<String>,
 }
 
@@ -71,10 +71,12 @@ impl Show {
     }
 }
 
-/// The letter of that number.
-pub(super) async fn find(store: &Store, id: i64) -> Result<WholeLetter, Error> {
+/// The dead letter of that number.
+pub(super) async fn find(store: &Store, id: i64) -> Result<DeadLetterDetails, Error> {
     store.letter(id).await?.ok_or_else(|| {
-        Error::Nothing(format!("there is no letter {id}: `operator dead-letters list` shows those there are"))
+        Error::Nothing(format!(
+            "there is no dead letter {id}: `operator dead-letters list` shows those there are"
+        ))
     })
 }
 
@@ -85,7 +87,7 @@ fn text(document: &Document, now: DateTime<Utc>) -> String {
     let size = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
     let indented = body.lines().flat_map(|line| ["  ", line, "\n"]).collect::<String>();
     [
-        line(&format!("Letter {} · {} · {}", letter.row.id, letter.row.state, letter.row.queue), tone),
+        line(&format!("Dead letter {} · {} · {}", letter.row.id, letter.row.state, letter.row.queue), tone),
         section("Why", &Table::facts(why(letter, now)).to_string()),
         section("Where it comes from", &Table::facts(origin(document)).to_string()),
         section("Headers and properties", &Table::facts_of(headers(&letter.properties)).to_string()),
@@ -100,7 +102,7 @@ fn section(title: &str, body: &str) -> String {
     format!("\n\n{}\n{}", line(title, Tone::Plain), body.trim_end())
 }
 
-fn why(letter: &WholeLetter, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
+fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     let row = &letter.row;
     let mut facts = vec![
         ("code", format!("{} ({})", row.code, row.class)),
@@ -142,7 +144,7 @@ fn origin(document: &Document) -> Vec<(&'static str, String)> {
         let same =
             if former.row.fingerprint == letter.row.fingerprint { "same cause" } else { "another cause" };
         facts.push((
-            "was letter",
+            "was dead letter",
             format!("{} · {} · {} ({same})", former.row.id, former.row.state, former.row.code),
         ));
     }
@@ -165,7 +167,7 @@ fn headers(properties: &Value) -> Vec<(String, String)> {
     own.chain(headers).map(|(name, value)| (name.clone(), plain(value))).collect()
 }
 
-fn history(letter: &WholeLetter) -> String {
+fn history(letter: &DeadLetterDetails) -> String {
     let mut table = Table::new(&["  WHEN", "WHAT", "WHO", "MORE"]);
     for event in &letter.events {
         table.row([
@@ -178,7 +180,7 @@ fn history(letter: &WholeLetter) -> String {
     table.to_string()
 }
 
-fn next(letter: &WholeLetter) -> Vec<(&'static str, String)> {
+fn next(letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {
     let id = letter.row.id;
     let group = &letter.row.fingerprint;
     let mut facts = Vec::new();

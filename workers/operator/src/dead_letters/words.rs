@@ -1,11 +1,11 @@
-//! Letters in words.
+//! Dead letters in words.
 
-use shared::store::{LetterGroup, LetterRow};
+use shared::store::{DeadLetterGroup, DeadLetterRow};
 
 use crate::text::words::count;
 
-/// What a letter is about.
-pub(super) fn about(letter: &LetterRow) -> String {
+/// What a dead letter is about.
+pub(super) fn about(letter: &DeadLetterRow) -> String {
     match (letter.pull_id, letter.chunk) {
         (Some(pull), Some(chunk)) => format!("{pull}/{chunk}"),
         (Some(pull), None) => pull.to_string(),
@@ -22,8 +22,8 @@ pub(super) fn short(text: &str, longest: usize) -> String {
     line.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// The causes among the letters meant, so that a person sees what they say yes to.
-pub(super) fn causes(groups: &[LetterGroup]) -> String {
+/// The causes among the dead letters meant, so that a person sees what they say yes to.
+pub(super) fn causes(groups: &[DeadLetterGroup]) -> String {
     const SHOWN: usize = 3;
     let some = groups.iter().take(SHOWN);
     let some = some.map(|group| format!("{} × {} at {}", group.letters, group.code, group.stage));

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{
     config::Broker,
-    runtime::{Outbox, QueueDepth},
+    runtime::{Announcer, QueueDepth},
 };
 use tokio::{sync::watch, task::JoinHandle, time::sleep};
 
@@ -25,8 +25,8 @@ impl Lookout {
             let delays = broker.retry_delays.clone();
             tokio::spawn(async move {
                 loop {
-                    if let Ok((outbox, _session)) = Outbox::connect(&url, &delays, "operator").await {
-                        while let Ok(depths) = outbox.depths().await {
+                    if let Ok((announcer, _session)) = Announcer::connect(&url, &delays, "operator").await {
+                        while let Ok(depths) = announcer.depths().await {
                             seen.send_replace(depths);
                             sleep(EVERY).await;
                         }

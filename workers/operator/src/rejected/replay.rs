@@ -4,12 +4,12 @@ use clap::Args;
 use serde::Serialize;
 use shared::{
     schema::PullId,
-    work::{self, Entered, Readmission},
+    work::{self, Entered, Revalidation},
 };
 
 use super::nothing;
 use crate::{
-    cli::PullRef, context::Context, dead_letters::Consent, error::Error, exit::Exit, text::words::count,
+    cli::PullRef, context::Context, dead_letters::Confirmation, error::Error, exit::Exit, text::words::count,
 };
 
 /// What a program reads.
@@ -36,7 +36,7 @@ pub(super) struct Replay {
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    consent: Consent,
+    consent: Confirmation,
 }
 
 #[derive(Serialize)]
@@ -55,8 +55,8 @@ impl Replay {
         if !groups.iter().any(|group| self.rule.as_ref().is_none_or(|rule| *rule == group.rule)) {
             return Err(nothing(&store, pull, self.rule.as_deref()).await?);
         }
-        let meant = Readmission { pull, rule: self.rule, min_viewers: self.min_viewers };
-        let counted = work::count_readmission(&store, &context.clock, &meant).await?;
+        let meant = Revalidation { pull, rule: self.rule, min_viewers: self.min_viewers };
+        let counted = work::count_revalidation(&store, &context.clock, &meant).await?;
         let document = |dry_run, entered| Document { pull_id: pull, dry_run, entered };
         if self.dry_run {
             context
@@ -73,7 +73,7 @@ impl Replay {
         }
         self.consent.ask(&format!("Let {}?", told(&document(true, counted))))?;
         let broker = context.connect().await?;
-        let entered = work::readmit(&store, &broker.outbox, &context.clock, &meant).await?;
+        let entered = work::revalidate(&store, &broker.announcer, &context.clock, &meant).await?;
         context.output.result(&document(false, entered), |document| {
             format!("let {}; `operator wait {pull}` follows it", told(document))
         });

@@ -17,7 +17,7 @@ pub(crate) fn topology(queues: &[Queue], depths: &[QueueDepth], trouble: Option<
     let known = trouble.is_none();
     let depth = match trouble {
         Some(trouble) => format!("How deep the queues are is not known: {trouble}\n"),
-        None => beside(queues, depths),
+        None => background(queues, depths),
     };
     [
         section("Stages", &stages(known.then(|| by_stage(depths)).as_deref())),
@@ -55,9 +55,10 @@ fn stages(depths: Option<&[StageQueues]>) -> Table {
 }
 
 /// The queues that belong to no stage.
-fn beside(queues: &[Queue], depths: &[QueueDepth]) -> String {
-    let beside = queues.iter().filter(|queue| stage_of(&queue.name).is_none());
-    let holds = beside.map(|queue| format!("{} holds {}", queue.name, number(ready(&queue.name, depths))));
+fn background(queues: &[Queue], depths: &[QueueDepth]) -> String {
+    let background = queues.iter().filter(|queue| stage_of(&queue.name).is_none());
+    let holds =
+        background.map(|queue| format!("{} holds {}", queue.name, number(ready(&queue.name, depths))));
     format!("{}\n", holds.collect::<Vec<_>>().join(", "))
 }
 

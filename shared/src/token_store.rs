@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::failure::Failure;
 
-/// A token sealed by the Helix client: the vault cannot read it.
+/// A token sealed by the Helix client: the token store cannot read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     /// Grows by one with every new token.
@@ -14,13 +14,13 @@ pub struct Sealed {
 }
 
 /// A place shared by all processes that use one client id.
-pub trait TokenVault: Send + Sync {
+pub trait TokenStore: Send + Sync {
     /// The token kept for the client id, if any.
     fn load<'a>(&'a self, client_id: &'a str) -> BoxFuture<'a, Result<Option<Sealed>, Failure>>;
 
     /// Obtains a new token and keeps it, while no other process does the same for this client id.
     ///
-    /// When the vault by then holds a generation above `seen` (somebody else was quicker), `obtain` is not run and
+    /// When the token store by then holds a generation above `seen` (somebody else was quicker), `obtain` is not run and
     /// theirs is returned. `seen` is 0 for who never had one. A failure of `obtain` changes nothing.
     fn renew<'a>(
         &'a self,

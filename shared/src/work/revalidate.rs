@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     clock::Clock,
     failure::Failure,
-    runtime::Outbox,
+    runtime::Announcer,
     schema::{ChunkRef, ChunkStored, PullId, RecordsRejected, Rejected, Validated, validate},
     store::Store,
     topology::{Announcement, GAME_ENRICHER},
@@ -20,7 +20,7 @@ use crate::{
 
 /// Which records, and what they are validated with.
 #[derive(Debug, Clone)]
-pub struct Readmission {
+pub struct Revalidation {
     /// The pull.
     pub pull: PullId,
     /// Only records this rule rejected.
@@ -42,7 +42,7 @@ pub struct Entered {
     pub chunks: i64,
 }
 
-impl Readmission {
+impl Revalidation {
     /// The record, if it is meant and passes.
     fn passes(&self, reject: &Rejected) -> Option<Validated> {
         let meant = self.rule.as_ref().is_none_or(|rule| *rule == reject.rule);
@@ -50,45 +50,45 @@ impl Readmission {
     }
 }
 
-/// Counts what [`readmit`] would do. Changes nothing.
-pub async fn count_readmission(
+/// Counts what [`revalidate`] would do. Changes nothing.
+pub async fn count_revalidation(
     store: &Store,
     clock: &Clock,
-    meant: &Readmission,
+    meant: &Revalidation,
 ) -> Result<Entered, Failure> {
     enter(store, clock, meant, true).await
 }
 
 /// Validates the rejected records that are meant again, and lets those that pass enter their pull.
-pub async fn readmit(
+pub async fn revalidate(
     store: &Store,
-    outbox: &Outbox,
+    announcer: &Announcer,
     clock: &Clock,
-    meant: &Readmission,
+    meant: &Revalidation,
 ) -> Result<Entered, Failure> {
     let report = enter(store, clock, meant, false).await?;
     let chunks = store.chunks_to_flow(meant.pull).await?;
     let announcements = chunks.iter().map(|chunk| GAME_ENRICHER.request(&ChunkStored(*chunk)));
-    outbox.announce(announcements.collect()).await?;
-    tidy(store, outbox, meant.pull).await?;
+    announcer.announce(announcements.collect()).await?;
+    tidy(store, announcer, meant.pull).await?;
     Ok(report)
 }
 
-async fn enter(store: &Store, clock: &Clock, meant: &Readmission, dry: bool) -> Result<Entered, Failure> {
+async fn enter(store: &Store, clock: &Clock, meant: &Revalidation, dry: bool) -> Result<Entered, Failure> {
     let mut report = Entered::default();
     for chunk in store.chunks_with_rejects(meant.pull).await? {
-        let readmitted = store.readmit(chunk, |reject| meant.passes(reject), dry, clock.now()).await?;
-        report.entered += i64::from(readmitted.entered);
-        report.duplicates += i64::from(readmitted.duplicates);
-        report.remaining += i64::from(readmitted.remaining);
-        report.chunks += i64::from(readmitted.entered > 0);
+        let revalidated = store.revalidate(chunk, |reject| meant.passes(reject), dry, clock.now()).await?;
+        report.entered += i64::from(revalidated.entered);
+        report.duplicates += i64::from(revalidated.duplicates);
+        report.remaining += i64::from(revalidated.remaining);
+        report.chunks += i64::from(revalidated.entered > 0);
     }
     Ok(report)
 }
 
 /// Makes the queue say of a pull's rejected records what the database says.
-async fn tidy(store: &Store, outbox: &Outbox, pull: PullId) -> Result<(), Failure> {
-    let queue = outbox.open_rejects(|message| message.chunk.pull_id == pull).await?;
+async fn tidy(store: &Store, announcer: &Announcer, pull: PullId) -> Result<(), Failure> {
+    let queue = announcer.open_rejects(|message| message.chunk.pull_id == pull).await?;
     let mut said: HashSet<ChunkRef> = HashSet::new();
     for (place, message) in queue.messages().enumerate() {
         let by_rule = store.rejected_by_rule(message.chunk).await?;
@@ -98,7 +98,7 @@ async fn tidy(store: &Store, outbox: &Outbox, pull: PullId) -> Result<(), Failur
         }
         if !by_rule.is_empty() && said.insert(message.chunk) {
             let message = RecordsRejected { chunk: message.chunk, by_rule };
-            outbox.announce(vec![Announcement::of(&message)]).await?;
+            announcer.announce(vec![Announcement::of(&message)]).await?;
         }
         queue.remove(place).await?;
     }

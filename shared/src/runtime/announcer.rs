@@ -6,7 +6,7 @@ use secrecy::SecretString;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    Graveyard, Rejects,
+    DeadLetterQueue, Rejects,
     broker::{self, QueueDepth, Session},
     publish::{Outgoing, PublishError, Publisher},
     trace::{self, Scope},
@@ -25,30 +25,30 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A way to announce. Cheap to clone; follows the connection as it comes and goes.
 #[derive(Clone)]
-pub struct Outbox {
+pub struct Announcer {
     publisher: watch::Receiver<Option<Publisher>>,
     delays: RetryDelays,
 }
 
-/// Tells an outbox of the connection.
+/// Tells an announcer of the connection.
 pub(super) type Slot = watch::Sender<Option<Publisher>>;
 
-impl Outbox {
+impl Announcer {
     pub(super) fn new(delays: RetryDelays) -> (Slot, Self) {
         let (slot, publisher) = watch::channel(None);
         (slot, Self { publisher, delays })
     }
 
-    /// Connects for a program that is no worker. The connection lives as long as what is returned with the outbox.
+    /// Connects for a program that is no worker. The connection lives as long as what is returned with the announcer.
     pub async fn connect(
         url: &SecretString,
         delays: &RetryDelays,
         program: &str,
     ) -> Result<(Self, impl Send + Sync + use<>), Failure> {
         let session = Session::open(url, delays, program, Clock::System).await?;
-        let (slot, outbox) = Self::new(delays.clone());
+        let (slot, announcer) = Self::new(delays.clone());
         slot.send_replace(Some(session.publisher.clone()));
-        Ok((outbox, (slot, session)))
+        Ok((announcer, (slot, session)))
     }
 
     /// Announces, and returns when the broker has confirmed all. With each a trace begins.
@@ -72,8 +72,8 @@ impl Outbox {
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
     /// looks empty to everybody else.
-    pub async fn open_dead_letters(&self, stage: StageInfo) -> Result<Graveyard, Failure> {
-        Graveyard::open(self.publisher().await?, stage).await
+    pub async fn open_dead_letters(&self, stage: StageInfo) -> Result<DeadLetterQueue, Failure> {
+        DeadLetterQueue::open(self.publisher().await?, stage).await
     }
 
     /// Opens the queue of rejected records, and keeps those messages that `wanted` names.
@@ -81,12 +81,12 @@ impl Outbox {
         Rejects::open(self.publisher().await?, wanted).await
     }
 
-    /// Puts archived letters into their dead-letter queues, as they were; returns when the broker has confirmed all.
+    /// Puts archived dead letters into their dead-letter queues, as they were; returns when the broker has confirmed all.
     pub async fn lay_down(&self, letters: &[Archived]) -> Result<(), Failure> {
         let mut messages = Vec::with_capacity(letters.len());
         for letter in letters {
             let properties = typed::from_json(&letter.properties).map_err(|wrong| {
-                Failure::permanent("dead_letters.archive", format!("letter {}: {wrong}", letter.letter))
+                Failure::permanent("dead_letters.archive", format!("dead letter {}: {wrong}", letter.letter))
             })?;
             messages.push(Outgoing {
                 exchange: String::new(),

@@ -1,4 +1,4 @@
-//! A dead-letter queue, opened: letters in it can be read, sent back, and taken out.
+//! A dead-letter queue, opened: dead letters in it can be read, sent back, and taken out.
 //!
 //! While it is open the queue is ours alone, and looks empty to others: keep it short.
 
@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     failure::Failure,
-    ledger::{Letter, Replayed},
+    ledger::{DeadLetter, Replayed},
     topology::StageInfo,
 };
 
-/// A letter to be sent back.
+/// A dead letter to be sent back.
 #[derive(Debug)]
 pub struct Resend {
-    /// Its place among [`Graveyard::letters`].
+    /// Its place among [`DeadLetterQueue::letters`].
     pub place: usize,
     /// The replay it is sent by.
     pub replayed: Replayed,
@@ -29,28 +29,28 @@ pub struct Resend {
 }
 
 /// An open dead-letter queue. Dropping it gives back what was not taken.
-pub struct Graveyard {
+pub struct DeadLetterQueue {
     stage: StageInfo,
     publisher: Publisher,
     browser: QueueBrowser,
     found: Vec<Found>,
 }
 
-/// A letter in hand.
+/// A dead letter in hand.
 struct Found {
-    letter: Letter,
+    letter: DeadLetter,
     delivery_tag: u64,
     properties: BasicProperties,
 }
 
-impl Graveyard {
+impl DeadLetterQueue {
     /// Opens the dead-letter queue of a stage; nothing of it is read yet.
     pub(super) async fn open(publisher: Publisher, stage: StageInfo) -> Result<Self, Failure> {
         let browser = QueueBrowser::open(publisher.clone(), &stage.dead()).await?;
         Ok(Self { stage, publisher, browser, found: Vec::new() })
     }
 
-    /// Reads on, until all letters of these names are found, and keeps them. What is not found by the end is not there.
+    /// Reads on, until all dead letters of these names are found, and keeps them. What is not found by the end is not there.
     pub async fn find(&mut self, names: &HashSet<&str>) -> Result<(), Failure> {
         let mut missing = names.clone();
         while !missing.is_empty() {
@@ -62,7 +62,7 @@ impl Graveyard {
         Ok(())
     }
 
-    /// Reads on, and keeps the next `most` letters in the place of those read before. False at the end of the queue.
+    /// Reads on, and keeps the next `most` dead letters in the place of those read before. False at the end of the queue.
     pub async fn turn_page(&mut self, most: usize) -> Result<bool, Failure> {
         self.found.clear();
         while self.found.len() < most {
@@ -79,13 +79,13 @@ impl Graveyard {
         Ok(Some(Found { letter, delivery_tag, properties }))
     }
 
-    /// The letters kept, in the queue's order.
-    pub fn letters(&self) -> impl ExactSizeIterator<Item = &Letter> {
+    /// The dead letters kept, in the queue's order.
+    pub fn letters(&self) -> impl ExactSizeIterator<Item = &DeadLetter> {
         self.found.iter().map(|found| &found.letter)
     }
 
-    /// Publishes fresh messages made of letters, byte for byte, to `target`'s replay queue, confirmed. The letters stay
-    /// where they are until [`Graveyard::remove`].
+    /// Publishes fresh messages made of dead letters, byte for byte, to `target`'s replay queue, confirmed. The dead letters stay
+    /// where they are until [`DeadLetterQueue::remove`].
     pub async fn resend(&self, target: StageInfo, letters: Vec<Resend>) -> Result<(), Failure> {
         let mut messages = Vec::with_capacity(letters.len());
         for Resend { place, replayed, body } in letters {
@@ -101,7 +101,7 @@ impl Graveyard {
         Ok(self.publisher.publish(messages).await?)
     }
 
-    /// Takes the letter at `place` out of its queue, for good once the queue is closed with [`Graveyard::close`].
+    /// Takes the dead letter at `place` out of its queue, for good once the queue is closed with [`DeadLetterQueue::close`].
     pub async fn remove(&self, place: usize) -> Result<(), Failure> {
         self.browser.take(self.at(place)?.delivery_tag).await
     }
@@ -118,7 +118,7 @@ impl Graveyard {
 
     fn at(&self, place: usize) -> Result<&Found, Failure> {
         let none =
-            || Failure::permanent("dead_letters.place", format!("there is no letter at place {place}"));
+            || Failure::permanent("dead_letters.place", format!("there is no dead letter at place {place}"));
         self.found.get(place).ok_or_else(none)
     }
 }
