@@ -216,9 +216,7 @@ pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicP
 }
 
 pub(super) fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
+    gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
