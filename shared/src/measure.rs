@@ -12,6 +12,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
+use crate::version::VERSION;
+
 /// Deliveries taken in hand, by queue.
 pub const CONSUMED: &str = "messaging_client_consumed_messages_total";
 /// Messages the broker has confirmed, by exchange, or by queue where no exchange is between.
@@ -76,7 +78,7 @@ pub fn begin(program: &'static str) {
     describe_gauge!(DUTY_LAST_SUCCESS, "When a background duty last succeeded, 0 until it does");
     describe_counter!(DUTY_FAILURES, "Runs of a background duty that failed");
     describe_gauge!(BUILD_INFO, "Always 1");
-    gauge!(BUILD_INFO, "program" => program, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(BUILD_INFO, "program" => program, "version" => VERSION).set(1.0);
     gauge!(PAUSED).set(0.0);
 }
 

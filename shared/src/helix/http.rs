@@ -23,7 +23,7 @@ use super::{
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, measure, tls, token_store::TokenStore};
+use crate::{clock::Clock, config::ConfigError, measure, tls, token_store::TokenStore, version::VERSION};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,8 +31,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// Longest time a call is held back for its point; what takes longer is the caller's to wait for.
 const LONGEST_HOLD: Duration = Duration::from_secs(2);
-/// How we introduce ourselves.
-const USER_AGENT: &str = concat!("twitch-pull/", env!("CARGO_PKG_VERSION"));
 
 /// Connections, token and budget.
 pub(super) struct Http {
@@ -220,7 +218,7 @@ fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, ConfigError> {
         .map_err(|why| unusable(format!("there can be no secure connection: {why}")))?;
     reqwest::Client::builder()
         .tls_backend_preconfigured(tls)
-        .user_agent(USER_AGENT)
+        .user_agent(format!("twitch-pull/{VERSION}"))
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .redirect(redirect::Policy::none())

@@ -7,7 +7,7 @@ use lapin::{
 };
 
 use super::{fingerprint::fingerprint, letter};
-use crate::{failure::Failure, ledger::Replayed};
+use crate::{failure::Failure, ledger::Replayed, version::VERSION};
 
 /// Names of our headers.
 pub mod header {
@@ -159,7 +159,7 @@ pub(super) fn failed(
     put(header::CAUSES, text(&causes));
     put(header::FINGERPRINT, text(&fingerprint));
     put(header::LAST_FAILED_AT, text(&time));
-    put(header::BUILD, text(env!("CARGO_PKG_VERSION")));
+    put(header::BUILD, text(VERSION));
     put(header::HOST, text(&host()));
     if !headers.contains_key(header::FIRST_FAILED_AT) {
         headers.insert(header::FIRST_FAILED_AT.into(), text(&time));
@@ -194,7 +194,7 @@ pub(super) fn cured(replayed: Replayed, program: &str, now: DateTime<Utc>) -> Ba
     let mut headers = FieldTable::default();
     headers.insert(header::REPLAY.into(), AMQPValue::LongLongInt(replayed.replay_id));
     headers.insert(header::REPLAYED_LETTER.into(), AMQPValue::LongLongInt(replayed.letter_id));
-    headers.insert(header::BUILD.into(), text(env!("CARGO_PKG_VERSION")));
+    headers.insert(header::BUILD.into(), text(VERSION));
     let id = format!("cured/{}/{}", replayed.replay_id, replayed.letter_id);
     new("cured", &id, program, now).with_headers(headers)
 }
@@ -216,9 +216,7 @@ pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicP
 }
 
 pub(super) fn host() -> String {
-    std::fs::read_to_string("/proc/sys/kernel/hostname")
-        .map(|name| name.trim().to_owned())
-        .unwrap_or_default()
+    gethostname::gethostname().to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -20,7 +20,10 @@ use opentelemetry_sdk::{
 use tokio::sync::oneshot;
 use url::Url;
 
-use crate::config::{ConfigError, http_url};
+use crate::{
+    config::{ConfigError, http_url},
+    version::VERSION,
+};
 
 /// What all our programs are together.
 const SYSTEM: &str = "twitch-pull";
@@ -95,7 +98,7 @@ fn resource(export: &Export, program: &'static str) -> Resource {
         .with_service_name(name)
         .with_attributes([
             KeyValue::new("service.namespace", SYSTEM),
-            KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+            KeyValue::new("service.version", VERSION),
             KeyValue::new("service.instance.id", instance),
         ])
         .build()

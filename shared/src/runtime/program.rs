@@ -14,6 +14,7 @@ use crate::{
     clock::Clock,
     config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},
     failure::Failure,
+    version::VERSION,
 };
 
 const EXIT_CODES: &str = "\
@@ -25,7 +26,7 @@ Exit codes:
 
 /// The command line of a worker: its own settings, then what all workers have.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(version = VERSION, after_help = EXIT_CODES)]
 pub struct Cli<S: Args> {
     /// The worker's own settings.
     #[command(flatten)]

@@ -19,6 +19,7 @@ use crate::{
     clock::Clock,
     failure::Failure,
     measure,
+    version::VERSION,
     worker_state::{Pause, State, WorkerState},
 };
 
@@ -179,7 +180,7 @@ impl Status {
             Some(WorkerState {
                 stage: self.stage,
                 replica: self.replica.to_string(),
-                build: env!("CARGO_PKG_VERSION"),
+                build: VERSION,
                 host: host(),
                 state,
                 pause,

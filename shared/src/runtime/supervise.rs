@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     failure::{Class, Failure},
     topology::RetryDelays,
+    version::VERSION,
 };
 
 /// After so long without a session the process ends, so that whoever restarts it gives it a clean start.
@@ -135,7 +136,7 @@ impl Drop for AbortOnDrop {
 
 /// Opens a session, unless it is time to stop.
 async fn open(settings: &Settings, name: &str, stop: &Stop) -> Option<Result<Session, BrokerError>> {
-    let program = format!("{name} {}", env!("CARGO_PKG_VERSION"));
+    let program = format!("{name} {VERSION}");
     tokio::select! {
         () = stop.requested() => None,
         session = Session::open(&settings.amqp_url, &settings.delays, &program, settings.clock.clone()) => Some(session),

@@ -6,7 +6,10 @@ use serde_json::Value;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{Error, Store, column::Columns};
-use crate::ledger::{Archived, DeadLetter, MOST_GENERATIONS};
+use crate::{
+    ledger::{Archived, DeadLetter, MOST_GENERATIONS},
+    version::Version,
+};
 
 /// Which dead letters are meant. Everything given must hold; nothing given means all.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -396,19 +399,28 @@ impl Store {
         Ok(self.change_ledger(&sql, &parameters).await?.len())
     }
 
-    /// Releases dead letters held until a build that is `build` or older. Returns how many. A build before its release
-    /// (`1.2.0-rc.1`) counts as that release.
-    pub async fn release_for_build(&self, build: &str, now: DateTime<Utc>) -> Result<usize, Error> {
-        let build = build.split(['-', '+']).next().unwrap_or_default();
-        let sql = "/* letters::release_for_build */
+    /// Releases dead letters held until `build` or an older one, by the order of [`Version`]. Returns how many. Those held until
+    /// something that is no version stay held.
+    ///
+    /// A prerelease is older than its release: `1.2.0-rc.1` releases nothing that is held until `1.2.0`. Who trusts the
+    /// prerelease can hold until that.
+    pub async fn release_for_build(&self, build: &Version, now: DateTime<Utc>) -> Result<usize, Error> {
+        let held = "/* letters::held_until */
+            select distinct held_until from dead_letter where state = 'held' and held_until is not null";
+        let release = "/* letters::release_for_build */
             with released as (
                 update dead_letter set state = 'dead', state_at = $2, held_until = null
-                where state = 'held' and held_until ~ '^[0-9]{1,9}([.][0-9]{1,9})*$'
-                  and string_to_array(held_until, '.')::int[] <= string_to_array($1, '.')::int[]
-                returning id)
+                where state = 'held' and held_until = any($3) returning id)
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $2, 'finalizer', 'released', 'build ' || $1 || ' is here' from released returning letter_id";
-        Ok(self.change_ledger(sql, &[&build, &now]).await?.len())
+        let rows = self.client().await?.query(held, &[]).await?;
+        let mut reached: Vec<String> =
+            rows.iter().map(|row| row.column("held_until")).collect::<Result<_, _>>()?;
+        reached.retain(|until| until.parse::<Version>().is_ok_and(|until| until <= *build));
+        if reached.is_empty() {
+            return Ok(0);
+        }
+        Ok(self.change_ledger(release, &[&build.to_string(), &now, &reached]).await?.len())
     }
 
     /// Notes what is known about a group, and who looks after it; each kept where it is none.

@@ -5,7 +5,10 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{GenericClient, Row};
 
 use super::{Error, Store, column::Columns, partition};
-use crate::schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason};
+use crate::{
+    schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason},
+    version::VERSION,
+};
 
 /// Where the fetching of a pull stands: what the extractor needs to go on with the next page.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -162,7 +165,7 @@ impl Store {
         let statement = client.prepare_cached(filling_channels).await?;
         client.execute(&statement, &[&pull.0, &pulled_at]).await?;
         let statement = client.prepare_cached(end).await?;
-        let build = env!("CARGO_PKG_VERSION");
+        let build = VERSION;
         Ok(client.execute(&statement, &[&pull.0, &now, &build, &pulled_at, &max_rejected_share]).await? == 1)
     }
 

@@ -5,6 +5,7 @@ use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{DeadLetterFilter, Error, Store, column::Columns, letter::write_ledger, letters::CONDITION};
+use crate::version::Version;
 
 /// How long a replay may be silent before it counts as interrupted.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -89,7 +90,7 @@ pub struct ReplayReport {
     pub pending: i64,
     /// Chosen, and not sent.
     pub not_sent: i64,
-    /// The build that first handled one.
+    /// The oldest build that handled one, by the order of [`Version`].
     pub cured_by: Option<String>,
     /// How it ended; none while it is under way.
     pub ending: Option<String>,
@@ -315,7 +316,7 @@ impl Store {
                    count(*) filter (where outcome = 'returned-different') as returned_different,
                    count(*) filter (where outcome is null and l.state in ('sent', 'removed')) as pending,
                    count(*) filter (where outcome is null and l.state in ('planned', 'sending')) as not_sent,
-                   (array_agg(build order by outcome_at) filter (where outcome = 'done'))[1] as cured_by, r.ending
+                   array_agg(distinct build) filter (where outcome = 'done' and build is not null) as builds, r.ending
             from replay r left join replay_letter l on l.replay_id = r.id where r.id = $1 group by r.id";
         let row = self.client().await?.query_opt(sql, &[&replay]).await?;
         let Some(row) = row else { return Ok(None) };
@@ -327,7 +328,7 @@ impl Store {
             returned_different: row.column("returned_different")?,
             pending: row.column("pending")?,
             not_sent: row.column("not_sent")?,
-            cured_by: row.column("cured_by")?,
+            cured_by: oldest(row.column("builds")?),
             ending: row.column("ending")?,
         }))
     }
@@ -356,5 +357,32 @@ impl Store {
             })
         };
         rows.iter().map(outcome).collect()
+    }
+}
+
+/// The oldest of several builds. What is no version is named only where nothing else is there.
+fn oldest(builds: Option<Vec<String>>) -> Option<String> {
+    builds?.into_iter().min_by_key(|build| {
+        let version = build.parse::<Version>().ok();
+        (version.is_none(), version)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_build_is_that_of_the_lowest_version_and_the_first_day() {
+        for (builds, found) in [
+            (&["0.10.0", "0.9.0"][..], "0.9.0"),
+            (&["0.1.0+20261125.aaaaaaa", "0.1.0+20261124.bbbbbbb"], "0.1.0+20261124.bbbbbbb"),
+            (&["", "0.1.0+20261125.aaaaaaa"], "0.1.0+20261125.aaaaaaa"),
+            (&["unknown"], "unknown"),
+        ] {
+            let builds = builds.iter().map(ToString::to_string).collect();
+            assert_eq!(oldest(Some(builds)).as_deref(), Some(found));
+        }
+        assert_eq!(oldest(None), None);
     }
 }

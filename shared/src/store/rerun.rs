@@ -5,7 +5,10 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::{Error, Store, column::Columns};
-use crate::schema::{ChunkRef, PullId};
+use crate::{
+    schema::{ChunkRef, PullId},
+    version::VERSION,
+};
 
 /// Where a pull begins again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -76,7 +79,7 @@ impl Store {
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Rerun, Error> {
-        let build = env!("CARGO_PKG_VERSION");
+        let build = VERSION;
         let lock = "/* rerun::lock */
             select started_at, status, extracted_at is not null as extracted, completed_at, build, chunks
             from pull where id = $1 for no key update";

@@ -32,7 +32,7 @@ type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Runs drills against the programs in `--programs` and the servers in `--services`.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = shared::version::VERSION)]
 struct Cli {
     #[command(flatten)]
     setting: Setting,

@@ -12,7 +12,7 @@ use fake_twitch::{Defect, Endpoint, Fault, Latency, Scenario, Settings, World, W
 ///
 /// Everything follows from the seed and the measures. The world is also told and changed at /world/… over HTTP.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version = env!("TWITCH_PULL_VERSION"))]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,

@@ -380,6 +380,7 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
         ("dead-letters report 5", 1, "no replay 5"),
         ("dead-letters note ffff --note x", 1, "no group"),
         ("dead-letters hold --all --until-build soon", 2, "1.2.0"),
+        ("dead-letters hold --all --until-build v1.2.0", 2, "write a version such as 1.2.0"),
         ("rejected list", 1, "no pull has rejected"),
         ("rejected list --pull 5", 1, "no pull 5"),
     ] {

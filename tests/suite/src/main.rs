@@ -61,6 +61,7 @@ mod traces;
 mod truth;
 mod validation;
 mod verdicts;
+mod versions;
 mod vocabulary;
 mod ward;
 mod weather;

@@ -11,6 +11,7 @@ use shared::{
     failure::Failure,
     runtime::{Announcer, Duty, every, lasting, record_dead_letters, sharing},
     store::{AlarmLimits, Store},
+    version::Version,
     work,
 };
 use tokio::time::Instant;
@@ -91,7 +92,8 @@ async fn finish_replays(all: Arc<Background>) -> Result<(), Failure> {
 
 /// Releases dead letters that were held until this build, or an older one, is here.
 async fn release_for_build(all: Arc<Background>) -> Result<(), Failure> {
-    let release = all.store.release_for_build(env!("CARGO_PKG_VERSION"), all.clock.now());
+    let build = Version::current();
+    let release = all.store.release_for_build(&build, all.clock.now());
     all.store.if_elected("build-releases", release).await?;
     Ok(())
 }

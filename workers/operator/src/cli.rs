@@ -7,6 +7,7 @@ use shared::{
     clock::Clock,
     config::{self, Broker, Database, Parsed, Unparsed},
     schema::PullId,
+    version::VERSION,
 };
 
 use crate::{command::Command, context::Context, output::Output};
@@ -30,7 +31,7 @@ Examples:
 
 /// Runs and explains the flow: asks for pulls, follows them, and tells how everything stands.
 #[derive(Debug, Parser)]
-#[command(name = "operator", version, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(name = "operator", version = VERSION, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,

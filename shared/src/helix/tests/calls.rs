@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::*;
-use crate::schema::{ChannelId, GameId};
+use crate::{
+    schema::{ChannelId, GameId},
+    version::VERSION,
+};
 
 const MEGABYTE: usize = 1 << 20;
 
@@ -37,7 +40,7 @@ async fn a_call_has_its_query_headers_and_address() {
     assert_eq!(headers["authorization"], "Bearer token-1");
     assert_eq!(headers["client-id"], CLIENT_ID);
     assert_eq!(headers["accept-encoding"], "gzip");
-    assert!(headers["user-agent"].to_str().unwrap().contains(env!("CARGO_PKG_VERSION")));
+    assert!(headers["user-agent"].to_str().unwrap().contains(VERSION));
     assert_eq!(world.client.calls(), 3, "calls about tokens are none");
 }
 
