@@ -8,7 +8,7 @@ use std::{error::Error, fmt, time::Duration};
 /// Longest text kept of a message or cause, in bytes: headers must fit the broker's frame with room to spare.
 const LONGEST_TEXT: usize = 1024;
 
-/// What kind of trouble it is. The table in the README says which fault has which class, and what becomes of it.
+/// What kind of trouble it is. The table in the operator's README says which fault has which class, and what becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Class {
     /// May pass by itself: tried again after a growing delay, a bounded number of times.

@@ -1,4 +1,4 @@
-//! What programs count, for Prometheus: every name there is. The README's table says the same, which a test compares;
+//! What programs count, for Prometheus: every name there is. The table in deploy/observability says the same, which a test compares;
 //! dashboards and alert rules use nothing else.
 //!
 //! Names follow OpenTelemetry's conventions where there are any

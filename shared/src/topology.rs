@@ -14,7 +14,7 @@
 //! ```
 //!
 //! The arguments of a queue cannot be changed after it was declared, so a delay is part of its queue's name, and a
-//! changed schedule makes new queues. Why each argument is as it is: the README, "What the broker does".
+//! changed schedule makes new queues. Why each argument is as it is: workers/operator/README.md, "What the broker does".
 
 use std::{marker::PhantomData, time::Duration};
 

@@ -25,7 +25,7 @@ const MIGRATIONS: [(i64, &str, &str); 14] = [
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
     (4, "dead letters", include_str!("../../../migrations/0004_dead_letters.sql")),
-    (5, "dead letters mended", include_str!("../../../migrations/0005_letters_mended.sql")),
+    (5, "letters mended", include_str!("../../../migrations/0005_letters_mended.sql")),
     (6, "rejected record", include_str!("../../../migrations/0006_rejected_record.sql")),
     (7, "claim holder", include_str!("../../../migrations/0007_claim_holder.sql")),
     (8, "rerun", include_str!("../../../migrations/0008_rerun.sql")),

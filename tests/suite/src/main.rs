@@ -19,6 +19,7 @@ mod database_sessions;
 mod database_urls;
 mod dead_letter_queues;
 mod delivery;
+mod documentation;
 mod documents;
 mod duties;
 mod events;

@@ -1,4 +1,4 @@
-//! Metrics: the README's table says what the programs tell, and rules and dashboards use nothing else.
+//! Metrics: the table of deploy/observability says what the programs tell, and rules and dashboards use nothing else.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,9 +47,9 @@ const LANGUAGE: [&str; 20] = [
     "on",
 ];
 
-/// The table in the README.
+/// The table in the documentation.
 fn documented() -> Table {
-    let readme = project_file("README.md");
+    let readme = project_file("deploy/observability/README.md");
     let rows = readme.split("| metric | type | labels | meaning |").nth(1).expect("the table of metrics");
     let rows = rows.lines().skip(2).take_while(|line| line.starts_with('|'));
     let table: Table = rows

@@ -1,4 +1,4 @@
-//! Which fault has which class, and what becomes of the message: the README's table, made to happen.
+//! Which fault has which class, and what becomes of the message: the table in the operator's README, made to happen.
 
 use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
 use shared::{

@@ -61,7 +61,7 @@ impl Discard {
         let by = &self.consent.by;
         let discarded = work::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;
         context.output.result(&Document { discarded }, |document| {
-            let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "letter");
+            let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "dead letter");
             format!("{letters} discarded; `operator dead-letters list --state discarded` shows them, `restore` brings them back")
         });
         Ok(Exit::Success)
@@ -77,5 +77,5 @@ fn queued(filter: &DeadLetterFilter) -> DeadLetterFilter {
 
 async fn told(store: &Store, filter: &DeadLetterFilter, letters: i64) -> Result<String, Error> {
     let groups = store.dead_letter_groups(filter).await?;
-    Ok(format!("{} ({})", count(letters, "letter"), causes(&groups)))
+    Ok(format!("{} ({})", count(letters, "dead letter"), causes(&groups)))
 }

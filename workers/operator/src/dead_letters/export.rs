@@ -77,7 +77,7 @@ impl Export {
         }
         if let (Some(file), Some(path)) = (&mut file, &self.file) {
             file.flush().map_err(|error| unwritable(path, &error))?;
-            let told = format!("{} exported to {}", count(exported, "letter"), path.display());
+            let told = format!("{} exported to {}", count(exported, "dead letter"), path.display());
             context.output.result(&Document { exported }, |_| told);
         }
         Ok(Exit::Success)

@@ -50,7 +50,7 @@ impl Hold {
         if letters == 0 {
             return Err(nothing(&store, &filter).await?);
         }
-        self.consent.ask(&format!("Hold {}?", count(letters, "letter")))?;
+        self.consent.ask(&format!("Hold {}?", count(letters, "dead letter")))?;
         let until = self.until_build.as_ref().map(Version::to_string);
         let letters =
             store.hold_dead_letters(&filter, until.as_deref(), &self.consent.by, context.clock.now()).await?;
@@ -70,7 +70,7 @@ impl Release {
             filter.states = None;
             return Err(nothing(&store, &filter).await?);
         }
-        self.consent.ask(&format!("Release {}?", count(letters, "letter")))?;
+        self.consent.ask(&format!("Release {}?", count(letters, "dead letter")))?;
         let letters = store.release_dead_letters(&filter, &self.consent.by, context.clock.now()).await?;
         context.output.result(&Document { letters }, |_| format!("{} released", counted(letters)));
         Ok(Exit::Success)
@@ -78,5 +78,5 @@ impl Release {
 }
 
 fn counted(letters: usize) -> String {
-    count(i64::try_from(letters).unwrap_or(i64::MAX), "letter")
+    count(i64::try_from(letters).unwrap_or(i64::MAX), "dead letter")
 }

@@ -52,14 +52,14 @@ impl Import {
         let store = context.ready_store().await?;
         let all = i64::try_from(letters.len()).unwrap_or(i64::MAX);
         self.consent
-            .ask(&format!("Take {} from {name} into their dead-letter queues?", count(all, "letter")))?;
+            .ask(&format!("Take {} from {name} into their dead-letter queues?", count(all, "dead letter")))?;
         let broker = context.connect().await?;
         let imported =
             work::import(&store, &broker.announcer, &context.clock, &letters, &self.consent.by).await?;
         let document = Document { there_already: letters.len() - imported.len(), imported };
         context.output.result(&document, |document| {
             let new = i64::try_from(document.imported.len()).unwrap_or(i64::MAX);
-            format!("{} imported, {} lay here already", count(new, "letter"), document.there_already)
+            format!("{} imported, {} were already here", count(new, "dead letter"), document.there_already)
         });
         Ok(Exit::Success)
     }

@@ -108,9 +108,9 @@ impl Replay {
 fn told(counted: &Count) -> String {
     let held = match counted.held {
         0 => String::new(),
-        held => format!("; {} held are passed over", count(held, "letter")),
+        held => format!("; {} held are passed over", count(held, "dead letter")),
     };
-    format!("{} ({}{held})", count(counted.would_send, "letter"), causes(&counted.groups))
+    format!("{} ({}{held})", count(counted.would_send, "dead letter"), causes(&counted.groups))
 }
 
 /// Replays, shows how far it is, and tells how it ended.
@@ -138,7 +138,7 @@ pub(super) async fn carry_out(context: &Context, store: &Store, order: &Order) -
     let Some(replay) = ended? else { return Err(nothing(store, &order.filter).await?) };
     context.output.result(&replay.report, report::text);
     if let Some(why) = replay.stopped {
-        let left = count(store.count_replay(&order.filter, None).await?, "letter");
+        let left = count(store.count_replay(&order.filter, None).await?, "dead letter");
         output::complain(&format!(
             "the replay stopped by itself: {why}; {left} that match lie in their queue now"
         ));

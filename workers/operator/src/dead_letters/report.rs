@@ -80,7 +80,7 @@ pub(super) fn text(report: &ReplayReport) -> String {
     let hint = if report.pending > 0 {
         format!(
             "\n{} wait for a quiet moment of their stage, or for the news to arrive: `operator dead-letters report {}`",
-            count(report.pending, "letter"),
+            count(report.pending, "dead letter"),
             report.replay_id
         )
     } else {

@@ -47,7 +47,7 @@ impl Restore {
                 return Err(Error::Nothing(why));
             }
         }
-        let letters = count(i64::try_from(ids.len()).unwrap_or(i64::MAX), "letter");
+        let letters = count(i64::try_from(ids.len()).unwrap_or(i64::MAX), "dead letter");
         self.consent.ask(&format!("Bring {letters} back into the dead-letter queue?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
