@@ -13,9 +13,9 @@ const LONGEST_TEXT: usize = 1024;
 pub enum Class {
     /// May pass by itself: tried again after a growing delay, a bounded number of times.
     Transient,
-    /// The point budget is spent: waits until there are points again, and burns no attempt.
+    /// The point budget is spent: waits until there are points again, which does not count as a retry.
     RateLimited,
-    /// Somebody else holds what is needed, such as a lock: kept in hand and tried again soon, and burns no attempt.
+    /// Somebody else holds what is needed, such as a lock: kept in hand and tried again soon, which does not count as a retry.
     Contention,
     /// Twitch refuses our credentials: the stage pauses and says so; no message is spent on it.
     Auth,

@@ -81,7 +81,7 @@ pub struct Twitch {
     /// The token endpoint
     #[arg(long, env, default_value = "https://id.twitch.tv/oauth2/token", value_name = "URL", value_parser = http_url)]
     pub twitch_token_url: Url,
-    /// PEM file of the certificate authorities to trust with Twitch, in the place of the system's
+    /// PEM file of CA certificates for Twitch, instead of the system's
     #[arg(long, env, value_name = "FILE")]
     pub twitch_ca_bundle: Option<PathBuf>,
 }

@@ -11,7 +11,7 @@ use crate::failure::{Class, Failure};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// 400: something in the request is wrong, such as one id of a batch, or a cursor.
-    #[error("Twitch calls the request to /{endpoint} bad: {message}")]
+    #[error("Twitch rejected the request to /{endpoint} (400): {message}")]
     BadRequest {
         /// The endpoint's name.
         endpoint: &'static str,

@@ -40,7 +40,7 @@ const SUSPICIOUS: usize = 10;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Asking Twitch")]
 pub struct EnricherSettings {
-    /// How long a chunk may wait for company before less than a hundred ids are asked for
+    /// How long a chunk may wait for others before fewer than 100 ids are requested
     #[arg(long, env, default_value = "1s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub collect_for: Duration,
     /// When to ask again for what Twitch did not know

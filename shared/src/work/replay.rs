@@ -256,7 +256,7 @@ impl Sending<'_> {
             }
             if moved.elapsed() > canary.patience {
                 return Ok(Some(format!(
-                    "nothing came of {} sent dead letters for {}: does a {} run, and does a finalizer?",
+                    "no result for {} replayed messages after {}: is a {} running, and a finalizer?",
                     report.pending,
                     humantime::format_duration(canary.patience),
                     self.target.map_or("worker of their stage", |stage| stage.name),

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 const MAY_USE: [(&str, &[&str]); 13] = [
     ("failure.rs", &[]),
     ("clock.rs", &[]),
-    ("vault.rs", &["failure"]),
+    ("token_store.rs", &["failure"]),
     ("ledger.rs", &["failure"]),
     ("tls.rs", &[]),
     ("dial.rs", &[]),
@@ -14,8 +14,8 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("version.rs", &[]),
     ("config", &["topology", "failure"]),
     ("schema", &[]),
-    ("helix", &["schema", "failure", "clock", "config", "vault", "tls", "measure", "version"]),
-    ("store", &["schema", "failure", "clock", "config", "vault", "ledger", "tls", "dial", "version"]),
+    ("helix", &["schema", "failure", "clock", "config", "token_store", "tls", "measure", "version"]),
+    ("store", &["schema", "failure", "clock", "config", "token_store", "ledger", "tls", "dial", "version"]),
     (
         "runtime",
         &["topology", "schema", "failure", "clock", "config", "ledger", "tls", "dial", "measure", "version"],
@@ -36,8 +36,21 @@ fn sources(path: &Path, found: &mut Vec<(String, String)>) {
 fn modules_use_only_what_they_may() {
     let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/src");
     let modules = [
-        "runtime", "store", "helix", "topology", "schema", "work", "vault", "ledger", "config", "failure",
-        "clock", "tls", "dial", "measure", "version",
+        "runtime",
+        "store",
+        "helix",
+        "topology",
+        "schema",
+        "work",
+        "token_store",
+        "ledger",
+        "config",
+        "failure",
+        "clock",
+        "tls",
+        "dial",
+        "measure",
+        "version",
     ];
     for (module, may) in MAY_USE {
         let mut files = Vec::new();

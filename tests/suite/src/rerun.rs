@@ -66,7 +66,7 @@ async fn what_cannot_be_made_again_is_refused_and_stays_as_it_is() {
     for (words, why) in [
         (format!("rerun {under_way} --yes"), "under way (pending)"),
         ("rerun 99 --yes".to_owned(), "there is no pull 99"),
-        (format!("rerun {pull}"), "Nobody is at the terminal"),
+        (format!("rerun {pull}"), "Not a terminal: pass --yes to confirm. Nothing was changed"),
     ] {
         let (code, _, err) = operator(&rig, &words).await;
         assert!(code != 0 && err.contains(why), "{words}: {code} {err}");

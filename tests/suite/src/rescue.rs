@@ -125,7 +125,7 @@ async fn a_pull_that_cannot_go_on_is_failed_with_the_cause_and_succeeds_once_it_
     let report = rig.ended(pull).await;
     assert_eq!(report.status, "failed");
     let cause =
-        "3 chunks lack channels (channel-enricher: 3 messages wait, 0 workers read them, 0 dead letters)";
+        "3 chunks are waiting for channels (channel-enricher: 3 messages, 0 consumers, 0 dead letters)";
     let told = listener.hears(pull, PullStatus::Failed).await;
     assert!(told.error.as_ref().is_some_and(|error| error.contains(cause)), "{:?}", told.error);
     assert_eq!(told.error, report.error);

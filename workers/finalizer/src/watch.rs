@@ -1,4 +1,4 @@
-//! The watch: a pull that stands still is picked up, and one that cannot be picked up is failed with the cause.
+//! The watch: a stalled pull is re-announced, and one that cannot go on is failed with the cause.
 //!
 //! What a stage lacks is announced again where it is lost, between a commit and a publish or by somebody's hand: where it
 //! neither waits in a queue nor is in a worker's hand. What waits in a queue needs a worker, not another message; a stage
@@ -108,7 +108,7 @@ fn lacks(pull: &Stalled) -> Vec<Lack> {
             pull.without_games.iter().map(|chunk| GAME_ENRICHER.request(&ChunkStored(*chunk))).collect();
         lacks.push(Lack {
             stage: GAME_ENRICHER.info(),
-            what: chunks(pull.without_games.len(), "lack games"),
+            what: chunks(pull.without_games.len(), "are waiting for games"),
             again,
         });
     }
@@ -118,13 +118,13 @@ fn lacks(pull: &Stalled) -> Vec<Lack> {
             .iter()
             .map(|chunk| CHANNEL_ENRICHER.request(&GamesFilled(*chunk)))
             .collect();
-        let what = chunks(pull.without_channels.len(), "lack channels");
+        let what = chunks(pull.without_channels.len(), "are waiting for channels");
         lacks.push(Lack { stage: CHANNEL_ENRICHER.info(), what, again });
     }
     let unmerged = pull.unmerged.iter().chain(&pull.unclosed);
     let again: Vec<_> = unmerged.map(|chunk| FINALIZER.request(&ChannelsFilled(*chunk))).collect();
     if !again.is_empty() {
-        let what = chunks(pull.unmerged.len(), "are not merged");
+        let what = chunks(pull.unmerged.len(), "are waiting to be merged");
         lacks.push(Lack { stage: FINALIZER.info(), what, again });
     }
     lacks
@@ -182,12 +182,12 @@ impl Stages {
             let letters = queue(&lack.stage.dead()).and_then(|queue| queue.ready).unwrap_or_default();
             let waiting = self.waiting(lack.stage);
             format!(
-                "{} ({}: {waiting} messages wait, {workers} workers read them, {letters} dead letters)",
+                "{} ({}: {waiting} messages, {workers} consumers, {letters} dead letters)",
                 lack.what, lack.stage.name,
             )
         });
         let stages: Vec<_> = stages.collect();
-        format!("nothing has moved for {} s: {}", stalled_after.as_secs(), stages.join("; "))
+        format!("stalled for {} s: {}", stalled_after.as_secs(), stages.join("; "))
     }
 }
 

@@ -88,7 +88,7 @@ async fn every_answer_has_its_meaning() {
 async fn an_error_says_what_twitch_said() {
     let world = World::with([("/streams", vec![Answer::new(400, r#"{"message":"Invalid cursor."}"#)])]).await;
     let error = world.client.streams(Some("x")).await.unwrap_err();
-    assert_eq!(error.to_string(), "Twitch calls the request to /streams bad: Invalid cursor.");
+    assert_eq!(error.to_string(), "Twitch rejected the request to /streams (400): Invalid cursor.");
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ impl Migrate {
 fn text(document: &Document) -> String {
     let Document { version, applied } = document;
     if applied.is_empty() {
-        format!("The schema is at version {version}, as this build needs it; nothing had to be done.")
+        format!("The schema is up to date (version {version}).")
     } else {
         let names: Vec<_> = applied.iter().map(|name| format!("{name:?}")).collect();
         format!("The schema is now at version {version}: ran {}.", names.join(", "))

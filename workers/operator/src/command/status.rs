@@ -28,7 +28,7 @@ const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_t
 "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …], "vanished": [{"stage", "letters"}, …],
 "stages": [{"stage", "workers", "ready", "replay", "retrying", "dead"}, …], "rejected"}"#;
 
-/// Tell at a glance how everything stands: exits 0 if all is well, 1 if not
+/// Show overall health: exits 0 if all is well, 1 if not
 ///
 /// The first line says it in words. Not well is: PostgreSQL or RabbitMQ unavailable, another schema, a stage without a worker
 /// or with a paused one, messages that have been tried again for ten minutes, dead letters, dead letters that vanished from

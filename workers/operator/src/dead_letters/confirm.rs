@@ -7,7 +7,7 @@ use crate::{error::Error, output};
 /// Who does it, and whether they have to be asked.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Confirmation {
-    /// Do not ask: for scripts, which nobody can answer for
+    /// Skip confirmation (for scripts)
     #[arg(long, short)]
     yes: bool,
     /// Who does it, for the record
@@ -21,15 +21,25 @@ impl Confirmation {
     /// # Errors
     /// When the answer is no, and where nobody can be asked.
     pub(crate) fn ask(&self, question: &str) -> Result<(), Error> {
+        self.ask_or(question, "pass --yes to confirm")
+    }
+
+    /// The same, of a command that has `--dry-run`.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub(crate) fn ask_or_preview(&self, question: &str) -> Result<(), Error> {
+        self.ask_or(question, "pass --yes to confirm, or --dry-run to preview")
+    }
+
+    fn ask_or(&self, question: &str, way_out: &str) -> Result<(), Error> {
         if self.yes {
             return Ok(());
         }
         match output::ask(question) {
             Some(true) => Ok(()),
             Some(false) => Err(Error::Nothing("nothing was changed".into())),
-            None => Err(Error::Usage(format!(
-                "{question} Nobody is at the terminal to say so: --yes says it, --dry-run only counts. Nothing was changed"
-            ))),
+            None => Err(Error::Usage(format!("{question} Not a terminal: {way_out}. Nothing was changed"))),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Discard {
             context.output.result(&Count { would_discard }, |_| format!("would discard {what}"));
             return Ok(Exit::Success);
         }
-        self.consent.ask(&format!("Discard {what}?"))?;
+        self.consent.ask_or_preview(&format!("Discard {what}?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
         let discarded = work::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;

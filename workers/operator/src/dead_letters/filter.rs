@@ -37,7 +37,7 @@ pub(super) struct FilterFlags {
     /// Of this code, such as `helix.server_error`
     #[arg(long, value_name = "CODE")]
     code: Option<String>,
-    /// Of the groups whose fingerprint begins so
+    /// Fingerprint prefix
     #[arg(long, visible_alias = "group", value_name = "PREFIX")]
     fingerprint: Option<Fingerprint>,
     /// About this pull
@@ -49,7 +49,7 @@ pub(super) struct FilterFlags {
     /// About a chunk with this game, by its id
     #[arg(long, value_name = "ID")]
     game: Option<String>,
-    /// That failed last at or after this: 2026-01-31T12:00:00Z, or 2h for two hours ago
+    /// Last failed since this time: 2026-01-31T12:00:00Z, or 2h for two hours ago
     #[arg(long, value_name = "TIME")]
     since: Option<When>,
     /// That failed last before this
@@ -111,7 +111,7 @@ impl Selection {
             (true, false) => Err(Error::Usage(
                 "say which dead letters: by number, by a filter such as --group or --pull, or --all".into(),
             )),
-            (false, true) => Err(Error::Usage("--all and a filter: say one of both".into())),
+            (false, true) => Err(Error::Usage("use either --all or a filter, not both".into())),
             _ => Ok(filter),
         }
     }

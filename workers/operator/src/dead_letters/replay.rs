@@ -76,7 +76,7 @@ impl Replay {
         let target = stage(self.to.as_deref());
         let to = target.map_or("its own stage".to_owned(), |stage| format!("the {}", stage.name));
         let how = if self.canary { ", carefully" } else { "" };
-        self.consent.ask(&format!("Send back {} to {to}{how}?", told(&counted)))?;
+        self.consent.ask_or_preview(&format!("Send back {} to {to}{how}?", told(&counted)))?;
         let order = Order {
             filter,
             target,

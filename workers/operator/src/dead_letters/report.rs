@@ -65,11 +65,11 @@ impl Report {
 pub(super) fn text(report: &ReplayReport) -> String {
     let ending = report.ending.as_deref().unwrap_or("under way");
     let mut facts = vec![
-        ("letters", number(report.letters)),
-        ("done", number(report.done)),
-        ("back, same cause", number(report.returned_same)),
-        ("back, another cause", number(report.returned_different)),
-        ("under way", number(report.pending)),
+        ("dead letters", number(report.letters)),
+        ("resolved", number(report.done)),
+        ("failed again, same cause", number(report.returned_same)),
+        ("failed again, new cause", number(report.returned_different)),
+        ("pending", number(report.pending)),
     ];
     if report.not_sent > 0 {
         facts.push(("not sent", number(report.not_sent)));

@@ -71,7 +71,7 @@ impl Replay {
             );
             return Err(Error::Nothing(why));
         }
-        self.consent.ask(&format!("Let {}?", told(&document(true, counted))))?;
+        self.consent.ask_or_preview(&format!("Let {}?", told(&document(true, counted))))?;
         let broker = context.connect().await?;
         let entered = work::revalidate(&store, &broker.announcer, &context.clock, &meant).await?;
         context.output.result(&document(false, entered), |document| {

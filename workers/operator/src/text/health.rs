@@ -101,9 +101,8 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
     let dead = facts.stages.iter().filter(|queues| queues.dead > 0);
     let dead = dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage));
     let stuck = facts.under_way.iter().filter(|pull| pull.rescues > 0);
-    let stuck = stuck.map(|pull| {
-        format!("pull {} stood still and was picked up {}", pull.pull_id, count(pull.rescues, "time"))
-    });
+    let stuck = stuck
+        .map(|pull| format!("pull {} stalled; re-announced {}", pull.pull_id, count(pull.rescues, "time")));
     let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
     let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
     // A page cap is somebody's wish; cursors that lead in a circle are nobody's.
@@ -202,7 +201,7 @@ mod tests {
         assert!(!health.well);
         assert_eq!(
             health.verdict,
-            "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stood still and was picked up \
+            "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stalled; re-announced \
              1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
              channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
              them): `operator dead-letters restore` brings them back."

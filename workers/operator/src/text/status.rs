@@ -30,7 +30,7 @@ pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
 
 fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     let facts = &health.facts;
-    let mut lines = vec![("schema", "as this build needs it".to_owned())];
+    let mut lines = vec![("schema", "up to date".to_owned())];
     lines.extend(facts.under_way.iter().map(|pull| ("under way", heading(pull, now))));
     if facts.under_way.is_empty() {
         lines.push(("under way", "no pull".to_owned()));

@@ -65,7 +65,7 @@ pub(crate) fn short_time(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
 pub(crate) fn stop_reason(reason: &str) -> &'static str {
     match reason {
         "end" => "Twitch had no more pages",
-        "min_viewers" => "the rest has fewer viewers than are asked for",
+        "min_viewers" => "remaining streams are below MIN_VIEWERS",
         "page_cap" => "the page cap was reached",
         "cursor_loop" => "Twitch's cursors led in a circle",
         "error" => "it could not go on",
