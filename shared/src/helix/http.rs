@@ -16,9 +16,9 @@ use url::Url;
 
 use super::{
     App, BudgetView, Error,
-    address::{child, sibling},
     budget::{Budget, Reading},
     check::Probes,
+    endpoint_url::{child, sibling},
     health::Health,
     reply,
     token::{Token, Tokens},

@@ -9,11 +9,11 @@
 //! slower is the caller's business, which learns from the [`Failure`](crate::failure::Failure) what kind of trouble
 //! it is and how long to wait. It fails with [`Error`].
 
-mod address;
 mod batch;
 mod budget;
 mod check;
 mod drift;
+mod endpoint_url;
 mod error;
 mod games;
 mod health;

@@ -8,9 +8,9 @@ use tokio::{sync::watch, time::timeout};
 use super::{
     DeadLetterQueue, Rejects,
     broker::{self, QueueDepth, Session},
-    publish::{Outgoing, PublishError, Publisher},
-    trace::{self, Scope},
-    typed,
+    properties_json,
+    publisher::{Outgoing, PublishError, Publisher},
+    trace_context::{self, Scope},
 };
 use crate::{
     clock::Clock,
@@ -54,7 +54,7 @@ impl Announcer {
     /// Announces, and returns when the broker has confirmed all. With each a trace begins.
     pub async fn announce(&self, announcements: Vec<Announcement>) -> Result<(), Failure> {
         let publisher = self.publisher().await?;
-        let scopes: Vec<Scope> = announcements.iter().map(trace::begun).collect();
+        let scopes: Vec<Scope> = announcements.iter().map(trace_context::begun).collect();
         let messages: Vec<_> = announcements
             .into_iter()
             .zip(&scopes)
@@ -85,7 +85,7 @@ impl Announcer {
     pub async fn lay_down(&self, letters: &[Archived]) -> Result<(), Failure> {
         let mut messages = Vec::with_capacity(letters.len());
         for letter in letters {
-            let properties = typed::from_json(&letter.properties).map_err(|wrong| {
+            let properties = properties_json::from_json(&letter.properties).map_err(|wrong| {
                 Failure::permanent("dead_letters.archive", format!("dead letter {}: {wrong}", letter.letter))
             })?;
             messages.push(Outgoing {

@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{address::Address, envelope::short, link::Link, publish::Publisher};
+use super::{amqp_url::Address, headers::short, link::Link, publisher::Publisher};
 use crate::{
     clock::Clock,
     dial::DialError,

@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use lapin::{BasicProperties, message::Delivery};
 
 use super::{
-    browse::{IN_USE, QueueBrowser},
-    envelope, letter,
-    publish::{Outgoing, Publisher},
+    browser::{IN_USE, QueueBrowser},
+    headers, letter,
+    publisher::{Outgoing, Publisher},
 };
 use crate::{
     failure::Failure,
@@ -94,7 +94,7 @@ impl DeadLetterQueue {
                 exchange: String::new(),
                 key: target.replay(),
                 mandatory: true,
-                properties: envelope::replay(&found.properties, replayed),
+                properties: headers::replay(&found.properties, replayed),
                 body: body.unwrap_or_else(|| found.letter.body.clone()),
             });
         }

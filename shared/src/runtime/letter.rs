@@ -8,7 +8,7 @@ use lapin::{
 };
 use serde::Deserialize;
 
-use super::{envelope::header, fingerprint, typed};
+use super::{fingerprint, headers::header, properties_json};
 use crate::ledger::{DeadLetter, Replayed};
 
 /// What a body says of what it is about, whatever else it holds.
@@ -30,7 +30,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Dead
     let text = |name: &str| text(&headers, name);
     let number = |name: &str| number(&headers, name);
     let property = |value: &Option<lapin::types::ShortString>| {
-        value.as_ref().map(|value| typed::clean(value.as_str())).unwrap_or_default()
+        value.as_ref().map(|value| properties_json::clean(value.as_str())).unwrap_or_default()
     };
     let time = |name: &str| text(name).and_then(|time| time.parse::<DateTime<Utc>>().ok()).filter(is_sane);
     // A dead letter without our headers was put there by the broker itself, which says why in a word.
@@ -83,7 +83,7 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Dead
         kind: property(delivery.properties.kind()),
         pull_id: subject.pull_id,
         chunk: subject.chunk,
-        properties: typed::to_json(&delivery.properties),
+        properties: properties_json::to_json(&delivery.properties),
         body: delivery.data.clone(),
     }
 }
@@ -114,8 +114,10 @@ pub(super) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
 
 pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
     match headers.inner().get(name)? {
-        AMQPValue::LongString(text) => Some(typed::clean(&String::from_utf8_lossy(text.as_bytes()))),
-        AMQPValue::ShortString(text) => Some(typed::clean(text.as_str())),
+        AMQPValue::LongString(text) => {
+            Some(properties_json::clean(&String::from_utf8_lossy(text.as_bytes())))
+        }
+        AMQPValue::ShortString(text) => Some(properties_json::clean(text.as_str())),
         _ => None,
     }
 }

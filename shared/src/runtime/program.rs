@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{Export, Settings, Stop, Worker, address::check_url, export::Traces, run, telemetry};
+use super::{Export, Settings, Stop, Worker, amqp_url::check_url, logs, run, traces::Traces};
 use crate::{
     clock::Clock,
     config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},
@@ -104,7 +104,7 @@ fn prepare<S: Args, W: Worker>(
     cli: &Cli<S>,
     build: impl FnOnce(&S, Clock) -> Result<W, SetupError>,
 ) -> Result<Prepared<W>, SetupError> {
-    let levels = telemetry::log_levels(LevelFilter::INFO)?;
+    let levels = logs::log_levels(LevelFilter::INFO)?;
     let amqp_url = cli.broker.url()?;
     check_url(&amqp_url)?;
     let settings = Settings {
@@ -122,7 +122,7 @@ fn prepare<S: Args, W: Worker>(
 
 fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), Failure> {
     let Prepared { levels, traces, settings, worker } = prepared;
-    telemetry::init(cli.process.log_format, levels, &traces);
+    logs::init(cli.process.log_format, levels, &traces);
     // Two threads: one may be busy with a page of JSON while the other keeps the heartbeats.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -155,7 +155,7 @@ fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), 
 
 /// Says in one line why there is nothing to run, and with what code.
 fn refuse(name: &str, error: &SetupError) -> ExitCode {
-    telemetry::init(None, EnvFilter::new("info"), &Traces::default());
+    logs::init(None, EnvFilter::new("info"), &Traces::default());
     match error {
         SetupError::Config(error) => {
             tracing::error!("{name} cannot start: {error}");
@@ -177,7 +177,7 @@ fn show<S: Args>(parsed: &Parsed<Cli<S>>) -> ExitCode {
 
 /// Asks the process that listens on `address`; for health checks in an image without a shell.
 fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
-    match super::health::ask(address) {
+    match super::probes::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             say(&mut stderr(), &why);

@@ -1,6 +1,6 @@
 //! The queue of rejected records, opened: each message is one page's rejects.
 
-use super::{browse::QueueBrowser, publish::Publisher};
+use super::{browser::QueueBrowser, publisher::Publisher};
 use crate::{
     failure::Failure,
     schema::{RecordsRejected, decode},

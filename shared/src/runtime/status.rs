@@ -14,7 +14,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 
-use super::{Stop, envelope::host};
+use super::{Stop, headers::host};
 use crate::{
     clock::Clock,
     failure::Failure,

@@ -13,7 +13,7 @@ use super::{
     broker::{BrokerError, Session},
     consumer::Consumer,
     duties::perform,
-    health, metrics,
+    probes, prometheus,
     report::report,
     retry::Delays,
     status::Status,
@@ -56,11 +56,11 @@ pub struct Settings {
 /// Runs a worker until told to stop. Fails when the broker stays unavailable, or refuses the topology.
 pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
-    metrics::start(name);
+    prometheus::start(name);
     let (status, troubles) = (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
     let (slot, announcer) = Announcer::new(settings.delays.clone());
     let served =
-        health::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
+        probes::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
     let address = served.map_err(|error| {
         Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
     })?;

@@ -11,8 +11,8 @@ use tokio_postgres::error::SqlState;
 
 use super::{
     Error,
-    address::Address,
     column::Columns,
+    database_url::Address,
     session::{self, Sessions},
 };
 

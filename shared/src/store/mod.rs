@@ -24,12 +24,12 @@
 //! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
 //! leaves none out, so where nothing is meant nothing is asked.
 
-mod address;
 mod alarm;
 mod catalogue;
 mod chunk;
 mod claim;
 mod column;
+mod database_url;
 mod election;
 mod error;
 mod letter;
@@ -64,10 +64,10 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
-use address::Address;
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
+use database_url::Address;
 pub use error::{Error, StatementError};
 pub use letters::{
     DEAD_LETTER_STATES, DeadLetterDetails, DeadLetterEvent, DeadLetterFilter, DeadLetterGroup, DeadLetterRow,

@@ -23,7 +23,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     Error,
-    address::{Address, Server},
+    database_url::{Address, Server},
     sqlstate,
 };
 use crate::dial::{DialError, FailedCall, Heard, chain, place, resolve};

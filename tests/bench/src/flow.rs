@@ -21,7 +21,7 @@ use crate::{
     Outcome, Setting,
     process::{Process, Recipe, WORKERS},
     services::Place,
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// Streams with fewer viewers are not wanted.
@@ -154,7 +154,7 @@ impl Flow {
 
     /// Every stored row of the pull against the world: none missing, none twice, none wrong. Says how many there are.
     pub(crate) async fn compare(&self, pull: PullId) -> usize {
-        assert_true(&self.db, pull, self.twitch.world(), MIN_VIEWERS).await
+        assert_matches_world(&self.db, pull, self.twitch.world(), MIN_VIEWERS).await
     }
 
     /// Messages that wait anywhere but where rejected records are kept.

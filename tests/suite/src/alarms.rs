@@ -7,19 +7,22 @@ use shared::{
 };
 
 use crate::{
-    craft::now,
+    builders::now,
+    dead_letter_rig::{
+        DEAD, FailingWorker, announce, await_dead_letters, empty_rig, leave_dead_letters, message,
+        operator_json, report_figure,
+    },
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     proxy::Proxy,
-    ward::{DEAD, Patient, announce, empty_rig, letters, lie, message, operator_json, tell},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_first_dead_letter_is_told_once_by_two_finalizers() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
+    let patient = FailingWorker::of(1);
     rig.start(patient.clone());
-    let finalizers = [(); 2].map(|()| Process::start(&rig, "finalizer", &Told::default()));
+    let finalizers = [(); 2].map(|()| Process::start(&rig, "finalizer", &Options::default()));
     let mut addresses = Vec::new();
     for finalizer in &finalizers {
         addresses.push(finalizer.ready().await);
@@ -70,7 +73,7 @@ async fn the_first_dead_letter_is_told_once_by_two_finalizers() {
 
 /// With dead letters all is not well, which its exit code says.
 async fn operator_json_of_status(rig: &crate::rig::Rig) -> serde_json::Value {
-    let (code, out, err) = crate::ward::operator(rig, "status --json").await;
+    let (code, out, err) = crate::dead_letter_rig::operator(rig, "status --json").await;
     assert_eq!(code, 1, "{err}");
     serde_json::from_str(&out).expect("JSON")
 }
@@ -78,7 +81,7 @@ async fn operator_json_of_status(rig: &crate::rig::Rig) -> serde_json::Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_looks_at_once_raise_each_alarm_once() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 120).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 120).await;
     rig.stop_all().await;
     rig.db.batch_execute("truncate alarm, alarm_watch").await.expect("nobody has looked yet");
     let queues = STAGES.map(|stage| stage.dead());
@@ -99,7 +102,7 @@ async fn a_thousand_failures_are_a_thousand_dead_letters_however_often_the_broke
     let mut rig = empty_rig().await;
     let line = Proxy::to(&rig.amqp_url).await;
     rig.amqp_url = line.url(&rig.amqp_url);
-    let patient = Patient::of(1);
+    let patient = FailingWorker::of(1);
     let work = (1..=LETTERS).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
     rig.announcer.announce(work.collect()).await.expect("announced");
     rig.start(patient.clone());
@@ -112,7 +115,7 @@ async fn a_thousand_failures_are_a_thousand_dead_letters_however_often_the_broke
         .await;
         line.cut();
     }
-    lie(&rig, LETTERS.into()).await;
+    await_dead_letters(&rig, LETTERS.into()).await;
     let copies = "select coalesce(sum(copies), 0), count(distinct chunk) from dead_letter";
     let row = rig.db.query_one(copies, &[]).await.expect("a count");
     assert_eq!(row.get::<_, i64>(1), i64::from(LETTERS), "each of them");
@@ -120,7 +123,7 @@ async fn a_thousand_failures_are_a_thousand_dead_letters_however_often_the_broke
         rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"),
         i64::from(LETTERS)
     );
-    tell(&format!("{} of {LETTERS} died twice and lie there once", row.get::<_, i64>(0)));
+    report_figure(&format!("{} of {LETTERS} died twice and lie there once", row.get::<_, i64>(0)));
     assert_eq!(operator_json(&rig, "dead-letters list --limit 1").await["matching"], LETTERS);
     rig.end(&[(DEAD, 1_000)]).await;
 }

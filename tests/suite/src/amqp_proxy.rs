@@ -70,7 +70,7 @@ impl AmqpProxy {
 async fn through(near: TcpStream, far: TcpStream, mut state: watch::Receiver<Option<String>>) {
     let (mut from_client, to_client) = near.into_split();
     let (from_server, mut to_server) = far.into_split();
-    let (tell, told) = watch::channel(None);
+    let (report_figure, told) = watch::channel(None);
     let down = tokio::spawn(downstream(from_server, to_client, told));
     let up = async {
         let mut header = [0; 8];
@@ -81,9 +81,9 @@ async fn through(near: TcpStream, far: TcpStream, mut state: watch::Receiver<Opt
             let publishes = frame[0] == 1 && frame.get(7..11) == Some(&PUBLISH[..]);
             let blocked = state.borrow_and_update().clone();
             if publishes && blocked.is_some() {
-                tell.send_replace(blocked);
+                report_figure.send_replace(blocked);
                 let _ = state.wait_for(Option::is_none).await;
-                tell.send_replace(None);
+                report_figure.send_replace(None);
             }
             to_server.write_all(&frame).await?;
         }

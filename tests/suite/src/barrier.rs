@@ -19,7 +19,7 @@ use shared::{
 };
 
 use crate::{
-    craft::{assert_closed_once, extracted, filled, note_closings, now, pages, store_page},
+    builders::{assert_closed_once, extracted, filled, note_closings, now, pages, store_page},
     rig::Rig,
 };
 

@@ -4,7 +4,7 @@ use fake_twitch::{Settings as TwitchSettings, World, WorldConfig};
 
 use crate::{
     rig::{Rig, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// Points of the bucket, and those that flow back each minute.
@@ -21,7 +21,7 @@ async fn replicas_share_a_bucket_that_is_smaller_than_the_pull() {
     rig.start_all();
     rig.start_all();
     let report = rig.whole_pull().await;
-    assert_eq!(assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await, 2_200);
+    assert_eq!(assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await, 2_200);
     let stats = rig.twitch.stats();
     assert!(stats.points > u64::from(POINTS), "the bucket was too large for this test: {stats:#?}");
     assert!(stats.bucket_empty <= 2, "they should slow down before the bucket is empty: {stats:#?}");

@@ -14,7 +14,7 @@ use shared::{
 use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// Long enough for all messages that wait in a queue to come to one hand, on the slowest machine.
@@ -160,7 +160,7 @@ async fn channels_that_are_never_fresh_are_asked_for_in_every_pull() {
         let report = rig.whole_pull().await;
         let (_, ids) = asked(&rig, Endpoint::Users);
         assert_eq!((ids.total, ids.distinct), (250, 250), "pull {pull}");
-        assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+        assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
         rig.setup.clock.advance(TimeDelta::minutes(1));
     }
     rig.end(&[]).await;
@@ -209,7 +209,7 @@ async fn what_twitch_does_not_know_is_noted_and_asked_for_again_later() {
 
     let first = rig.setup.clock.now();
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     assert_eq!((report.games_missing, report.channels_missing), (Some(3), Some(6)));
     for (kind, ids) in [("game", &games), ("channel", &channels)] {
         assert_eq!(missed(&rig, kind).await, expected(&rig, kind, ids, first, 1, report.pull_id).await);
@@ -271,7 +271,7 @@ async fn one_id_that_twitch_refuses_costs_nobody_else_their_channel() {
     let report = rig.whole_pull().await;
     assert_eq!(report.channels_missing, Some(0));
     assert_eq!(missed(&rig, "channel").await, BTreeSet::new());
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
 }
 
@@ -283,7 +283,7 @@ async fn two_replicas_of_each_enricher_never_ask_for_the_same_twice() {
     rig.start(rig.game_enricher());
     rig.start(rig.channel_enricher());
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     for endpoint in [Endpoint::Games, Endpoint::Users] {
         let (_, ids) = asked(&rig, endpoint);
         assert_eq!((ids.repeated, ids.total), (0, ids.distinct), "{endpoint:?}");

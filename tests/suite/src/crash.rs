@@ -7,11 +7,11 @@ use lapin::types::AMQPValue;
 use shared::{schema::ChunkStored, topology::GAME_ENRICHER};
 
 use crate::{
-    craft::{extracted, pages},
+    builders::{extracted, pages},
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::{Rig, Running, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -45,7 +45,7 @@ async fn a_worker_that_dies_in_the_middle_costs_nothing() {
             running.insert(stage, rig.run_stage(PROGRAMS[stage]));
         }
         rig.succeeded(pull).await;
-        assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }
     for worker in running {
         worker.stop().await;
@@ -57,7 +57,7 @@ async fn a_worker_that_dies_in_the_middle_costs_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_process_costs_nothing() {
     let rig = Rig::with(world(), slow()).await;
-    let told = Told::default();
+    let told = Options::default();
     let mut running: Vec<Process> = PROGRAMS.map(|name| Process::start(&rig, name, &told)).into();
     let pull = rig.pull().await;
     for (stage, name) in PROGRAMS.into_iter().enumerate() {
@@ -67,7 +67,7 @@ async fn a_killed_process_costs_nothing() {
         running[stage] = Process::start(&rig, name, &told);
     }
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     for process in running {
         process.ready().await;
         process.terminate().await;
@@ -80,7 +80,7 @@ async fn a_killed_process_costs_nothing() {
 async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wakes() {
     let rig = Rig::with(world(), slow()).await;
     // Its broker gives up on a silent peer after two heartbeats.
-    let told = Told { amqp: "heartbeat=1", ..Told::default() };
+    let told = Options { amqp: "heartbeat=1", ..Options::default() };
     let running: Vec<Process> = PROGRAMS.map(|name| Process::start(&rig, name, &told)).into();
     let frozen = &running[3];
     let address = frozen.ready().await;
@@ -89,7 +89,7 @@ async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wak
     frozen.signal("STOP");
     let other = Process::start(&rig, "finalizer", &told);
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     frozen.signal("CONT");
     eventually("the frozen one should work again", || async {
         let (status, why) = probe(address, "readyz").await;
@@ -107,7 +107,7 @@ async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wak
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rolling_restarts_under_load_lose_nothing_and_take_no_time() {
     let rig = Rig::with(world(), Setup { delays: "1h".parse().expect("delays"), ..slow() }).await;
-    let told = Told { delays: "1h", ..Told::default() };
+    let told = Options { delays: "1h", ..Options::default() };
     let mut running: Vec<Process> = PROGRAMS.map(|name| Process::start(&rig, name, &told)).into();
     for process in &running {
         process.ready().await;
@@ -122,7 +122,7 @@ async fn rolling_restarts_under_load_lose_nothing_and_take_no_time() {
         rig.let_leases_run_out().await;
     }
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     for process in running {
         process.ready().await;
         process.terminate().await;

@@ -9,9 +9,9 @@ use shared::{schema::PullId, store::PullReport};
 use tokio_postgres::Client;
 
 use crate::{
+    dead_letter_rig::operator,
     rig::{Rig, Setup},
-    truth::{assert_true, document},
-    ward::operator,
+    truth::{assert_matches_world, document},
 };
 
 /// Streams of the world: four full pages and a half.
@@ -175,7 +175,7 @@ async fn the_tail_is_not_read_when_the_list_is_believed_to_be_sorted() {
     let report = rig.whole_pull().await;
     assert_eq!(report.stop_reason.as_deref(), Some("min_viewers"));
     assert_eq!((report.pages, report.stored, report.rejected), (2, 150, 50));
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     rig.end(&[("streams.rejected", 1)]).await;
 }
 
@@ -189,6 +189,6 @@ async fn the_tail_is_read_and_rejected_when_nothing_is_believed() {
     assert_eq!((report.pages, report.stored, report.rejected), (4, 150, 250));
     assert_eq!(report.rejected_by_rule, BTreeMap::from([("below-min-viewers".to_owned(), 250)]));
     assert_accounts(&report, "the tail");
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     rig.end(&[("streams.rejected", 3)]).await;
 }

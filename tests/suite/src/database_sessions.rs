@@ -9,7 +9,7 @@ use shared::{
 };
 
 use crate::{
-    craft::now,
+    builders::now,
     eventually::eventually,
     rig::Rig,
     services::{as_user_of, connect},

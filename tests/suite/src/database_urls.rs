@@ -10,7 +10,7 @@ use shared::{
 use url::Url;
 
 use crate::{
-    craft::now,
+    builders::now,
     process::binary,
     proxy::{Forward, LOOPBACK_6},
     services::Database,

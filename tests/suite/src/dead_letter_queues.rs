@@ -12,10 +12,12 @@ use serde_json::json;
 use shared::store::DeadLetterFilter;
 
 use crate::{
+    dead_letter_rig::{
+        DEAD, FailingWorker, empty_rig, leave_dead_letters, operator, operator_json, report_figure, settled,
+    },
     eventually::eventually,
-    process::{Process, Told},
+    process::{Options, Process},
     rig::Rig,
-    ward::{DEAD, Patient, empty_rig, letters, operator, operator_json, settled, tell},
     wire::Wire,
 };
 
@@ -35,9 +37,9 @@ async fn become_state(rig: &Rig, state: &str, number: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_that_somebody_browses_are_told_and_a_replay_changes_nothing() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 6).await;
-    patient.suffers(0);
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 6).await;
+    patient.fail_with(0);
     let connection =
         Connection::connect(rig.vhost.url().expose_secret(), ConnectionProperties::default()).await;
     let connection = connection.expect("a connection");
@@ -73,7 +75,7 @@ async fn dead_letters_that_somebody_browses_are_told_and_a_replay_changes_nothin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 3).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
     rig.stop_all().await;
     let (filter, at) = (DeadLetterFilter::default(), rig.setup.clock.now());
     let plan = shared::store::Plan { by: "test", ..shared::store::Plan::default() };
@@ -95,7 +97,7 @@ async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_that_the_broker_drops_are_told_until_they_are_back() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 5).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 5).await;
     let limit = json!({"pattern": "\\.dead$", "definition": {"max-length": 2}, "apply-to": "queues"});
     rig.vhost.call(Method::PUT, "policies/{vhost}/limit", Some(limit)).await;
     become_state(&rig, "vanished", 3).await;
@@ -145,12 +147,12 @@ async fn dead_letters_by_the_thousand_are_compared_in_little_memory() {
     }
     rig.waits(DEAD, u32::try_from(LETTERS).expect("a number")).await;
     // They came past the recorder: each has to be read whole.
-    let finalizer = Process::start(&rig, "finalizer", &Told::default());
+    let finalizer = Process::start(&rig, "finalizer", &Options::default());
     finalizer.ready().await;
     become_state(&rig, "dead", LETTERS).await;
     rig.waits(DEAD, u32::try_from(LETTERS).expect("a number")).await;
     let peak = memory(&finalizer);
-    tell(&format!("{LETTERS} dead letters of {BODY} bytes were recorded with a peak of {peak} MB"));
+    report_figure(&format!("{LETTERS} dead letters of {BODY} bytes were recorded with a peak of {peak} MB"));
     // All of them are 40 MB, and were several times as much.
     assert!(peak < 90, "{peak} MB");
     finalizer.terminate().await;

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use crate::{
     rig::Rig,
-    truth::assert_true,
+    truth::assert_matches_world,
     wire::{Listener, Wire},
 };
 
@@ -77,7 +77,7 @@ async fn three_deliveries_of_every_message_leave_the_tables_of_one() {
     let first = listener.hears(report.pull_id, PullStatus::Success).await;
     assert_eq!(listener.hears(report.pull_id, PullStatus::Success).await, first, "the end is told again");
 
-    assert_true(&thrice.db, report.pull_id, thrice.twitch.world(), 10).await;
+    assert_matches_world(&thrice.db, report.pull_id, thrice.twitch.world(), 10).await;
     let expected = digests(&once.db).await;
     assert!(expected.iter().all(|(_, rows, _)| *rows > 0), "every table should hold something: {expected:?}");
     assert_eq!(digests(&thrice.db).await, expected);

@@ -8,9 +8,9 @@ use reqwest::StatusCode;
 use shared::store::{Error, Store};
 
 use crate::{
-    craft::{extracted, pages},
+    builders::{extracted, pages},
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::{Rig, Setup},
     wire::purge,
 };
@@ -31,7 +31,7 @@ async fn a_duty_that_meets_a_column_of_another_type_is_told_and_harms_no_other()
     let mut rig = Rig::new(world()).await;
     let alter = "alter table alarm_watch alter letters drop default, alter letters type text, alter letters set default '0'";
     rig.db.batch_execute(alter).await.expect("altered");
-    let finalizer = Process::start(&rig, "finalizer", &Told::default());
+    let finalizer = Process::start(&rig, "finalizer", &Options::default());
     let address = finalizer.ready().await;
     let why = "duty dead-letter-alarms has failed ";
     let (_, told) = eventually("the probe should tell of the duty", || async {

@@ -5,7 +5,7 @@ use fake_twitch::{Scenario, World, WorldConfig};
 use serde_json::{Map, Value};
 use shared::schema::{PullClosed, PullStatus, encode};
 
-use crate::{rig::Rig, truth::assert_true, wire::Listener};
+use crate::{rig::Rig, truth::assert_matches_world, wire::Listener};
 
 /// What is said and what is stored write times differently, and mean the same.
 fn comparable(value: &Value) -> Value {
@@ -37,7 +37,7 @@ async fn the_event_of_a_pull_is_its_row() {
     let pull = rig.pull().await;
     let event = listener.hears(pull, PullStatus::Success).await;
     // Told after it was committed: nobody who hears it finds less.
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     assert_told_truly(&rig, &event).await;
     assert_eq!((event.stored, event.rejected, event.channels_missing, event.games_missing), (250, 50, 5, 2));
 

@@ -13,10 +13,10 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    craft::{filled, now, pages},
+    builders::{filled, now, pages},
     eventually::eventually,
     rig::{Rig, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// Waits until a statement of `program` that begins so waits for a lock, and was begun after `last`. When it was begun.
@@ -65,7 +65,7 @@ async fn whoever_keeps_a_pulls_row_locked_only_delays_it() {
 
     holder.commit().await.expect("a commit");
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
 }
 

@@ -7,9 +7,9 @@ use serde_json::{Map, Value, json};
 use shared::topology::GAME_ENRICHER;
 
 use crate::{
-    process::{Process, Told},
+    dead_letter_rig::{DEAD, message},
+    process::{Options, Process},
     rig::Rig,
-    ward::{DEAD, message},
     wire::Wire,
 };
 
@@ -47,7 +47,7 @@ fn trace(line: &Map<String, Value>) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_line_is_json_and_says_what_it_is_about() {
     let rig = Rig::new(World::generate(WorldConfig::plain(250))).await;
-    let told = Told::default();
+    let told = Options::default();
     let processes = WORKERS.map(|name| Process::start(&rig, name, &told));
     for process in &processes {
         process.ready().await;

@@ -14,7 +14,7 @@ use shared::{
     topology::{EXTRACTOR, STAGES},
 };
 
-use crate::{eventually::eventually, rig::Rig, truth::assert_true, wire::Listener};
+use crate::{eventually::eventually, rig::Rig, truth::assert_matches_world, wire::Listener};
 
 /// Puts a body straight into a queue, as any tool could.
 async fn put(rig: &Rig, queue: &str, body: &[u8]) {
@@ -97,7 +97,7 @@ async fn what_cannot_be_read_is_dead_lettered_with_its_reason() {
         }
     }
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
 }
 
@@ -132,7 +132,7 @@ async fn a_pull_that_cannot_be_fetched_fails_and_a_replay_brings_it_back() {
     })
     .await;
     assert_eq!((report.error, report.stop_reason.as_deref()), (None, Some("end")));
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     let closed = listener.hears(pull, PullStatus::Success).await;
     assert_eq!((closed.stored, closed.pages), (report.stored, report.pages));
     rig.end(&[]).await;

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::{
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::Rig,
     settings::project_file,
     wire::Wire,
@@ -107,7 +107,7 @@ async fn programs_tell_what_is_documented_and_all_of_it() {
     let mut processes = Vec::new();
     for program in ["extractor", "game-enricher", "channel-enricher", "finalizer"] {
         let process =
-            Process::start(&rig, program, &Told { variables: variables.clone(), ..Told::default() });
+            Process::start(&rig, program, &Options { variables: variables.clone(), ..Options::default() });
         let address = process.ready().await;
         processes.push((program, process, address));
     }

@@ -3,18 +3,18 @@
 use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
 
 use crate::{
+    dead_letter_rig::{operator, operator_json},
     eventually::eventually,
-    process::{Process, Told},
+    process::{Options, Process},
     rig::{Rig, Setup},
-    truth::assert_true,
-    ward::{operator, operator_json},
+    truth::assert_matches_world,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     let mut rig = Rig::new(World::generate(WorldConfig::plain(150))).await;
     let wrong = vec![("TWITCH_CLIENT_SECRET", "not-the-secret".to_owned())];
-    let extractor = Process::start(&rig, "extractor", &Told { variables: wrong, ..Told::default() });
+    let extractor = Process::start(&rig, "extractor", &Options { variables: wrong, ..Options::default() });
     rig.start(rig.game_enricher());
     rig.start(rig.channel_enricher());
     rig.start(rig.finalizer());
@@ -38,7 +38,7 @@ async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     let pull = rig.store.latest_pull().await.expect("a pull").expect("a pull");
     rig.start(rig.extractor());
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
 }
 

@@ -11,13 +11,13 @@ use serde_json::{Value, json};
 use shared::{failure::Class, schema::PullRequested, topology::EXTRACTOR};
 
 use crate::{
-    craft::now,
+    builders::now,
+    dead_letter_rig::{DEAD, FailingWorker, announce, empty_rig},
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     proxy::Proxy,
     rig::{Rig, Setup},
-    truth::assert_true,
-    ward::{DEAD, Patient, announce, empty_rig},
+    truth::assert_matches_world,
 };
 
 /// No rejects, because a page announced again announces its rejects again; slow enough to have a middle.
@@ -41,7 +41,7 @@ async fn broker_connections_that_break_cost_nothing() {
         line.cut();
     }
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;
@@ -50,7 +50,7 @@ async fn broker_connections_that_break_cost_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publishing_connection_that_breaks_alone_is_noticed_without_any_work() {
     let mut rig = empty_rig().await;
-    rig.start(Patient::of(1));
+    rig.start(FailingWorker::of(1));
     rig.start(rig.finalizer());
     let publishing = eventually("the finalizer's connections should be listed", || async {
         let all = rig.vhost.call(Method::GET, "vhosts/{vhost}/connections", None).await;
@@ -81,7 +81,7 @@ async fn database_connections_that_break_cost_nothing() {
     }
     eventually("the store should work again", || async { rig.store.check().await }).await;
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;
@@ -99,7 +99,7 @@ async fn readiness(address: SocketAddr, status: StatusCode) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_database_a_worker_waits_and_says_so() {
     let mut rig = rig().await;
-    let told = Told { delays: "1h", ..Told::default() };
+    let told = Options { delays: "1h", ..Options::default() };
     let workers = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
     let workers = workers.map(|name| Process::start(&rig, name, &told));
     let mut addresses = Vec::new();
@@ -128,7 +128,7 @@ async fn without_its_database_a_worker_waits_and_says_so() {
     }
     eventually("the store should work again", || async { rig.store.check().await }).await;
     rig.succeeded(pull_id).await;
-    assert_true(&rig.db, pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull_id, rig.twitch.world(), 10).await;
     for worker in workers {
         worker.terminate().await;
     }
@@ -141,7 +141,7 @@ async fn without_its_broker_a_worker_says_so_and_stays_alive() {
     let mut rig = rig().await;
     let line = Proxy::to(&rig.amqp_url).await;
     rig.amqp_url = line.url(&rig.amqp_url);
-    let worker = Process::start(&rig, "finalizer", &Told { delays: "1h", ..Told::default() });
+    let worker = Process::start(&rig, "finalizer", &Options { delays: "1h", ..Options::default() });
     let address = worker.ready().await;
     line.close();
     let why = readiness(address, StatusCode::SERVICE_UNAVAILABLE).await;
@@ -165,7 +165,7 @@ async fn a_binding_deleted_by_hand_heals_itself_where_workers_may_declare() {
         rig.vhost.call(Method::DELETE, &path, None).await;
     }
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;

@@ -14,9 +14,9 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    craft::now,
+    builders::now,
+    dead_letter_rig::{operator, operator_json},
     rig::Rig,
-    ward::{operator, operator_json},
     wire::purge,
 };
 

@@ -14,11 +14,11 @@ use shared::{
 
 use crate::{
     amqp_proxy::AmqpProxy,
+    dead_letter_rig::{DEAD, empty_rig, operator},
     eventually::eventually,
     rig::{Rig, Setup},
     scripted::{Scripted, announce_work, consuming, done, paused},
-    truth::assert_true,
-    ward::{DEAD, empty_rig, operator},
+    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -70,7 +70,7 @@ async fn a_queue_at_its_limit_is_waited_for_in_the_same_session() {
     rig.vhost.call(Method::DELETE, "policies/{vhost}/limit", None).await;
     for pull in [first, pull] {
         rig.succeeded(pull).await;
-        assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }
     consuming(&rig, "channel-enricher").await;
     assert_eq!(sessions(&rig, "channel-enricher").await, session, "no delivery was spent");
@@ -94,7 +94,7 @@ async fn a_binding_that_is_gone_is_waited_for_by_workers_that_may_not_declare() 
     let (code, _, err) = operator(&rig, "topology --declare --retry-delays=1h").await;
     assert_eq!(code, 0, "{err}");
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     consuming(&rig, "game-enricher").await;
     assert_eq!(sessions(&rig, "game-enricher").await, session, "no delivery was spent");
     rig.stop_all().await;
@@ -117,7 +117,7 @@ async fn a_broker_that_blocks_publishers_is_waited_for_and_named() {
 
     proxy.unblock();
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     consuming(&rig, "extractor").await;
     assert_eq!(sessions(&rig, "extractor").await, session, "no delivery was spent");
     rig.stop_all().await;

@@ -2,7 +2,7 @@
 
 use fake_twitch::{Endpoint, World, WorldConfig};
 
-use crate::{rig::Rig, truth::assert_true};
+use crate::{rig::Rig, truth::assert_matches_world};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pull_stores_every_stream_with_its_game_and_channel() {
@@ -11,7 +11,7 @@ async fn a_pull_stores_every_stream_with_its_game_and_channel() {
     let report = rig.whole_pull().await;
 
     let world = rig.twitch.world();
-    let stored = assert_true(&rig.db, report.pull_id, world, 10).await;
+    let stored = assert_matches_world(&rig.db, report.pull_id, world, 10).await;
     assert_eq!(stored, 1_000);
     assert_eq!(report.stored, 1_000);
     assert_eq!(report.fetched, report.stored + report.rejected + report.duplicates);
@@ -32,7 +32,7 @@ async fn the_second_pull_asks_for_nothing_it_knows() {
     rig.whole_pull().await;
     rig.twitch.reset_stats();
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     assert_eq!(rig.twitch.stats().calls(Endpoint::Games), 0);
     assert_eq!(rig.twitch.stats().calls(Endpoint::Users), 0);
     assert_eq!(rig.twitch.stats().calls(Endpoint::Token), 0, "the token is kept");

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::{craft::now, eventually::eventually, rig::Rig, services::Database};
+use crate::{builders::now, eventually::eventually, rig::Rig, services::Database};
 
 /// Where Debian puts it.
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";

@@ -23,7 +23,7 @@ pub(crate) struct Process {
 
 /// What a program is told beside where everything is.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct Options {
     /// Added to the broker's URL, such as `heartbeat=1`.
     pub(crate) amqp: &'static str,
     pub(crate) delays: &'static str,
@@ -33,7 +33,7 @@ pub(crate) struct Told {
 
 impl Process {
     /// Starts a program of the workspace on this rig, and does not wait for it.
-    pub(crate) fn start(rig: &Rig, name: &'static str, told: &Told) -> Self {
+    pub(crate) fn start(rig: &Rig, name: &'static str, told: &Options) -> Self {
         let amqp = format!("{}?{}", rig.amqp_url_of(name).expose_secret(), told.amqp);
         let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
         let mut child = Command::new(binary(name))

@@ -16,11 +16,11 @@ use shared::{
 };
 
 use crate::{
-    craft::now,
+    builders::now,
+    dead_letter_rig::{operator, operator_json},
     eventually::eventually,
     rig::Rig,
     services::Vhost,
-    ward::{operator, operator_json},
     wire::Listener,
 };
 

@@ -14,12 +14,12 @@ use shared::{
 };
 
 use crate::{
-    rig::Rig,
-    truth::assert_true,
-    ward::{
-        DEAD, Patient, command, empty_rig, let_replays_run_out, letters, lie, message, operator,
-        operator_json, settled, tell,
+    dead_letter_rig::{
+        DEAD, FailingWorker, await_dead_letters, command, empty_rig, leave_dead_letters, let_replays_run_out,
+        message, operator, operator_json, report_figure, settled,
     },
+    rig::Rig,
+    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -47,14 +47,14 @@ fn careful() -> Canary {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_sends_what_was_counted_in_order_and_byte_for_byte() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(2);
-    letters(&mut rig, &patient, 120).await;
+    let patient = FailingWorker::of(2);
+    leave_dead_letters(&mut rig, &patient, 120).await;
     rig.stop_all().await;
 
     // All that match, not those of a page; of two causes, one is meant.
     let counted = operator_json(&rig, "dead-letters replay --code test.one --dry-run").await;
     assert_eq!(counted["would_send"], 60);
-    lie(&rig, 120).await;
+    await_dead_letters(&rig, 120).await;
     let sent = operator_json(&rig, "dead-letters replay --code test.one --yes").await;
     assert_eq!(sent["letters"], 60);
     assert_eq!((rig.ready(DEAD).await, rig.ready(&GAME_ENRICHER.info().replay()).await), (60, 60));
@@ -83,13 +83,13 @@ async fn a_replay_sends_what_was_counted_in_order_and_byte_for_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_keeps_its_rate() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 100).await;
-    patient.suffers(0);
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 100).await;
+    patient.fail_with(0);
     let began = Instant::now();
     let replay = replayed(&rig, Order { rate: Some(25.0), ..order() }).await;
     let took = began.elapsed();
-    tell(&format!("100 dead letters at 25 a second: {took:?}"));
+    report_figure(&format!("100 dead letters at 25 a second: {took:?}"));
     assert_eq!(replay.report.letters, 100);
     assert!(
         took >= Duration::from_millis(3_600),
@@ -104,9 +104,9 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
     const LETTERS: i32 = 1_200;
     const KILLS: u64 = 50;
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, LETTERS).await;
-    patient.suffers(0);
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, LETTERS).await;
+    patient.fail_with(0);
     let began = Instant::now();
     operator_json(&rig, "dead-letters replay --all --limit 20 --yes").await;
     let mut whole = u64::try_from(began.elapsed().as_millis()).expect("some milliseconds");
@@ -144,7 +144,7 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
         .expect("replayed")
         .is_some()
     {}
-    lie(&rig, 0).await;
+    await_dead_letters(&rig, 0).await;
     crate::eventually::eventually("every dead letter should be resolved", || async {
         let sql = "select count(*) filter (where state <> 'cured'), count(*) from dead_letter";
         let row = rig.db.query_one(sql, &[]).await.expect("counts");
@@ -160,7 +160,7 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
     let done: (i64, i64) = (row.get(0), row.get(1));
     assert_eq!(done, (LETTERS.into(), LETTERS.into()), "each is done once");
     assert!(cut_short > 0, "some of {KILLS} kills should have hit a replay under way");
-    tell(&format!(
+    report_figure(&format!(
         "{KILLS} kills, {cut_short} hit a replay under way, {again} messages were delivered twice"
     ));
     rig.end(&[]).await;
@@ -169,17 +169,17 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_stops_while_the_cause_is_there_and_goes_on_when_it_is_cured() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 500).await;
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 500).await;
     let (code, out, err) =
         operator(&rig, "dead-letters replay --all --canary --patience 30s --yes --json").await;
     assert_eq!(code, 3, "{err}");
     assert!(err.contains("came back (1 for the same cause)"), "{err}");
     let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert!(report["letters"].as_i64().expect("a number") <= 3, "{report}");
-    lie(&rig, 500).await;
+    await_dead_letters(&rig, 500).await;
 
-    patient.suffers(0);
+    patient.fail_with(0);
     let replay = replayed(&rig, Order { canary: Some(careful()), ..order() }).await;
     assert_eq!((replay.stopped, replay.report.done), (None, 500));
     assert_eq!(patient.handled().len(), 500);
@@ -189,7 +189,7 @@ async fn a_canary_stops_while_the_cause_is_there_and_goes_on_when_it_is_cured() 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_without_a_worker_says_so() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 5).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 5).await;
     rig.stop_all().await;
     let canary = Some(Canary { tolerate: 0.1, patience: Duration::from_millis(300) });
     let replay = replayed(&rig, Order { canary, ..order() }).await;
@@ -202,13 +202,13 @@ async fn a_canary_without_a_worker_says_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_three_replays_a_dead_letter_is_held() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 3).await;
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 3).await;
     for generation in 1..=3 {
         let replay = replayed(&rig, order()).await;
         let report = settled(&rig, replay.replay_id).await;
         assert_eq!((report.letters, report.returned_same), (3, 3), "generation {generation}");
-        lie(&rig, 3).await;
+        await_dead_letters(&rig, 3).await;
     }
     let queued = rig.store.letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
     assert!(queued.iter().all(|letter| letter.generation == 3 && letter.state == "held"), "{queued:#?}");
@@ -217,12 +217,12 @@ async fn after_three_replays_a_dead_letter_is_held() {
     assert!(err.contains("3 held"), "{err}");
 
     // It came back with another cause: that shows, too.
-    patient.suffers(5);
+    patient.fail_with(5);
     let named = DeadLetterFilter { ids: Some(vec![queued[0].id]), ..DeadLetterFilter::default() };
     let replay = replayed(&rig, Order { filter: named, ..order() }).await;
     let report = settled(&rig, replay.replay_id).await;
     assert_eq!((report.letters, report.returned_different), (1, 1));
-    lie(&rig, 3).await;
+    await_dead_letters(&rig, 3).await;
     let outcomes = rig.store.replay_outcomes(replay.replay_id).await.expect("outcomes");
     let back = rig
         .store
@@ -237,12 +237,12 @@ async fn after_three_replays_a_dead_letter_is_held() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_sums_up_and_names_the_build_that_cured() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(5);
-    letters(&mut rig, &patient, 500).await;
+    let patient = FailingWorker::of(5);
+    leave_dead_letters(&mut rig, &patient, 500).await;
     let same = replayed(&rig, Order { limit: Some(10), ..order() }).await;
     assert_eq!(settled(&rig, same.replay_id).await.returned_same, 10);
-    lie(&rig, 500).await;
-    patient.suffers(0);
+    await_dead_letters(&rig, 500).await;
+    patient.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
     let report = operator_json(&rig, "dead-letters report").await;
@@ -260,11 +260,11 @@ async fn a_report_sums_up_and_names_the_build_that_cured() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_news_of_a_death_may_come_after_its_replay() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 1).await;
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 1).await;
     let letter =
         rig.store.export_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters").remove(0).1;
-    patient.suffers(0);
+    patient.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
     let late = Entry::Died(Box::new(letter));
@@ -278,8 +278,8 @@ async fn a_live_pull_goes_first() {
     let mut rig =
         Rig::new(World::generate(WorldConfig { tail: 0, test_record: false, ..WorldConfig::sized(300) }))
             .await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 3_000).await;
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 3_000).await;
     rig.stop_all().await;
     let replay = replayed(&rig, order()).await;
     assert_eq!(rig.ready(&GAME_ENRICHER.info().replay()).await, 3_000);
@@ -289,11 +289,11 @@ async fn a_live_pull_goes_first() {
     let report = rig.whole_pull().await;
     let waiting = rig.ready(&GAME_ENRICHER.info().replay()).await;
     assert!(waiting > 0, "the pull should have ended before the replay");
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
-    tell(&format!("{waiting} of 3000 replayed messages were still waiting when the pull had ended"));
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    report_figure(&format!("{waiting} of 3000 replayed messages were still waiting when the pull had ended"));
     let back = settled(&rig, replay.replay_id).await;
     assert_eq!(back.returned_same + back.returned_different, 3_000);
-    lie(&rig, 3_000).await;
+    await_dead_letters(&rig, 3_000).await;
     rig.end(&[(DEAD, 3_000)]).await;
 }
 
@@ -301,7 +301,7 @@ async fn a_live_pull_goes_first() {
 async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_their_queue() {
     const LETTERS: i32 = 300;
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), LETTERS).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), LETTERS).await;
     rig.stop_all().await;
     let (filter, now) = (DeadLetterFilter::default(), rig.setup.clock.now());
     for round in 0..10 {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use fake_twitch::{Endpoint, World, WorldConfig};
 
 use crate::{
+    dead_letter_rig::{operator, operator_json},
     eventually::eventually,
     rig::{Rig, Setup},
-    truth::assert_true,
-    ward::{operator, operator_json},
+    truth::assert_matches_world,
 };
 
 /// A pull that was made, and documents that were spoilt since.
@@ -34,7 +34,7 @@ async fn a_pull_is_made_again_from_any_stage_without_asking_for_its_streams() {
         assert_eq!((&answer["was_status"], &answer["was_build"]), (&"success".into(), &answer["build"]));
         let again = rig.succeeded(pull).await;
         assert!(again.completed_at.is_some());
-        assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }
     let stats = rig.twitch.stats();
     let calls = [Endpoint::Streams, Endpoint::Games, Endpoint::Users].map(|endpoint| stats.calls(endpoint));
@@ -54,7 +54,7 @@ async fn a_rerun_nobody_was_told_of_is_picked_up() {
         if report.status == "success" && report.rescues >= 1 { Ok(()) } else { Err(report) }
     })
     .await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
 }
 

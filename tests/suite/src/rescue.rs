@@ -11,11 +11,11 @@ use shared::{
 };
 
 use crate::{
-    craft::{extracted, filled, now, pages},
+    builders::{extracted, filled, now, pages},
     eventually::eventually,
     proxy::Proxy,
     rig::{Rig, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
     wire::{Listener, purge},
 };
 
@@ -55,7 +55,7 @@ async fn a_pull_nobody_was_told_of_is_picked_up() {
     rig.start_all();
     let pull = rig.store.request_pull("somebody who died", now()).await.expect("a pull");
     rescued(&rig, pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;
@@ -74,7 +74,7 @@ async fn messages_lost_before_any_stage_are_announced_again() {
         purge(&rig.vhost, STAGES[lost]).await;
         let running = STAGES.map(|stage| rig.run_stage(stage));
         rescued(&rig, pull).await;
-        assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
         for worker in running {
             worker.stop().await;
         }
@@ -135,7 +135,7 @@ async fn a_pull_that_cannot_go_on_is_failed_with_the_cause_and_succeeds_once_it_
     success(&rig, pull).await;
     let told = listener.hears(pull, PullStatus::Success).await;
     assert_eq!((told.stored, told.error), (250, None));
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;

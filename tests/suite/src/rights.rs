@@ -24,13 +24,13 @@ use shared::{
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    craft::now,
+    builders::now,
+    dead_letter_rig::{let_replays_run_out, message, operator, operator_json},
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::Rig,
     services::{Database, PROGRAMS, Vhost, as_user_of, connect},
-    truth::assert_true,
-    ward::{let_replays_run_out, message, operator, operator_json},
+    truth::assert_matches_world,
 };
 
 const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
@@ -39,7 +39,7 @@ const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "f
 async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
     let world = WorldConfig { tail: 30, test_record: true, ..WorldConfig::sized(300) };
     let rig = Rig::new(World::generate(world)).await;
-    let running = WORKERS.map(|name| Process::start(&rig, name, &Told::default()));
+    let running = WORKERS.map(|name| Process::start(&rig, name, &Options::default()));
     for process in &running {
         process.ready().await;
     }
@@ -71,7 +71,7 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
     })
     .await;
     operator_json(&rig, "wait latest").await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
 
     // What nobody can handle is given up by every stage, and lies there.
     let nowhere = message(1).0;
@@ -464,13 +464,13 @@ async fn a_worker_that_may_not_declare_waits_for_whoever_may() {
     let bare = Vhost::create().await;
     bare.admit_programs().await;
     rig.amqp_url = bare.url();
-    let worker = Process::start(&rig, CHANNEL_ENRICHER.info().name, &Told::default());
+    let worker = Process::start(&rig, CHANNEL_ENRICHER.info().name, &Options::default());
     eventually("it should say what to do", || async {
         let log = worker.log();
         if log.iter().any(|line| line.contains("`operator topology --declare`")) { Ok(()) } else { Err(log) }
     })
     .await;
-    let mut declare = crate::ward::command(&rig, "topology --declare");
+    let mut declare = crate::dead_letter_rig::command(&rig, "topology --declare");
     declare.env("AMQP_URL", bare.url_of("operator").expose_secret());
     let declared =
         tokio::task::spawn_blocking(move || declare.output()).await.expect("a thread").expect("run");

@@ -5,11 +5,11 @@ use reqwest::StatusCode;
 use shared::store::{Migrated, migrate};
 
 use crate::{
+    dead_letter_rig::operator,
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::Rig,
-    truth::assert_true,
-    ward::operator,
+    truth::assert_matches_world,
 };
 
 const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
@@ -46,7 +46,7 @@ async fn a_newer_schema_is_refused_unless_it_promises_to_serve_this_build() {
         "the database has schema {newer}, which does not promise to serve builds of schema {}",
         newer - 1
     );
-    let processes = WORKERS.map(|name| Process::start(&rig, name, &Told::default()));
+    let processes = WORKERS.map(|name| Process::start(&rig, name, &Options::default()));
     for process in &processes {
         eventually("it should say why it does not work", || async {
             let log = process.log();
@@ -68,7 +68,7 @@ async fn a_newer_schema_is_refused_unless_it_promises_to_serve_this_build() {
     let unchanged = Migrated { version: newer, applied: Vec::new() };
     assert_eq!(migrate(&rig.database.url()).await.expect("nothing to do"), unchanged);
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     for process in processes {
         process.terminate().await;
     }
@@ -78,7 +78,7 @@ async fn a_newer_schema_is_refused_unless_it_promises_to_serve_this_build() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_migration_under_running_workers_stops_those_it_does_not_serve_and_no_others() {
     let rig = Rig::new(World::generate(WorldConfig::plain(250))).await;
-    let processes = WORKERS.map(|name| Process::start(&rig, name, &Told::default()));
+    let processes = WORKERS.map(|name| Process::start(&rig, name, &Options::default()));
     let mut addresses = Vec::new();
     for process in &processes {
         addresses.push(process.ready().await);

@@ -15,7 +15,7 @@ use shared::{
     worker_state::StatusReporter,
 };
 
-use crate::{craft::now, eventually::eventually, rig::Rig};
+use crate::{builders::now, eventually::eventually, rig::Rig};
 
 /// What the worker makes of a message, by its chunk.
 type Script = Box<dyn Fn(i32) -> Outcome + Send + Sync>;

@@ -12,10 +12,10 @@ use tokio_postgres::Client;
 use url::Url;
 
 use crate::{
+    dead_letter_rig::operator,
     eventually::eventually,
-    process::{Process, Told, probe},
+    process::{Options, Process, probe},
     rig::{Rig, Setup},
-    ward::operator,
     wire::Wire,
 };
 
@@ -114,7 +114,7 @@ async fn no_secret_is_told_anywhere() {
     // Those that do the work, at the most talkative, and those that cannot log in anywhere.
     for name in WORKERS {
         let variables = told("PULL_INTERVAL", "0");
-        processes.push(Process::start(&rig, name, &Told { variables, ..Told::default() }));
+        processes.push(Process::start(&rig, name, &Options { variables, ..Options::default() }));
     }
     let database = with_password(&rig.database.url_of("extractor"), WRONG_DATABASE);
     let broker = with_password(rig.amqp_url_of("extractor").expose_secret(), WRONG_BROKER);
@@ -181,7 +181,7 @@ async fn no_secret_is_told_anywhere() {
     }
     assert!(talkative, "the level was not the most talkative");
     for (name, variables, word) in strangers {
-        let process = Process::start(&rig, name, &Told { variables, ..Told::default() });
+        let process = Process::start(&rig, name, &Options { variables, ..Options::default() });
         let log = eventually(&format!("the log of the {name} should say {word}"), || async {
             let log = process.log().join("\n");
             if log.contains(word) { Ok(log) } else { Err(log) }

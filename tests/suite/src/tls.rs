@@ -21,7 +21,7 @@ use fake_twitch::{World, WorldConfig};
 
 use crate::{
     eventually::eventually,
-    process::{Process, Told, binary},
+    process::{Options, Process, binary},
     rig::Rig,
 };
 
@@ -162,7 +162,7 @@ async fn a_pull_goes_over_encrypted_ways() {
     let programs = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
     let processes = programs.map(|program| {
         let variables = ways.variables(&rig, program, "localhost", file);
-        Process::start(&rig, program, &Told { variables, ..Told::default() })
+        Process::start(&rig, program, &Options { variables, ..Options::default() })
     });
     for process in &processes {
         process.ready().await;
@@ -208,7 +208,7 @@ async fn whoever_is_not_who_he_should_be_is_told_nothing() {
                     *url = ways.and_where_nobody_is(url, host);
                 }
             }
-            let process = Process::start(&rig, "extractor", &Told { variables, ..Told::default() });
+            let process = Process::start(&rig, "extractor", &Options { variables, ..Options::default() });
             eventually(&format!("{name} by {host}: it should say {word}"), || async {
                 let log = process.log();
                 if log.iter().any(|line| line.contains(word)) { Ok(()) } else { Err(log) }

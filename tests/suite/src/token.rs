@@ -19,7 +19,7 @@ use shared::{
 use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// What a test can be sure of only with a clock that does not run on by itself.
@@ -59,7 +59,7 @@ async fn a_token_that_dies_twice_in_a_pull_costs_a_request_each_and_no_dead_lett
     rig.start_all();
     rig.start_all();
     let report = rig.whole_pull().await;
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     let stats = rig.twitch.stats();
     assert!(stats.replies(Endpoint::Streams, 401) >= 1 && stats.replies(Endpoint::Users, 401) >= 1);
     // Two, if the second death came before anybody had noticed the first.
@@ -169,7 +169,7 @@ async fn a_wrong_secret_pauses_the_stage_and_spends_no_message() {
     rig.twitch.world().heal();
     rig.setup.clock.advance(TimeDelta::seconds(61));
     rig.succeeded(pull).await;
-    assert_true(&rig.db, pull, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     extractor.readyz(200).await;
     extractor.stop().await;
     rig.end(&[]).await;

@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 
 use crate::{
     collector::{Collector, Span},
+    dead_letter_rig::{DEAD, FailingWorker, message, operator_json},
     eventually::eventually,
-    process::{Process, Told},
+    process::{Options, Process},
     rig::Rig,
-    ward::{DEAD, Patient, message, operator_json},
     wire::Wire,
 };
 
@@ -68,7 +68,7 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
         }
         let properties = BasicProperties::default().with_headers(headers);
         wire.publish("game-enricher", &properties, &encode(&message(traces.len().try_into().unwrap()))).await;
-        rig.start(Patient::of(1));
+        rig.start(FailingWorker::of(1));
         rig.waits(DEAD, 1).await;
         rig.stop_all().await;
         let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
@@ -82,7 +82,7 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
 async fn one_trace_leads_from_the_page_to_the_end_and_batches_are_linked() {
     let rig = rig(250).await;
     let collector = Collector::serve().await;
-    let told = Told { variables: collector.variables(), ..Told::default() };
+    let told = Options { variables: collector.variables(), ..Options::default() };
     let extractor = Process::start(&rig, "extractor", &told);
     extractor.ready().await;
     let pull = rig.pull().await;
@@ -148,7 +148,7 @@ fn assert_nothing_private(rig: &Rig, spans: &[Span]) {
 async fn a_trace_survives_retries_a_dead_letter_and_its_replay() {
     let rig = rig(80).await;
     let collector = Collector::serve().await;
-    let told = Told { variables: collector.variables(), delays: "50ms,100ms,200ms", ..Told::default() };
+    let told = Options { variables: collector.variables(), delays: "50ms,100ms,200ms", ..Options::default() };
     let processes = WORKERS.map(|name| Process::start(&rig, name, &told));
     for process in &processes {
         process.ready().await;
@@ -200,7 +200,7 @@ async fn a_collector_that_does_not_answer_changes_nothing() {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint.to_owned()),
             ("OTEL_BSP_SCHEDULE_DELAY", "50".into()),
         ];
-        Process::start(&rig, name, &Told { variables, ..Told::default() })
+        Process::start(&rig, name, &Options { variables, ..Options::default() })
     };
     let processes = [
         start("extractor", &nobody),

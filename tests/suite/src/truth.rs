@@ -32,7 +32,12 @@ pub(crate) fn document(world: &World, stream: &Stream) -> Value {
 }
 
 /// Every stored row of a pull against the world: none missing, none twice, none wrong. Returns how many there are.
-pub(crate) async fn assert_true(db: &Client, pull: PullId, world: &World, min_viewers: u64) -> usize {
+pub(crate) async fn assert_matches_world(
+    db: &Client,
+    pull: PullId,
+    world: &World,
+    min_viewers: u64,
+) -> usize {
     let expected: BTreeMap<&str, &Stream> =
         world.sound_streams(min_viewers).map(|stream| (stream.id.as_str(), stream)).collect();
     let sql = "select stream_id, channel_id, game_id, viewer_count, language, title, data,

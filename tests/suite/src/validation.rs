@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use fake_twitch::{Defect, Stream, World, WorldConfig};
 use shared::schema::{PullId, RecordsRejected, Rule, decode};
 
-use crate::{eventually::eventually, rig::Rig, truth::assert_true, wire::Wire};
+use crate::{eventually::eventually, rig::Rig, truth::assert_matches_world, wire::Wire};
 
 /// The rule each defect breaks; none where the record is mended and stored (see `titles`).
 fn rule(defect: Defect) -> Option<Rule> {
@@ -73,7 +73,7 @@ async fn a_defective_record_is_kept_as_it_came_with_the_rule_it_broke() {
     let expected = expected(rig.twitch.world());
     assert_eq!(expected.len(), 31);
     assert_eq!((report.fetched, report.stored, report.rejected, report.duplicates), (1_001, 970, 31, 0));
-    assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+    assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
     assert_eq!(report.rejected_by_rule, by_rule(&expected));
     assert_eq!(report.rejected_by_rule.len(), 9, "every rule that a defect of the fake breaks");
 

@@ -8,7 +8,7 @@ use shared::{
     store::Store,
 };
 
-use crate::{craft::now, rig::Rig, ward::empty_rig};
+use crate::{builders::now, dead_letter_rig::empty_rig, rig::Rig};
 
 /// What becomes of the message, at its first failure and at its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

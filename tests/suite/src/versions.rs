@@ -8,10 +8,10 @@ use shared::{
 };
 
 use crate::{
+    dead_letter_rig::{DEAD, FailingWorker, await_dead_letters, empty_rig, leave_dead_letters, operator},
     eventually::eventually,
     process::binary,
     rig::Rig,
-    ward::{DEAD, Patient, empty_rig, letters, lie, operator},
 };
 
 const PROGRAMS: [&str; 7] =
@@ -74,7 +74,7 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
         "soon",
     ];
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 9).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 9).await;
     rig.stop_all().await;
     for (letter, until) in (1..).zip(untils) {
         hold(&rig, letter, until).await;
@@ -100,7 +100,7 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finalizer_releases_what_waits_for_its_build() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 2).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 2).await;
     rig.stop_all().await;
     for (letter, until, kept) in [(1, VERSION, VERSION), (2, "99.9", "99.9.0")] {
         let (code, out, err) =
@@ -115,7 +115,7 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
         if held == ["99.9.0"] { Ok(()) } else { Err(held) }
     })
     .await;
-    lie(&rig, 2).await;
+    await_dead_letters(&rig, 2).await;
     let letter = DeadLetterFilter { ids: Some(vec![1]), ..DeadLetterFilter::default() };
     let letter = rig.store.letters(&letter, 0, 1).await.expect("letters").remove(0);
     assert_eq!((letter.state.as_str(), letter.build.as_str()), ("dead", VERSION));
@@ -125,7 +125,7 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_names_the_oldest_build_that_handled_a_dead_letter() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 3).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
     rig.stop_all().await;
     let sql = "with made as (
             insert into replay (requested_at, requested_by, filter, active_until)

@@ -12,7 +12,7 @@ mod exit;
 mod output;
 mod progress;
 mod rejected;
-mod text;
+mod view;
 mod warnings;
 
 use std::process::ExitCode;

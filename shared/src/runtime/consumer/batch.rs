@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{Worker, envelope::header, letter},
+    super::{Worker, headers::header, letter},
     Consumer,
     intake::InHand,
 };

@@ -4,7 +4,7 @@
 use lapin::{message::Delivery, options::BasicAckOptions};
 
 use super::{
-    super::{Worker, envelope, publish::Outgoing},
+    super::{Worker, headers, publisher::Outgoing},
     Consumer,
     intake::Intakes,
     settle::{acknowledge, acknowledged},
@@ -63,7 +63,7 @@ fn as_it_was(delivery: &Delivery, queue: &str) -> Outgoing {
         exchange: String::new(),
         key: queue.to_owned(),
         mandatory: true,
-        properties: envelope::again(&delivery.properties),
+        properties: headers::again(&delivery.properties),
         body: delivery.data.clone(),
     }
 }

@@ -15,8 +15,8 @@ use super::{
     super::{
         Job, Worker,
         broker::Session,
-        envelope,
-        trace::{self, Scope, Trace},
+        headers,
+        trace_context::{self, Scope, Trace},
     },
     Consumer,
 };
@@ -88,7 +88,7 @@ impl Intake {
     async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
         let channel = session.consume.connection().create_channel().await?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
-        let (name, options) = (envelope::short(&queue), BasicConsumeOptions::default());
+        let (name, options) = (headers::short(&queue), BasicConsumeOptions::default());
         let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await?;
         Ok(Self { queue, channel, consumer })
     }
@@ -149,7 +149,7 @@ pub(super) struct InHand<In> {
 impl<In> InHand<In> {
     /// How many attempts at it have failed, before this one.
     pub(super) fn failed_attempts(&self) -> u32 {
-        envelope::failed_attempts(&self.delivery.properties)
+        headers::failed_attempts(&self.delivery.properties)
     }
 
     /// The message's id; empty where it has none.
@@ -163,7 +163,7 @@ impl<W: Worker> Consumer<'_, W> {
     pub(super) async fn accept(&mut self, deliveries: Vec<Taken>) -> Result<(), Failure> {
         for Taken { queue, mut delivery } in deliveries {
             measure::consumed(&queue);
-            let scope = trace::delivered(self.stage, &queue, &delivery);
+            let scope = trace_context::delivered(self.stage, &queue, &delivery);
             if Trace::of(&delivery.properties).is_none() {
                 // Whatever becomes of it stays in the trace that begins here.
                 delivery.properties = scope.trace.put(&delivery.properties);

@@ -12,11 +12,11 @@ use tracing::Instrument;
 
 use super::{
     super::{
-        Outcome, Step, Verdict, Worker, envelope, fingerprint,
+        Outcome, Step, Verdict, Worker, fingerprint, headers,
         letter::{self, Subject},
-        publish::{Outgoing, PublishError},
+        publisher::{Outgoing, PublishError},
         retry::{Delays, jittered},
-        trace::{Scope, Trace},
+        trace_context::{Scope, Trace},
         verdict,
     },
     Consumer, broken,
@@ -76,7 +76,7 @@ impl<W: Worker> Consumer<'_, W> {
                         // There was progress: what fails next fails for the first time. The first step of a delivery
                         // is none, since it may only repeat what the delivery before did.
                         self.forget_retry(&held);
-                        held.delivery.properties = envelope::progressed(&held.delivery.properties);
+                        held.delivery.properties = headers::progressed(&held.delivery.properties);
                     }
                     held.job.steps += 1;
                     (held.not_before, held.due) = (now, now);
@@ -319,7 +319,7 @@ impl<W: Worker> Consumer<'_, W> {
             name = format!("{name}-{}", fingerprint::nonce());
         }
         // A replay is linked to the span in which the message died.
-        letter.properties = scope.trace.put(&envelope::letter(&letter.properties, &name));
+        letter.properties = scope.trace.put(&headers::letter(&letter.properties, &name));
         letter
     }
 
@@ -327,7 +327,7 @@ impl<W: Worker> Consumer<'_, W> {
     fn cured(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
         let replayed = letter::replayed(&delivery.properties)?;
         let properties =
-            envelope::cured(replayed, self.session.publisher.program(), self.settings.clock.now());
+            headers::cured(replayed, self.session.publisher.program(), self.settings.clock.now());
         Some(Outgoing {
             exchange: DEAD_LETTERS.to_owned(),
             key: CURED.to_owned(),
@@ -347,7 +347,7 @@ impl<W: Worker> Consumer<'_, W> {
     ) -> Outgoing {
         let now = self.settings.clock.now();
         let properties =
-            envelope::failed(&delivery.properties, self.stage.name, failure, failed_attempts, now);
+            headers::failed(&delivery.properties, self.stage.name, failure, failed_attempts, now);
         Outgoing { exchange, key, mandatory: true, properties, body: delivery.data.clone() }
     }
 
@@ -382,7 +382,7 @@ impl<W: Worker> Consumer<'_, W> {
 /// When a message failed first, as its headers say.
 fn first_failed_at(message: &Outgoing) -> Option<DateTime<Utc>> {
     let headers = message.properties.headers().as_ref()?;
-    letter::text(headers, envelope::header::FIRST_FAILED_AT)?.parse().ok()
+    letter::text(headers, headers::header::FIRST_FAILED_AT)?.parse().ok()
 }
 
 pub(super) async fn acknowledge(delivery: &Delivery) -> Result<(), Failure> {

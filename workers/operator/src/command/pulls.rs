@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::{context::Context, error::Error, exit::Exit, text};
+use crate::{context::Context, error::Error, exit::Exit, view};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: one document a line, each as "pull" of `operator show`"#;
@@ -23,14 +23,14 @@ impl Pulls {
         let store = context.ready_store().await?;
         let pulls = store.pulls(self.limit).await?;
         let now = context.clock.now();
-        context.output.list(&pulls, |pulls| text::pulls(pulls, now));
+        context.output.list(&pulls, |pulls| view::pulls(pulls, now));
         Ok(Exit::Success)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::{output::json, text::sample};
+    use crate::{output::json, view::sample};
 
     #[test]
     fn the_json_is_what_programs_rely_on() {

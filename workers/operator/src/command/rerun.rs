@@ -14,7 +14,7 @@ use crate::{
     dead_letters::Confirmation,
     error::Error,
     exit::Exit,
-    text::words::{count, time},
+    view::format::{count, time},
 };
 
 /// What a program reads.

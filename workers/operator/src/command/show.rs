@@ -7,7 +7,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{self, Portrait},
+    view::{self, PullDetails},
 };
 
 /// The most messages of a stage that are tried again and read.
@@ -36,13 +36,13 @@ impl Show {
         let now = context.clock.now();
         let pull = store.pull_report(id).await?;
         let (workers, retries) = (store.worker_states(now).await?, store.retries(MOST_RETRIES).await?);
-        let portrait = Portrait {
-            obstacle: text::obstacle(&pull, &workers, &retries, now),
+        let details = PullDetails {
+            obstacle: view::obstacle(&pull, &workers, &retries, now),
             pull,
             stages: store.stage_spans(id).await?,
             waiting: store.waiting(id, MOST_WAITING).await?,
         };
-        context.output.result(&portrait, |portrait| text::portrait(portrait, now));
+        context.output.result(&details, |details| view::pull_details(details, now));
         Ok(Exit::Success)
     }
 }

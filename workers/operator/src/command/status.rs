@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{self, Facts, Health, Vanished, by_stage, count_rows, ready},
+    view::{self, Facts, Health, Vanished, by_stage, count_rows, ready},
 };
 
 /// How long a missed slot is worth a word.
@@ -60,7 +60,7 @@ impl Status {
         }
         let now = context.clock.now();
         let health = Health::of(facts, now);
-        context.output.result(&health, |health| text::status(health, now));
+        context.output.result(&health, |health| view::status(health, now));
         Ok(if health.well { Exit::Success } else { Exit::Failed })
     }
 }

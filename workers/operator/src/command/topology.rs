@@ -8,7 +8,7 @@ use shared::{
     topology::{Argument, EXCHANGES, Queue, STAGES, queues},
 };
 
-use crate::{context::Context, error::Error, exit::Exit, text};
+use crate::{context::Context, error::Error, exit::Exit, view};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"stages": [{"name", "reads", "announces", "prefetch"}, …], "exchanges": [{"name", "type"}, …],
@@ -87,7 +87,7 @@ impl Topology {
             broker_trouble,
         };
         context.output.result(&document, |document| {
-            text::topology(&table, &depths, document.broker_trouble.as_deref())
+            view::topology(&table, &depths, document.broker_trouble.as_deref())
         });
         Ok(Exit::Success)
     }

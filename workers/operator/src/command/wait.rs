@@ -16,7 +16,7 @@ use crate::{
     exit::Exit,
     output,
     progress::{Ended, Follower},
-    text::summary,
+    view::summary,
 };
 
 /// What a program reads.

@@ -10,9 +10,9 @@ use shared::{
 use super::{
     confirm::Confirmation,
     filter::{Selection, nothing},
-    words::causes,
+    format::causes,
 };
-use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+use crate::{context::Context, error::Error, exit::Exit, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"discarded"}; with --dry-run {"would_discard"}"#;

@@ -12,14 +12,14 @@ use shared::store::DeadLetterFilter;
 
 use super::{
     filter::{FilterFlags, nothing},
-    line::Line,
+    ndjson::Line,
 };
 use crate::{
     context::Context,
     error::Error,
     exit::Exit,
     output::{self, json},
-    text::words::count,
+    view::format::count,
 };
 
 /// Dead letters read in one go.

@@ -6,15 +6,15 @@ use shared::store::{DeadLetterFilter, DeadLetterGroup};
 
 use super::{
     filter::{FilterFlags, nothing},
-    words::short,
+    format::short,
 };
 use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{
-        Table, Tone,
-        words::{ago, number},
+    view::{
+        Style, Table,
+        format::{ago, number},
     },
 };
 
@@ -67,7 +67,7 @@ fn text(groups: &[DeadLetterGroup], now: DateTime<Utc>) -> String {
             owner.map(|owner| format!("{owner}:")).chain(note.map(|note| short(note, 60))).collect();
         let known = if known.is_empty() { String::new() } else { format!("\n· {}", known.join(" ")) };
         table.toned(
-            &[Tone::Bad],
+            &[Style::Bad],
             [
                 group.fingerprint.clone(),
                 number(group.letters),

@@ -8,7 +8,7 @@ use super::{
     confirm::Confirmation,
     filter::{Selection, nothing},
 };
-use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+use crate::{context::Context, error::Error, exit::Exit, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"letters"}: how many were changed"#;

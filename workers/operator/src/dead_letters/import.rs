@@ -10,8 +10,8 @@ use clap::Args;
 use serde::Serialize;
 use shared::work;
 
-use super::{confirm::Confirmation, line};
-use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+use super::{confirm::Confirmation, ndjson};
+use crate::{context::Context, error::Error, exit::Exit, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"imported": [17, …], "there_already"}"#;
@@ -44,7 +44,7 @@ impl Import {
             ("standard input".to_owned(), stdin().read_to_end(&mut text).map(|_| text))
         };
         let text = text.map_err(|error| Error::Nothing(format!("{name} cannot be read: {error}")))?;
-        let letters = line::read(&text)
+        let letters = ndjson::read(&text)
             .map_err(|wrong| Error::Nothing(format!("{name}, {wrong}. Nothing was changed")))?;
         if letters.is_empty() {
             return Err(Error::Nothing(format!("{name} holds no dead letters")));

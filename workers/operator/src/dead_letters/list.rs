@@ -7,15 +7,15 @@ use shared::store::{DeadLetterFilter, DeadLetterRow};
 
 use super::{
     filter::{FilterFlags, nothing},
-    words::{about, short},
+    format::{about, short},
 };
 use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{
-        Table, Tone,
-        words::{ago, number},
+    view::{
+        Style, Table,
+        format::{ago, number},
     },
 };
 
@@ -82,9 +82,9 @@ fn text(page: &Page, now: DateTime<Utc>) -> String {
         "FAILED",
     ]);
     for letter in &page.letters {
-        let tone = if letter.state == "dead" { Tone::Bad } else { Tone::Busy };
+        let tone = if letter.state == "dead" { Style::Bad } else { Style::Busy };
         table.toned(
-            &[Tone::Plain, tone],
+            &[Style::Plain, tone],
             [
                 letter.id.to_string(),
                 letter.state.clone(),

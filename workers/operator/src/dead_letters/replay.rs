@@ -12,11 +12,11 @@ use shared::{
 use super::{
     confirm::Confirmation,
     filter::{Selection, nothing, stage, stage_parser},
+    format::causes,
     progress::Progress,
     report,
-    words::causes,
 };
-use crate::{context::Context, error::Error, exit::Exit, output, text::words::count};
+use crate::{context::Context, error::Error, exit::Exit, output, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"replay_id", "letters", "done", "returned_same", "returned_different", "pending", "not_sent",

@@ -8,9 +8,9 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{
+    view::{
         Table,
-        words::{count, number},
+        format::{count, number},
     },
 };
 

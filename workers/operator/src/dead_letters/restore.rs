@@ -5,7 +5,7 @@ use serde::Serialize;
 use shared::{store::DeadLetterFilter, work};
 
 use super::confirm::Confirmation;
-use crate::{context::Context, error::Error, exit::Exit, text::words::count};
+use crate::{context::Context, error::Error, exit::Exit, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"restored": [17, …]}"#;

@@ -10,14 +10,15 @@ use shared::{
     store::{DeadLetterDetails, Store},
 };
 
-use super::{body, words::about};
+use super::{body, format::about};
 use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{
-        Table, Tone, line,
-        words::{ago, count, time},
+    view::{
+        Style, Table,
+        format::{ago, count, time},
+        line,
     },
 };
 
@@ -82,7 +83,7 @@ pub(super) async fn find(store: &Store, id: i64) -> Result<DeadLetterDetails, Er
 
 fn text(document: &Document, now: DateTime<Utc>) -> String {
     let letter = &document.letter;
-    let tone = if letter.row.state == "dead" { Tone::Bad } else { Tone::Busy };
+    let tone = if letter.row.state == "dead" { Style::Bad } else { Style::Busy };
     let (what, body) = body::shown(&letter.body);
     let size = i64::try_from(letter.body.len()).unwrap_or(i64::MAX);
     let indented = body.lines().flat_map(|line| ["  ", line, "\n"]).collect::<String>();
@@ -99,7 +100,7 @@ fn text(document: &Document, now: DateTime<Utc>) -> String {
 }
 
 fn section(title: &str, body: &str) -> String {
-    format!("\n\n{}\n{}", line(title, Tone::Plain), body.trim_end())
+    format!("\n\n{}\n{}", line(title, Style::Plain), body.trim_end())
 }
 
 fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, String)> {

@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::store::PullReport;
 
-use super::{pace::Pace, words};
-use crate::text::words::heading;
+use super::{format, rate::Pace};
+use crate::view::format::heading;
 
 /// Most draws in a second. Each line of each look is one, and one left out would show two looks at once.
 const DRAWS_A_SECOND: u8 = 100;
@@ -45,12 +45,12 @@ impl Bars {
     pub(crate) fn show(&self, pull: &PullReport, pace: &Pace, now: DateTime<Utc>) {
         self.heading.tick();
         self.heading.set_message(heading(pull, now));
-        self.extractor.set_message(words::fetched(pull, pace));
+        self.extractor.set_message(format::fetched(pull, pace));
         let chunks = u64::try_from(pull.chunks).unwrap_or_default();
         let stages = [
-            (&self.games, pull.games_chunks, words::share(pull.games_chunks, pull)),
-            (&self.channels, pull.channels_chunks, words::share(pull.channels_chunks, pull)),
-            (&self.merged, pull.merged_chunks, words::merged(pull, pace)),
+            (&self.games, pull.games_chunks, format::share(pull.games_chunks, pull)),
+            (&self.channels, pull.channels_chunks, format::share(pull.channels_chunks, pull)),
+            (&self.merged, pull.merged_chunks, format::merged(pull, pace)),
         ];
         for (bar, done, text) in stages {
             bar.update(|state| {

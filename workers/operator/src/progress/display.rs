@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::PullReport;
 
-use super::{bars::Bars, pace::Pace, words};
+use super::{bars::Bars, format, rate::Pace};
 use crate::output;
 
 /// The shortest time between two lines.
@@ -37,7 +37,7 @@ impl Display {
                 let news = last.as_ref().is_none_or(|(at, before)| is_news(before, pull, now - *at));
                 // The end needs no line: the summary comes.
                 if news && pull.completed_at.is_none() {
-                    output::remark(&words::line(pull, pace, now));
+                    output::remark(&format::line(pull, pace, now));
                     *last = Some((now, pull.clone()));
                 }
             }
@@ -70,7 +70,7 @@ fn is_news(before: &PullReport, pull: &PullReport, since: TimeDelta) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     #[test]
     fn a_line_is_due_when_something_changed_and_not_too_often() {

@@ -11,11 +11,11 @@ use shared::{
 };
 use tokio::{signal::ctrl_c, time::sleep};
 
-use super::{absence::Absence, display::Display, lookout::Lookout, pace::Pace};
+use super::{display::Display, missing_worker::MissingWorker, queue_poller::QueuePoller, rate::Pace};
 use crate::{
     context::Context,
     error::{Error, told},
-    text,
+    view,
 };
 
 /// The time between two looks.
@@ -42,10 +42,10 @@ pub(crate) enum Ended {
 pub(crate) struct Follower<'a> {
     store: &'a Store,
     clock: &'a Clock,
-    lookout: Lookout,
+    queue_poller: QueuePoller,
     display: Display,
     pace: Pace,
-    absence: Absence,
+    missing_worker: MissingWorker,
     pull: PullReport,
     /// How the workers are doing, and when that was asked last.
     workers: Vec<WorkerRow>,
@@ -62,10 +62,10 @@ impl<'a> Follower<'a> {
         Self {
             store,
             clock: &context.clock,
-            lookout: Lookout::start(&context.broker),
+            queue_poller: QueuePoller::start(&context.broker),
             display: Display::fit(context.output.json),
             pace: Pace::default(),
-            absence: Absence::default(),
+            missing_worker: MissingWorker::default(),
             pull,
             workers: Vec::new(),
             asked_at: DateTime::UNIX_EPOCH,
@@ -103,8 +103,10 @@ impl<'a> Follower<'a> {
         let now = self.clock.now();
         self.pace.note(&self.pull, now);
         self.display.show(&self.pull, &self.pace, now);
-        if let Some(absence) = self.absence.note(&self.pull, &self.lookout.queues(), &self.workers, now) {
-            self.display.remark(&absence);
+        if let Some(missing) =
+            self.missing_worker.note(&self.pull, &self.queue_poller.queues(), &self.workers, now)
+        {
+            self.display.remark(&missing);
         }
     }
 
@@ -136,9 +138,9 @@ impl<'a> Follower<'a> {
         self.asked_at = now;
         self.workers = self.store.worker_states(now).await?;
         let retries = self.store.retries(MOST_RETRIES).await?;
-        let obstacle = text::obstacle(&self.pull, &self.workers, &retries, now);
+        let obstacle = view::obstacle(&self.pull, &self.workers, &retries, now);
         // The same reason, only for longer, is no news.
-        let reason = |told: &Option<String>| told.as_ref().map(|told| text::reason(told).to_owned());
+        let reason = |told: &Option<String>| told.as_ref().map(|told| view::reason(told).to_owned());
         if reason(&obstacle) != reason(&self.obstacle) {
             match &obstacle {
                 Some(obstacle) => self.display.remark(&format!("waiting: {obstacle}")),

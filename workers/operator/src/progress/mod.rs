@@ -1,11 +1,11 @@
 //! Following a pull: looks at the database a few times a second, and shows what changed.
 
-mod absence;
 mod bars;
 mod display;
 mod follow;
-mod lookout;
-mod pace;
-mod words;
+mod format;
+mod missing_worker;
+mod queue_poller;
+mod rate;
 
 pub(crate) use follow::{Ended, Follower};

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    text::{Table, words::number},
+    view::{Table, format::number},
 };
 
 /// What a program reads.

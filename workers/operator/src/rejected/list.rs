@@ -4,7 +4,7 @@ use clap::Args;
 use shared::store::RejectedRecord;
 
 use super::nothing;
-use crate::{cli::PullRef, context::Context, error::Error, exit::Exit, text::Table};
+use crate::{cli::PullRef, context::Context, error::Error, exit::Exit, view::Table};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: one document a line: {"pull_id", "chunk", "place", "rule", "detail", "raw"}"#;

@@ -9,7 +9,7 @@ use shared::{
 
 use super::nothing;
 use crate::{
-    cli::PullRef, context::Context, dead_letters::Confirmation, error::Error, exit::Exit, text::words::count,
+    cli::PullRef, context::Context, dead_letters::Confirmation, error::Error, exit::Exit, view::format::count,
 };
 
 /// What a program reads.

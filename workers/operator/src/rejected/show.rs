@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::Value;
 use shared::{schema::PullId, store::RejectedRecord};
 
-use crate::{context::Context, error::Error, exit::Exit, text::Table};
+use crate::{context::Context, error::Error, exit::Exit, view::Table};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"pull_id", "chunk", "place", "rule", "detail", "raw"}; "raw" is a text: the record, byte for byte"#;

@@ -5,8 +5,8 @@ use shared::store::PullReport;
 
 use super::{
     Table,
-    table::Tone,
-    words::{ago, duration, not_whole, number, short_time},
+    format::{ago, duration, not_whole, number, short_time},
+    table::Style,
 };
 
 /// The table, and beneath it why those that failed did.
@@ -26,7 +26,7 @@ pub(crate) fn pulls(pulls: &[PullReport], now: DateTime<Utc>) -> String {
         ">CHANNELS\nunknown",
     ]);
     for pull in pulls {
-        table.toned(&[Tone::Plain, Tone::of_status(&pull.status)], row(pull, now));
+        table.toned(&[Style::Plain, Style::of_status(&pull.status)], row(pull, now));
     }
     let failed = pulls.iter().filter_map(|pull| {
         let error = pull.error.as_deref()?;
@@ -70,7 +70,7 @@ fn known(count: Option<i32>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     #[test]
     fn the_table_fits_a_hundred_columns() {

@@ -7,9 +7,9 @@ use shared::{
 
 use super::{
     Table,
+    format::number,
     queues::{StageQueues, by_stage, ready},
-    table::{self, Tone},
-    words::number,
+    table::{self, Style},
 };
 
 /// Stages with what lies in their queues, exchanges, and every kind of queue.
@@ -31,7 +31,7 @@ pub(crate) fn topology(queues: &[Queue], depths: &[QueueDepth], trouble: Option<
 
 fn section(title: &str, table: &Table) -> String {
     let breaks = title.len() - title.trim_start().len();
-    format!("{}{}\n{table}", &title[..breaks], table::line(title.trim_start(), Tone::Plain))
+    format!("{}{}\n{table}", &title[..breaks], table::line(title.trim_start(), Style::Plain))
 }
 
 fn stages(depths: Option<&[StageQueues]>) -> Table {

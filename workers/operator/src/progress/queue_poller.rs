@@ -12,12 +12,12 @@ use tokio::{sync::watch, task::JoinHandle, time::sleep};
 const EVERY: Duration = Duration::from_secs(2);
 
 /// What it saw last; empty while the broker is away or not known to us.
-pub(crate) struct Lookout {
+pub(crate) struct QueuePoller {
     queues: watch::Receiver<Vec<QueueDepth>>,
     task: Option<JoinHandle<()>>,
 }
 
-impl Lookout {
+impl QueuePoller {
     /// Begins to look, if there is an `AMQP_URL`; waiting does not need one.
     pub(crate) fn start(broker: &Broker) -> Self {
         let (seen, queues) = watch::channel(Vec::new());
@@ -45,7 +45,7 @@ impl Lookout {
     }
 }
 
-impl Drop for Lookout {
+impl Drop for QueuePoller {
     fn drop(&mut self) {
         if let Some(task) = &self.task {
             task.abort();

@@ -18,11 +18,12 @@ use shared::{
 };
 
 use crate::{
+    dead_letter_rig::{
+        DEAD, FailingWorker, announce, await_dead_letters, empty_rig, leave_dead_letters, message, operator,
+        operator_json, report_figure, settled,
+    },
     eventually::eventually,
     rig::Rig,
-    ward::{
-        DEAD, Patient, announce, empty_rig, letters, lie, message, operator, operator_json, settled, tell,
-    },
     wire::Wire,
 };
 
@@ -58,7 +59,7 @@ async fn a_dead_letter_tells_all_in_bounds_and_no_secret() {
     rig.start(Verbose);
     rig.start(rig.finalizer());
     rig.announcer.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
-    lie(&rig, 1).await;
+    await_dead_letters(&rig, 1).await;
     let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
     assert_eq!(letter.data, encode(&message(7)), "byte for byte");
     let headers = letter.properties.headers().clone().expect("headers");
@@ -72,7 +73,7 @@ async fn a_dead_letter_tells_all_in_bounds_and_no_secret() {
     for secret in [&database, &amqp, rig.twitch.client_secret()] {
         assert!(!told.contains(secret), "a secret is told");
     }
-    tell(&format!("{size} bytes of headers at most"));
+    report_figure(&format!("{size} bytes of headers at most"));
     rig.end(&[]).await;
 }
 
@@ -92,7 +93,7 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let recorded = tokio::spawn(async move {
         record_dead_letters(&store, &announcer, &Works::default(), &stop).await.expect("recorded");
     });
-    rig.start(Patient::of(5));
+    rig.start(FailingWorker::of(5));
     announce(&rig, 10_000).await;
     let filter = DeadLetterFilter {
         code: Some("test.three".into()),
@@ -123,7 +124,7 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
         (shown["matching"].as_i64(), shown["letters"].as_array().map(Vec::len)),
         (Some(10_000), Some(50))
     );
-    tell(&format!(
+    report_figure(&format!(
         "10,000 dead letters: listed in {listed:?}, filtered in {filtered:?}, grouped in {grouped:?}; by the operator in {:?}",
         began.elapsed()
     ));
@@ -139,7 +140,7 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_causes_make_five_groups() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(5), 1_000).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(5), 1_000).await;
     let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
     rig.end(&[(DEAD, 1_000)]).await;
@@ -169,7 +170,7 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     wire.publish(DEAD, &properties, &body).await;
     // It came past the dead-letter store: the comparison finds it.
     rig.start(rig.finalizer());
-    lie(&rig, 1).await;
+    await_dead_letters(&rig, 1).await;
     let id = rig.store.letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters")[0].id;
     let (code, _, err) =
         operator(&rig, &format!("dead-letters note {} --note known --owner ada", group(&rig).await)).await;
@@ -179,7 +180,7 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     assert_eq!(code, 2, "nobody can be asked: {err}");
     let discarded = operator_json(&rig, &format!("dead-letters discard {id} --yes")).await;
     assert_eq!(discarded["discarded"], 1);
-    lie(&rig, 0).await;
+    await_dead_letters(&rig, 0).await;
     let (code, _, err) = operator(&rig, &format!("dead-letters discard {id} --yes")).await;
     assert_eq!(code, 1);
     assert!(err.contains("1 discarded"), "{err}");
@@ -187,7 +188,7 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     assert_eq!(code, 1);
     assert!(err.contains("no dead letter 999"), "{err}");
     operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
-    lie(&rig, 1).await;
+    await_dead_letters(&rig, 1).await;
     let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!((groups[0].note.as_deref(), groups[0].owner.as_deref()), (Some("known"), Some("ada")));
     rig.stop_all().await;
@@ -203,7 +204,7 @@ async fn group(rig: &Rig) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_discard_is_finished() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 3).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
     rig.stop_all().await;
     // Noted, and then whoever did it died.
     let noted =
@@ -211,14 +212,14 @@ async fn an_interrupted_discard_is_finished() {
     assert_eq!(noted.expect("noted").len(), 2);
     assert_eq!(rig.ready(DEAD).await, 3);
     rig.start(rig.finalizer());
-    lie(&rig, 1).await;
+    await_dead_letters(&rig, 1).await;
     rig.end(&[(DEAD, 1)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_travel_to_another_rig() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(5), 50).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(5), 50).await;
     let (code, exported, err) = operator(&rig, "dead-letters export").await;
     assert_eq!((code, exported.lines().count()), (0, 50), "{err}");
     let file = std::env::temp_dir().join(format!("letters-{}.ndjson", std::process::id()));
@@ -229,7 +230,7 @@ async fn dead_letters_travel_to_another_rig() {
     let (code, _, err) = operator(&other, &import).await;
     assert_eq!(code, 1);
     assert!(err.contains("line 2") && err.contains("Nothing was changed"), "{err}");
-    lie(&other, 0).await;
+    await_dead_letters(&other, 0).await;
 
     std::fs::write(&file, &exported).expect("a file");
     let imported = operator_json(&other, &import).await;
@@ -241,7 +242,7 @@ async fn dead_letters_travel_to_another_rig() {
     );
     std::fs::remove_file(&file).expect("a file");
     other.start(other.finalizer());
-    lie(&other, 50).await;
+    await_dead_letters(&other, 50).await;
     let counts = |groups: Vec<shared::store::DeadLetterGroup>| {
         groups.into_iter().map(|group| (group.fingerprint, group.letters)).collect::<Vec<_>>()
     };
@@ -251,7 +252,7 @@ async fn dead_letters_travel_to_another_rig() {
         counts(other.store.dead_letter_groups(&all).await.expect("groups"))
     );
     // And they can be sent back there.
-    let patient = Patient::of(0);
+    let patient = FailingWorker::of(0);
     other.start(patient.clone());
     let replay = operator_json(&other, "dead-letters replay --all --yes").await;
     let report = settled(&other, replay["replay_id"].as_i64().expect("a number")).await;
@@ -263,8 +264,8 @@ async fn dead_letters_travel_to_another_rig() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn editing_is_off_by_default_and_leaves_a_trace() {
     let mut rig = empty_rig().await;
-    let patient = Patient::of(1);
-    letters(&mut rig, &patient, 1).await;
+    let patient = FailingWorker::of(1);
+    leave_dead_letters(&mut rig, &patient, 1).await;
     let file = std::env::temp_dir().join(format!("edited-{}.json", std::process::id()));
     let body = String::from_utf8(encode(&message(1))).expect("text");
     let edit = format!("dead-letters edit 1 --body {} --yes --by ada", file.display());
@@ -277,9 +278,9 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
     assert_eq!(code, 2);
     assert!(err.contains("chunk is locked"), "{err}");
-    lie(&rig, 1).await;
+    await_dead_letters(&rig, 1).await;
 
-    patient.suffers(0);
+    patient.fail_with(0);
     std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
     let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
     assert_eq!(code, 0, "{err}");
@@ -299,7 +300,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_do_to_the_queue_is_noticed() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 3).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
     rig.stop_all().await;
     let wire = Wire::connect(&rig.vhost).await;
     wire.take(DEAD).await.expect("somebody else's tool takes one");
@@ -308,7 +309,7 @@ async fn what_others_do_to_the_queue_is_noticed() {
     wire.exhaust(GAME_ENRICHER.info().queue()).await;
     rig.waits(DEAD, 3).await;
     rig.start(rig.finalizer());
-    lie(&rig, 3).await;
+    await_dead_letters(&rig, 3).await;
     let in_state =
         |state: &str| DeadLetterFilter { states: Some(vec![state.into()]), ..DeadLetterFilter::default() };
     eventually("the one that was taken should be noticed", || async {
@@ -369,7 +370,7 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_said_and_nothing_is_changed() {
     let mut rig = empty_rig().await;
-    letters(&mut rig, &Patient::of(1), 2).await;
+    leave_dead_letters(&mut rig, &FailingWorker::of(1), 2).await;
     for (words, code, said) in [
         ("dead-letters show 99", 1, "no dead letter 99"),
         ("dead-letters replay 99 --yes", 1, "no dead letter 99"),
@@ -393,6 +394,6 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
     let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
     assert_eq!(code, 1);
     assert!(err.contains("\"gone\"") && err.contains("nothing was sent"), "{err}");
-    lie(&rig, 2).await;
+    await_dead_letters(&rig, 2).await;
     rig.end(&[(DEAD, 2)]).await;
 }

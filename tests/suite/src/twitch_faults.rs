@@ -18,7 +18,7 @@ use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
     token::Probed,
-    truth::assert_true,
+    truth::assert_matches_world,
 };
 
 /// Faults that pass by themselves, or strike now and then.
@@ -47,7 +47,7 @@ async fn assert_survived(scenario: &str) {
     assert_eq!(report.error, None, "{scenario}");
     // A page without data is a page without streams; everything else brings all of them.
     if scenario != "null-data" {
-        let stored = assert_true(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
+        let stored = assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
         assert_eq!(stored, 350, "{scenario}");
     }
     // This shows that no dead letter is there.

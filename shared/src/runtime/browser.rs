@@ -18,7 +18,7 @@ use lapin::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{envelope, publish::Publisher};
+use super::{headers, publisher::Publisher};
 use crate::failure::Failure;
 
 /// How long the broker may take to hand over the next message it has.
@@ -71,7 +71,7 @@ impl QueueBrowser {
         if self.left == 0 {
             return Ok(None);
         }
-        let get = self.channel.basic_get(envelope::short(&self.queue), BasicGetOptions::default());
+        let get = self.channel.basic_get(headers::short(&self.queue), BasicGetOptions::default());
         let got = self.publisher.link().unless_severed(timeout(PATIENCE, get)).await?;
         let Ok(Some(message)) = got.map_err(|_| self.stopped())? else { return Err(self.stopped()) };
         self.left -= 1;
@@ -106,7 +106,7 @@ async fn open(
     // The guard takes one message and is sent no other; what is asked for by name does not count.
     channel.basic_qos(1, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions { exclusive: true, ..BasicConsumeOptions::default() };
-    let name = envelope::short(queue);
+    let name = headers::short(queue);
     let mut guard = channel.basic_consume(name.clone(), "".into(), options, FieldTable::default()).await?;
     let second = channel.basic_get(name, BasicGetOptions::default()).await?;
     // The guard is sent the first before anybody can ask for the second.

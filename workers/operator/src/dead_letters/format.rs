@@ -2,7 +2,7 @@
 
 use shared::store::{DeadLetterGroup, DeadLetterRow};
 
-use crate::text::words::count;
+use crate::view::format::count;
 
 /// What a dead letter is about.
 pub(super) fn about(letter: &DeadLetterRow) -> String {

@@ -8,14 +8,14 @@ use shared::store::{PullReport, StageSpan, Waiting};
 
 use super::{
     Table,
+    format::{ago, count, duration, not_whole, number, stop_reason, time},
     summary::equation,
-    table::{self, Tone},
-    words::{ago, count, duration, not_whole, number, stop_reason, time},
+    table::{self, Style},
 };
 
 /// What there is to know about a pull.
 #[derive(Debug, Serialize)]
-pub(crate) struct Portrait {
+pub(crate) struct PullDetails {
     /// Its row, its counts, how far it is.
     pub(crate) pull: PullReport,
     /// Each stage's progress and times.
@@ -27,30 +27,30 @@ pub(crate) struct Portrait {
 }
 
 /// The sections; those with nothing to say are left out.
-pub(crate) fn portrait(portrait: &Portrait, now: DateTime<Utc>) -> String {
-    let pull = &portrait.pull;
+pub(crate) fn pull_details(details: &PullDetails, now: DateTime<Utc>) -> String {
+    let pull = &details.pull;
     let title = format!("Pull {} · {}", pull.pull_id, pull.status);
     let sections = [
-        table::line(&title, Tone::of_status(&pull.status)),
-        standing(portrait, now),
-        section("Stages", &stages(portrait)),
+        table::line(&title, Style::of_status(&pull.status)),
+        standing(details, now),
+        section("Stages", &stages(details)),
         section("Counts", &counts(pull)),
-        if portrait.waiting.is_empty() {
+        if details.waiting.is_empty() {
             String::new()
         } else {
-            section("Chunks not done", &waiting(portrait, now))
+            section("Chunks not done", &waiting(details, now))
         },
-        section("Where to look next", &next(portrait)),
+        section("Where to look next", &next(details)),
     ];
     sections.concat()
 }
 
 fn section(title: &str, body: &str) -> String {
-    format!("\n{}\n{body}", table::line(title, Tone::Plain))
+    format!("\n{}\n{body}", table::line(title, Style::Plain))
 }
 
-fn standing(portrait: &Portrait, now: DateTime<Utc>) -> String {
-    let pull = &portrait.pull;
+fn standing(details: &PullDetails, now: DateTime<Utc>) -> String {
+    let pull = &details.pull;
     let asked = match pull.slot {
         Some(slot) => format!("the schedule, for {}", time(slot)),
         None => pull.requested_by.clone(),
@@ -66,7 +66,7 @@ fn standing(portrait: &Portrait, now: DateTime<Utc>) -> String {
         }
         None => facts.push(("under way", format!("for {}", duration(now - pull.started_at)))),
     }
-    facts.extend(portrait.obstacle.iter().map(|obstacle| ("waits", obstacle.clone())));
+    facts.extend(details.obstacle.iter().map(|obstacle| ("waits", obstacle.clone())));
     if let Some(reason) = &pull.stop_reason {
         facts.push(("fetching", format!("ended because {} ({reason})", stop_reason(reason))));
     }
@@ -82,10 +82,10 @@ fn standing(portrait: &Portrait, now: DateTime<Utc>) -> String {
     format!("\n{}", Table::facts(facts))
 }
 
-fn stages(portrait: &Portrait) -> String {
-    let pull = &portrait.pull;
+fn stages(details: &PullDetails) -> String {
+    let pull = &details.pull;
     let mut table = Table::new(&["  STAGE", ">CHUNKS", ">FIRST DONE", ">LAST DONE", ">BUSY FOR"]);
-    for span in &portrait.stages {
+    for span in &details.stages {
         let after = |at: Option<DateTime<Utc>>| {
             at.map_or_else(|| "-".to_owned(), |at| format!("+{}", duration(at - pull.started_at)))
         };
@@ -131,27 +131,27 @@ fn counts(pull: &PullReport) -> String {
     Table::facts(facts).to_string()
 }
 
-fn waiting(portrait: &Portrait, now: DateTime<Utc>) -> String {
+fn waiting(details: &PullDetails, now: DateTime<Utc>) -> String {
     let mut table = Table::new(&[">  CHUNK", "WAITS FOR", "SINCE", "LAST FAILURE"]);
-    for chunk in &portrait.waiting {
+    for chunk in &details.waiting {
         let failure = chunk.failure.clone().unwrap_or_default();
         table.row([number(chunk.chunk), chunk.stage.clone(), ago(chunk.since, now), failure]);
     }
-    let all = i64::from(portrait.pull.chunks) - portrait.pull.merged_chunks;
-    let shown = i64::try_from(portrait.waiting.len()).unwrap_or(i64::MAX);
+    let all = i64::from(details.pull.chunks) - details.pull.merged_chunks;
+    let shown = i64::try_from(details.waiting.len()).unwrap_or(i64::MAX);
     let rest = if all > shown { format!("  and {} more\n", number(all - shown)) } else { String::new() };
     format!("{table}{rest}")
 }
 
 /// What a person would ask next, and how.
-fn next(portrait: &Portrait) -> String {
-    let pull = &portrait.pull;
+fn next(details: &PullDetails) -> String {
+    let pull = &details.pull;
     let id = pull.pull_id;
     let mut facts = Vec::new();
     if pull.completed_at.is_none() {
         facts.push(("follow it", format!("operator wait {id}")));
     }
-    if !portrait.waiting.is_empty() || pull.error.is_some() {
+    if !details.waiting.is_empty() || pull.error.is_some() {
         facts.push(("what is in its way", "operator status: workers, queues, dead letters".to_owned()));
     }
     facts.push(("its documents", format!("select data from pull_document where pull_id = {id}")));
@@ -169,9 +169,9 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
-    fn sample() -> Portrait {
+    fn sample() -> PullDetails {
         let (pull, now) = (sample::failed(), sample::now());
         let span = |stage, chunks| StageSpan {
             stage,
@@ -192,7 +192,7 @@ mod tests {
             failed_stage: Some("game-enricher".into()),
             failure: Some("Twitch answered 400".into()),
         }];
-        Portrait { pull, stages, waiting, obstacle: None }
+        PullDetails { pull, stages, waiting, obstacle: None }
     }
 
     #[test]
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_failed_pull_is_explained() {
-        let text = portrait(&sample(), sample::now());
+        let text = pull_details(&sample(), sample::now());
         for words in [
             "Pull 6 · failed",
             "fetched 4,000 = stored 3,800 + rejected 150 + duplicates 50",

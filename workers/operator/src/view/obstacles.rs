@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::{PullReport, RetryRow, WorkerRow};
 use shared::topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER};
 
-use super::words::{count, duration};
+use super::format::{count, duration};
 
 /// How long a message may be tried again before that is more than a passing trouble: as long as the usual time between two
 /// slots.
@@ -102,7 +102,7 @@ fn stages<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     fn worker(stage: &str, reason: Option<&str>) -> WorkerRow {
         let now = sample::now();

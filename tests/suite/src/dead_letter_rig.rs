@@ -32,21 +32,21 @@ const CODES: [&str; 5] = ["test.zero", "test.one", "test.two", "test.three", "te
 
 /// A worker that fails with so many causes, or none; it remembers what it handled.
 #[derive(Clone, Default)]
-pub(crate) struct Patient {
+pub(crate) struct FailingWorker {
     causes: Arc<AtomicI32>,
     handled: Arc<Mutex<BTreeMap<(i64, i32), u32>>>,
 }
 
-impl Patient {
+impl FailingWorker {
     /// One who suffers from so many causes.
     pub(crate) fn of(causes: i32) -> Self {
         let patient = Self::default();
-        patient.suffers(causes);
+        patient.fail_with(causes);
         patient
     }
 
     /// From now on it fails with so many causes; with none it is resolved.
-    pub(crate) fn suffers(&self, causes: i32) {
+    pub(crate) fn fail_with(&self, causes: i32) {
         self.causes.store(causes, Ordering::SeqCst);
     }
 
@@ -76,7 +76,7 @@ impl Patient {
     }
 }
 
-impl Worker for Patient {
+impl Worker for FailingWorker {
     type In = ChunkStored;
     type Out = GamesFilled;
 
@@ -106,7 +106,7 @@ pub(crate) fn message(chunk: i32) -> ChunkStored {
 }
 
 /// Work that `patient` dies of: dead letters of the chunks 1 to `letters`, all of them in the dead-letter store.
-pub(crate) async fn letters(rig: &mut Rig, patient: &Patient, letters: i32) {
+pub(crate) async fn leave_dead_letters(rig: &mut Rig, patient: &FailingWorker, letters: i32) {
     rig.start(patient.clone());
     rig.start(rig.finalizer());
     announce(rig, letters).await;
@@ -116,11 +116,11 @@ pub(crate) async fn letters(rig: &mut Rig, patient: &Patient, letters: i32) {
 pub(crate) async fn announce(rig: &Rig, letters: i32) {
     let work = (1..=letters).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
     rig.announcer.announce(work.collect()).await.expect("announced");
-    lie(rig, letters.into()).await;
+    await_dead_letters(rig, letters.into()).await;
 }
 
 /// Waits until so many dead letters lie in their queue, and the dead-letter store says so.
-pub(crate) async fn lie(rig: &Rig, letters: i64) {
+pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
     eventually(&format!("{letters} dead letters should lie in their queue and be written down"), || async {
         let written = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
         let (ready, copies) = (rig.ready(DEAD).await, rig.ready(LEDGER).await);
@@ -149,7 +149,7 @@ pub(crate) async fn let_replays_run_out(rig: &Rig) {
 }
 
 /// Tells a figure to whoever runs the tests.
-pub(crate) fn tell(figure: &str) {
+pub(crate) fn report_figure(figure: &str) {
     // Nobody to tell it to is fine.
     let _ = writeln!(std::io::stderr(), "  {figure}");
 }

@@ -13,7 +13,7 @@ pub(crate) struct Table(comfy_table::Table);
 
 /// How a cell stands out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum Style {
     /// As it is.
     Plain,
     /// Well.
@@ -24,7 +24,7 @@ pub(crate) enum Tone {
     Bad,
 }
 
-impl Tone {
+impl Style {
     /// The tone of a pull's status.
     pub(crate) fn of_status(status: &str) -> Self {
         match status {
@@ -74,8 +74,8 @@ impl Table {
     }
 
     /// Adds a row whose first cells stand out.
-    pub(crate) fn toned(&mut self, tones: &[Tone], cells: impl IntoIterator<Item = String>) {
-        let tones = tones.iter().copied().chain(std::iter::repeat(Tone::Plain));
+    pub(crate) fn toned(&mut self, tones: &[Style], cells: impl IntoIterator<Item = String>) {
+        let tones = tones.iter().copied().chain(std::iter::repeat(Style::Plain));
         self.0.add_row(cells.into_iter().zip(tones).map(|(text, tone)| painted(text, tone)));
     }
 }
@@ -90,7 +90,7 @@ impl std::fmt::Display for Table {
 }
 
 /// A line that stands out.
-pub(crate) fn line(text: &str, tone: Tone) -> String {
+pub(crate) fn line(text: &str, tone: Style) -> String {
     let mut table = bare();
     table.add_row([painted(text.to_owned(), tone).add_attribute(Attribute::Bold)]);
     table.set_content_arrangement(ContentArrangement::Disabled);
@@ -108,12 +108,12 @@ fn bare() -> comfy_table::Table {
     table
 }
 
-fn painted(text: String, tone: Tone) -> Cell {
+fn painted(text: String, tone: Style) -> Cell {
     let cell = Cell::new(text);
     match tone {
-        Tone::Plain => cell,
-        Tone::Good => cell.fg(Color::Green),
-        Tone::Busy => cell.fg(Color::Yellow),
-        Tone::Bad => cell.fg(Color::Red),
+        Style::Plain => cell,
+        Style::Good => cell.fg(Color::Green),
+        Style::Busy => cell.fg(Color::Yellow),
+        Style::Bad => cell.fg(Color::Red),
     }
 }

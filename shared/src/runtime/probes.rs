@@ -14,7 +14,7 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Troubles, Worker, metrics, status::Status};
+use super::{Troubles, Worker, prometheus, status::Status};
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
@@ -41,7 +41,7 @@ pub(super) async fn serve<W: Worker>(
     let routes = Router::new()
         .route("/livez", get(|| async { "alive\n" }))
         .route("/readyz", get(ready))
-        .route("/metrics", get(|| async { ([(CONTENT_TYPE, PROMETHEUS_TEXT)], metrics::render()) }));
+        .route("/metrics", get(|| async { ([(CONTENT_TYPE, PROMETHEUS_TEXT)], prometheus::render()) }));
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
     tokio::spawn(async move {

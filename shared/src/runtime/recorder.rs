@@ -13,7 +13,7 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Announcer, Stop, Works, consumer::broken, envelope::header, letter, publish::Publisher};
+use super::{Announcer, Stop, Works, consumer::broken, headers::header, letter, publisher::Publisher};
 use crate::{
     failure::{Class, Failure},
     ledger::{DeadLetterStore, Entry},

@@ -2,7 +2,7 @@
 
 use shared::store::PullReport;
 
-use super::words::{count, duration, malformed, not_whole, number, stop_reason};
+use super::format::{count, duration, malformed, not_whole, number, stop_reason};
 
 /// Status, counts, duration, why it stopped.
 pub(crate) fn summary(pull: &PullReport) -> String {

@@ -20,7 +20,7 @@ use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
-    envelope,
+    headers,
     letter::{self, Subject},
 };
 use crate::topology::{Announcement, StageInfo};
@@ -127,7 +127,7 @@ pub(super) fn delivered(stage: StageInfo, queue: &str, delivery: &Delivery) -> S
         stage = stage.name,
         pull = subject.pull_id,
         chunk = subject.chunk,
-        attempt = envelope::failed_attempts(properties) + 1,
+        attempt = headers::failed_attempts(properties) + 1,
         trace = Empty,
         messaging.system = "rabbitmq",
         messaging.operation.name = "process",

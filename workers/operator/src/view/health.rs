@@ -8,9 +8,9 @@ use shared::{
 };
 
 use super::{
+    format::{ago, count, not_whole},
     obstacles::{long_retries, pauses},
     queues::StageQueues,
-    words::{ago, count, not_whole},
 };
 
 /// Dead letters that are no longer in their queue, though nobody who said so took them out.
@@ -134,7 +134,7 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::{queues::by_stage, sample};
+    use crate::view::{queues::by_stage, sample};
 
     fn working() -> Vec<StageQueues> {
         by_stage(&[]).into_iter().map(|queues| StageQueues { workers: 1, ..queues }).collect()

@@ -12,12 +12,12 @@ const GRACE: TimeDelta = TimeDelta::seconds(5);
 
 /// Remembers since when which stage lacks a worker, and whether it was said.
 #[derive(Debug, Default)]
-pub(crate) struct Absence {
+pub(crate) struct MissingWorker {
     stage: Option<(StageInfo, DateTime<Utc>)>,
     said: bool,
 }
 
-impl Absence {
+impl MissingWorker {
     /// What to say: once when a worker is missed, once when it is back.
     pub(crate) fn note(
         &mut self,
@@ -70,7 +70,7 @@ fn is_read(stage: &StageInfo, queues: &[QueueDepth]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     fn queues(extractors: u32) -> Vec<QueueDepth> {
         let stages = shared::topology::STAGES.into_iter();
@@ -86,20 +86,24 @@ mod tests {
     #[test]
     fn an_absence_is_said_once_and_after_a_while() {
         let (pull, start) = (sample::under_way(), sample::now());
-        let mut absence = Absence::default();
+        let mut missing_worker = MissingWorker::default();
         let at = |seconds| start + TimeDelta::seconds(seconds);
-        assert_eq!(absence.note(&pull, &queues(0), &[], at(0)), None);
-        assert_eq!(absence.note(&pull, &queues(0), &[], at(4)), None);
-        let said = absence.note(&pull, &queues(0), &[], at(5)).unwrap();
+        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(0)), None);
+        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(4)), None);
+        let said = missing_worker.note(&pull, &queues(0), &[], at(5)).unwrap();
         assert!(said.starts_with("no extractor is running: nothing reads the queue \"extractor\""), "{said}");
-        assert_eq!(absence.note(&pull, &queues(0), &[], at(60)), None, "once is enough");
+        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(60)), None, "once is enough");
         assert_eq!(
-            absence.note(&pull, &queues(1), &[], at(61)).as_deref(),
+            missing_worker.note(&pull, &queues(1), &[], at(61)).as_deref(),
             Some("the extractor is running again")
         );
-        assert_eq!(absence.note(&pull, &queues(1), &[], at(62)), None);
-        assert_eq!(absence.note(&pull, &queues(0), &[], at(62)), None, "a new absence has its own grace");
-        assert!(absence.note(&pull, &queues(0), &[], at(67)).is_some());
+        assert_eq!(missing_worker.note(&pull, &queues(1), &[], at(62)), None);
+        assert_eq!(
+            missing_worker.note(&pull, &queues(0), &[], at(62)),
+            None,
+            "a new absence has its own grace"
+        );
+        assert!(missing_worker.note(&pull, &queues(0), &[], at(67)).is_some());
     }
 
     #[test]

@@ -60,7 +60,7 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     #[test]
     fn a_rate_and_what_is_left_come_of_two_looks() {

@@ -5,16 +5,16 @@ use shared::{store::PullReport, topology::REJECTED};
 
 use super::{
     Table,
+    format::{ago, count, duration, heading, malformed, not_whole, number, short_time},
     health::Health,
     obstacles::{pauses, retries},
     queues::StageQueues,
-    table::{self, Tone},
-    words::{ago, count, duration, heading, malformed, not_whole, number, short_time},
+    table::{self, Style},
 };
 
 /// The verdict first, then what it was judged by. A service that could not be asked has no section: the verdict says why.
 pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
-    let tone = if health.well { Tone::Good } else { Tone::Bad };
+    let tone = if health.well { Style::Good } else { Style::Bad };
     let facts = &health.facts;
     let verdict = table::line(&health.verdict, tone);
     let mut sections = vec![verdict];
@@ -75,10 +75,10 @@ fn closed(pull: &PullReport, now: DateTime<Utc>) -> String {
 fn queues(stages: &[StageQueues]) -> Table {
     let mut table = Table::new(&["STAGE", ">WORKERS", ">WAITING", ">RETRYING", ">REPLAYED", ">DEAD LETTERS"]);
     for queues in stages {
-        let absent = if queues.workers == 0 { Tone::Bad } else { Tone::Plain };
-        let dead = if queues.dead > 0 { Tone::Bad } else { Tone::Plain };
+        let absent = if queues.workers == 0 { Style::Bad } else { Style::Plain };
+        let dead = if queues.dead > 0 { Style::Bad } else { Style::Plain };
         table.toned(
-            &[Tone::Plain, absent, Tone::Plain, Tone::Plain, Tone::Plain, dead],
+            &[Style::Plain, absent, Style::Plain, Style::Plain, Style::Plain, dead],
             [
                 queues.stage.to_owned(),
                 number(queues.workers),

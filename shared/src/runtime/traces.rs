@@ -93,7 +93,7 @@ impl Traces {
 /// Who we are.
 fn resource(export: &Export, program: &'static str) -> Resource {
     let name = export.otel_service_name.clone().unwrap_or_else(|| format!("{SYSTEM}-{program}"));
-    let instance = format!("{program}/{}/{}", super::envelope::host(), std::process::id());
+    let instance = format!("{program}/{}/{}", super::headers::host(), std::process::id());
     Resource::builder()
         .with_service_name(name)
         .with_attributes([

@@ -11,7 +11,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{duties, export::Traces, line::Lines};
+use super::{duties, line::Lines, traces::Traces};
 use crate::config::{self, ConfigError, LogFormat};
 
 /// What is logged, by `RUST_LOG`, or else by `default`. lapin stays silent: it repeats as errors what the supervisor reports in its own words.

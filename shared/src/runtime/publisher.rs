@@ -18,7 +18,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{address::Address, broker::BrokerError, envelope, link::Link, trace::Trace};
+use super::{amqp_url::Address, broker::BrokerError, headers, link::Link, trace_context::Trace};
 use crate::{
     clock::Clock,
     dial::DialError,
@@ -171,7 +171,7 @@ impl Publisher {
     /// An announcement, addressed, and put in its place in a trace.
     pub(super) fn address(&self, announcement: Announcement, trace: &Trace) -> Outgoing {
         let properties =
-            envelope::new(announcement.kind, &announcement.id, self.program(), self.clock().now());
+            headers::new(announcement.kind, &announcement.id, self.program(), self.clock().now());
         Outgoing {
             exchange: announcement.route.exchange.to_owned(),
             key: announcement.route.key.to_owned(),
@@ -313,8 +313,8 @@ impl Open {
 async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<lapin::PublisherConfirm, lapin::Error> {
     channel
         .basic_publish(
-            envelope::short(&message.exchange),
-            envelope::short(&message.key),
+            headers::short(&message.exchange),
+            headers::short(&message.key),
             BasicPublishOptions { mandatory: message.mandatory, ..BasicPublishOptions::default() },
             &message.body,
             message.properties.clone(),

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use shared::store::PullReport;
 
-use super::pace::Pace;
-use crate::text::words::{count, duration, heading, number};
+use super::rate::Pace;
+use crate::view::format::{count, duration, heading, number};
 
 /// What the extractor has brought.
 pub(crate) fn fetched(pull: &PullReport, pace: &Pace) -> String {
@@ -47,7 +47,7 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
-    use crate::text::sample;
+    use crate::view::sample;
 
     #[test]
     fn two_looks_make_a_line() {
