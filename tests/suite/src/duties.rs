@@ -39,7 +39,7 @@ async fn a_duty_that_meets_a_column_of_another_type_is_told_and_harms_no_other()
         if answer.0 == StatusCode::SERVICE_UNAVAILABLE { Ok(answer) } else { Err(answer) }
     })
     .await;
-    assert!(told.starts_with(why) && told.contains("column dead letters"), "{told}");
+    assert!(told.starts_with(why) && told.contains("column letters"), "{told}");
     let (_, metrics) = probe(address, "metrics").await;
     assert!(value(&metrics, "duty_failures_total", "dead-letter-alarms") >= 5.0, "{metrics}");
     assert!(value(&metrics, "duty_last_success_timestamp_seconds", "dead-letter-alarms") < 1.0);
