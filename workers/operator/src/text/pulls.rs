@@ -8,11 +8,12 @@ use super::{
     table::Tone,
     words::{ago, duration, not_whole, number, short_time},
 };
+use crate::suggest;
 
 /// The table, and beneath it why those that failed did.
 pub(crate) fn pulls(pulls: &[PullReport], now: DateTime<Utc>) -> String {
     if pulls.is_empty() {
-        return "There is no pull yet: `operator pull` asks for one.".to_owned();
+        return suggest::typed("There is no pull yet: `operator pull` asks for one.");
     }
     let mut table = Table::new(&[
         ">ID",
