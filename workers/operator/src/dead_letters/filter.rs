@@ -232,7 +232,7 @@ mod tests {
     fn what_is_wrong_is_said_with_what_exists() {
         for (line, words) in [
             ("", "say which dead letters"),
-            ("--all --pull 3", "say one of both"),
+            ("--all --pull 3", "not both"),
             ("--stage exctractor", "channel-enricher"),
             ("--class fatal", "rate-limited"),
             ("--state gone", "vanished"),
