@@ -68,7 +68,6 @@ fn commands(script: &str) -> Vec<Vec<String>> {
                     commands.extend(self::commands(&inner));
                     word.push('x');
                 }
-                (Some(_), _) => word.push(letter),
                 (None, '\'' | '"') => quote = Some(letter),
                 (None, '#') if word.is_empty() => break,
                 (None, '|' | '&' | ';' | '(' | ')' | '{' | '}') => {
@@ -76,7 +75,7 @@ fn commands(script: &str) -> Vec<Vec<String>> {
                     commands.push(std::mem::take(&mut command));
                 }
                 (None, _) if letter.is_whitespace() => command.push(std::mem::take(&mut word)),
-                (None, _) => word.push(letter),
+                _ => word.push(letter),
             }
         }
         command.push(word);
