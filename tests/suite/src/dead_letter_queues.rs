@@ -107,7 +107,7 @@ async fn dead_letters_that_the_broker_drops_are_told_until_they_are_back() {
         out.contains("3 dead letters of the game-enricher vanished from their queue in the last day"),
         "{out}"
     );
-    assert!(out.contains("`operator dead-letters restore` brings them back"), "{out}");
+    assert!(out.contains("`operator dead-letters list --state vanished` lists them"), "{out}");
 
     rig.vhost.call(Method::DELETE, "policies/{vhost}/limit", None).await;
     rig.waits(DEAD, 2).await;

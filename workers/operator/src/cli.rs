@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, Parser, builder::StyledStr};
 use shared::{
     clock::Clock,
     config::{self, Broker, Database, Parsed, Unparsed},
@@ -10,7 +10,7 @@ use shared::{
     version::VERSION,
 };
 
-use crate::{command::Command, context::Context, output::Output};
+use crate::{command::Command, context::Context, output::Output, suggest};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -49,8 +49,23 @@ pub(crate) fn parse() -> Result<Parsed<Cli>, Unparsed> {
     config::parse(command())
 }
 
-fn command() -> clap::Command {
-    Cli::command().mut_args(|setting| setting.global(true))
+/// The whole command line. Help names the commands as a person types them.
+pub fn command() -> clap::Command {
+    as_typed(Cli::command().mut_args(|setting| setting.global(true)).bin_name(suggest::operator()))
+}
+
+fn as_typed(command: clap::Command) -> clap::Command {
+    let typed = |text: Option<&StyledStr>| text.map(|text| suggest::typed(&text.to_string()));
+    let (long, after) = (typed(command.get_long_about()), typed(command.get_after_help()));
+    let command = match long {
+        Some(long) => command.long_about(long),
+        None => command,
+    };
+    let command = match after {
+        Some(after) => command.after_help(after),
+        None => command,
+    };
+    command.mut_subcommands(as_typed)
 }
 
 impl Cli {

@@ -12,11 +12,13 @@ mod exit;
 mod output;
 mod progress;
 mod rejected;
+mod suggest;
 mod view;
 mod warnings;
 
 use std::process::ExitCode;
 
+pub use cli::command as command_line;
 use command::Command;
 use context::Context;
 use error::Error;

@@ -10,6 +10,8 @@ use std::{
 
 use serde::Serialize;
 
+use crate::suggest;
+
 /// Writes as text or as JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
@@ -44,9 +46,9 @@ pub(crate) fn say(text: &str) {
     line(&mut stdout(), text);
 }
 
-/// What went wrong, in one line on standard error.
+/// What went wrong, in one line on standard error; commands in it are as a person types them.
 pub(crate) fn complain(what: &dyn Display) {
-    remark(&format!("operator: {what}"));
+    remark(&suggest::typed(&format!("operator: {what}")));
 }
 
 /// Something to know beside the result, in one line on standard error.

@@ -14,6 +14,7 @@ use crate::{
     dead_letters::Confirmation,
     error::Error,
     exit::Exit,
+    suggest,
     view::format::{count, time},
 };
 
@@ -68,9 +69,9 @@ fn told(document: &Document) -> String {
     let chunks = count(i64::try_from(*chunks).unwrap_or(i64::MAX), "chunk");
     let by = rerun.was_build.as_ref().map(|build| format!(" by build {build}")).unwrap_or_default();
     let at = rerun.was_completed_at.map(|at| format!(" at {}", time(at))).unwrap_or_default();
-    format!(
+    suggest::typed(&format!(
         "pull {pull} goes through its stages again, {chunks} from the {} on, as build {}; it was {}{by}{at}. \
          `operator wait {pull}` follows it",
         rerun.from_stage, rerun.build, rerun.was_status
-    )
+    ))
 }

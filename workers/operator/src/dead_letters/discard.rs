@@ -12,7 +12,7 @@ use super::{
     filter::{Selection, nothing},
     format::causes,
 };
-use crate::{context::Context, error::Error, exit::Exit, view::format::count};
+use crate::{context::Context, error::Error, exit::Exit, suggest, view::format::count};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"discarded"}; with --dry-run {"would_discard"}"#;
@@ -62,7 +62,8 @@ impl Discard {
         let discarded = work::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;
         context.output.result(&Document { discarded }, |document| {
             let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "dead letter");
-            format!("{letters} discarded; `operator dead-letters list --state discarded` shows them, `restore` brings them back")
+            let shown = "`operator dead-letters list --state discarded` shows them";
+            suggest::typed(&format!("{letters} discarded; {shown}, `restore` brings them back"))
         });
         Ok(Exit::Success)
     }

@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
+    suggest,
     view::{
         Table,
         format::{count, number},
@@ -78,11 +79,11 @@ pub(super) fn text(report: &ReplayReport) -> String {
         facts.push(("first handled by", format!("build {build}")));
     }
     let hint = if report.pending > 0 {
-        format!(
+        suggest::typed(&format!(
             "\n{} wait for a quiet moment of their stage, or for the news to arrive: `operator dead-letters report {}`",
             count(report.pending, "dead letter"),
             report.replay_id
-        )
+        ))
     } else {
         String::new()
     };

@@ -15,6 +15,7 @@ use crate::{
     context::Context,
     error::Error,
     exit::Exit,
+    suggest,
     view::{
         Style, Table,
         format::{ago, count, time},
@@ -186,15 +187,17 @@ fn next(letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {
     let group = &letter.row.fingerprint;
     let mut facts = Vec::new();
     match letter.row.state.as_str() {
-        "dead" | "held" => facts.push(("send it back", format!("operator dead-letters replay {id}"))),
+        "dead" | "held" => {
+            facts.push(("send it back", suggest::command(&format!("dead-letters replay {id}"))));
+        }
         "discarded" | "vanished" => {
-            facts.push(("bring it back", format!("operator dead-letters restore {id}")));
+            facts.push(("bring it back", suggest::command(&format!("dead-letters restore {id}"))));
         }
         _ => {}
     }
-    facts.push(("its like", format!("operator dead-letters list --group {group}")));
+    facts.push(("its like", suggest::command(&format!("dead-letters list --group {group}"))));
     if let Some(pull) = letter.row.pull_id {
-        facts.push(("its pull", format!("operator show {pull}")));
+        facts.push(("its pull", suggest::command(&format!("show {pull}"))));
     }
     facts
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use shared::store::RejectedRecord;
 
 use super::nothing;
-use crate::{cli::PullRef, context::Context, error::Error, exit::Exit, view::Table};
+use crate::{cli::PullRef, context::Context, error::Error, exit::Exit, suggest, view::Table};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: one document a line: {"pull_id", "chunk", "place", "rule", "detail", "raw"}"#;
@@ -47,11 +47,9 @@ fn text(records: &[RejectedRecord]) -> String {
         let name = format!("{}/{}/{}", record.pull_id, record.chunk, record.place);
         table.row([name, record.rule.clone(), record.detail.clone()]);
     }
-    format!(
-        "{table}\n`operator rejected show {}` shows one whole",
-        records.first().map_or_else(String::new, |record| format!(
-            "{}/{}/{}",
-            record.pull_id, record.chunk, record.place
-        ))
-    )
+    let Some(RejectedRecord { pull_id, chunk, place, .. }) = records.first() else {
+        return table.to_string();
+    };
+    let show = suggest::typed(&format!("`operator rejected show {pull_id}/{chunk}/{place}` shows one whole"));
+    format!("{table}\n{show}")
 }

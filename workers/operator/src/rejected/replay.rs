@@ -9,7 +9,8 @@ use shared::{
 
 use super::nothing;
 use crate::{
-    cli::PullRef, context::Context, dead_letters::Confirmation, error::Error, exit::Exit, view::format::count,
+    cli::PullRef, context::Context, dead_letters::Confirmation, error::Error, exit::Exit, suggest,
+    view::format::count,
 };
 
 /// What a program reads.
@@ -75,7 +76,7 @@ impl Replay {
         let broker = context.connect().await?;
         let entered = work::revalidate(&store, &broker.announcer, &context.clock, &meant).await?;
         context.output.result(&document(false, entered), |document| {
-            format!("let {}; `operator wait {pull}` follows it", told(document))
+            suggest::typed(&format!("let {}; `operator wait {pull}` follows it", told(document)))
         });
         Ok(Exit::Success)
     }

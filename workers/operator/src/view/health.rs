@@ -12,6 +12,7 @@ use super::{
     obstacles::{long_retries, pauses},
     queues::StageQueues,
 };
+use crate::suggest;
 
 /// Dead letters that are no longer in their queue, though nobody who said so took them out.
 #[derive(Debug, Clone, Serialize)]
@@ -114,11 +115,11 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
         looped.filter_map(|pull| Some(format!("pull {} succeeded, but {}", pull.pull_id, not_whole(pull)?)));
     let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
     let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
-        format!(
+        suggest::typed(&format!(
             "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
-             `operator dead-letters restore` brings them back",
+             `operator dead-letters list --state vanished` lists them, `restore` with their numbers brings them back",
             count(*letters, "dead letter")
-        )
+        ))
     });
     services
         .chain(absent)
@@ -204,7 +205,8 @@ mod tests {
             "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stalled; re-announced \
              1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
              channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
-             them): `operator dead-letters restore` brings them back."
+             them): `operator dead-letters list --state vanished` lists them, `restore` with their numbers brings \
+             them back."
         );
     }
 }

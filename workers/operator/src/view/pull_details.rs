@@ -12,6 +12,7 @@ use super::{
     summary::equation,
     table::{self, Style},
 };
+use crate::suggest;
 
 /// What there is to know about a pull.
 #[derive(Debug, Serialize)]
@@ -149,10 +150,10 @@ fn next(details: &PullDetails) -> String {
     let id = pull.pull_id;
     let mut facts = Vec::new();
     if pull.completed_at.is_none() {
-        facts.push(("follow it", format!("operator wait {id}")));
+        facts.push(("follow it", suggest::command(&format!("wait {id}"))));
     }
     if !details.waiting.is_empty() || pull.error.is_some() {
-        facts.push(("what is in its way", "operator status: workers, queues, dead letters".to_owned()));
+        facts.push(("what is in its way", suggest::command("status")));
     }
     facts.push(("its documents", format!("select data from pull_document where pull_id = {id}")));
     if pull.rejected > 0 {

@@ -8,11 +8,12 @@ use super::{
     format::{ago, duration, not_whole, number, short_time},
     table::Style,
 };
+use crate::suggest;
 
 /// The table, and beneath it why those that failed did.
 pub(crate) fn pulls(pulls: &[PullReport], now: DateTime<Utc>) -> String {
     if pulls.is_empty() {
-        return "There is no pull yet: `operator pull` asks for one.".to_owned();
+        return suggest::typed("There is no pull yet: `operator pull` asks for one.");
     }
     let mut table = Table::new(&[
         ">ID",

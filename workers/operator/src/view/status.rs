@@ -11,6 +11,7 @@ use super::{
     queues::StageQueues,
     table::{self, Style},
 };
+use crate::suggest;
 
 /// The verdict first, then what it was judged by. A service that could not be asked has no section: the verdict says why.
 pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
@@ -39,10 +40,9 @@ fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     lines.extend(retries(&facts.retries, now).into_iter().map(|retry| ("retrying", retry)));
     if let Some(pull) = &facts.last_closed {
         lines.push(("last ended", closed(pull, now)));
-        lines.extend(
-            malformed(pull)
-                .map(|records| ("", format!("{records}: `operator rejected list {}`", pull.pull_id))),
-        );
+        lines.extend(malformed(pull).map(|records| {
+            ("", suggest::typed(&format!("{records}: `operator rejected list --pull {}`", pull.pull_id)))
+        }));
         lines.extend(not_whole(pull).map(|lacks| ("", lacks)));
     }
     if let Some(last) = facts.missed_slots.first() {
