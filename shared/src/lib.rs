@@ -8,10 +8,10 @@
 
 pub mod clock;
 pub mod config;
+pub mod dead_letter;
 mod dial;
 pub mod failure;
 pub mod helix;
-pub mod ledger;
 pub mod measure;
 pub mod runtime;
 pub mod schema;

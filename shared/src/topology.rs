@@ -36,9 +36,9 @@ const REJECTED_MESSAGES: i64 = 10_000;
 /// How long a message stays in it, in milliseconds: a week.
 const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 /// Queue of copies of all dead letters, and of what became of replays; a finalizer keeps the dead-letter store from it.
-pub const LEDGER: &str = "dead-letters.ledger";
+pub const DEAD_LETTER_RECORDS: &str = "dead-letters.ledger";
 /// Routing key, on [`DEAD_LETTERS`], of the news that a replayed message was handled.
-pub const CURED: &str = "cured";
+pub const RESOLVED: &str = "cured";
 
 /// Deliveries of one message that may end with its worker's death before the broker itself dead-letters it. A crash
 /// guard, not the retry counter: every prefetched message of a killed worker spends one.
@@ -308,7 +308,7 @@ pub fn queues(delays: &RetryDelays) -> Vec<Queue> {
         let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
         [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
     });
-    stages.chain([rejected_queue(), ledger_queue()]).collect()
+    stages.chain([rejected_queue(), records_queue()]).collect()
 }
 
 fn work_queue(stage: StageInfo) -> Queue {
@@ -327,13 +327,13 @@ fn replay_queue(stage: StageInfo) -> Queue {
 }
 
 /// Copies only, so it has no dead letters of its own; a limit beyond reach, because one that is reached deletes.
-fn ledger_queue() -> Queue {
+fn records_queue() -> Queue {
     let text = |value: &str| Argument::Text(value.to_owned());
     let arguments =
         vec![("x-queue-type", text("quorum")), ("x-delivery-limit", Argument::Number(1_000_000_000))];
-    let keys = STAGES.into_iter().map(|stage| stage.name).chain([CURED]);
+    let keys = STAGES.into_iter().map(|stage| stage.name).chain([RESOLVED]);
     let bindings = keys.map(|key| (DEAD_LETTERS, key)).collect();
-    Queue { name: LEDGER.to_owned(), arguments, bindings, replaceable: false }
+    Queue { name: DEAD_LETTER_RECORDS.to_owned(), arguments, bindings, replaceable: false }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.
@@ -395,7 +395,7 @@ mod tests {
     fn a_dead_letter_queue_can_be_looked_at_and_work_cannot_be_lost() {
         for queue in queues(&RetryDelays::default()) {
             let is = |name, value: &str| queue.arguments.contains(&(name, Argument::Text(value.to_owned())));
-            if queue.name == LEDGER {
+            if queue.name == DEAD_LETTER_RECORDS {
                 assert!(is("x-queue-type", "quorum"));
             } else if queue.name == REJECTED {
                 assert!(queue.replaceable && is("x-queue-type", "classic"), "news only, and bounded");

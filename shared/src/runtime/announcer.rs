@@ -14,8 +14,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    dead_letter::Archived,
     failure::Failure,
-    ledger::Archived,
     schema::RecordsRejected,
     topology::{Announcement, RetryDelays, StageInfo},
 };

@@ -8,12 +8,12 @@ use lapin::{BasicProperties, message::Delivery};
 
 use super::{
     browser::{IN_USE, QueueBrowser},
-    headers, letter,
+    dead_letter, headers,
     publisher::{Outgoing, Publisher},
 };
 use crate::{
+    dead_letter::{DeadLetter, Replayed},
     failure::Failure,
-    ledger::{DeadLetter, Replayed},
     topology::StageInfo,
 };
 
@@ -74,7 +74,7 @@ impl DeadLetterQueue {
 
     async fn next(&mut self) -> Result<Option<Found>, Failure> {
         let Some(delivery) = self.browser.next().await? else { return Ok(None) };
-        let letter = letter::read(&delivery, self.stage.name, self.publisher.clock().now());
+        let letter = dead_letter::read(&delivery, self.stage.name, self.publisher.clock().now());
         let Delivery { delivery_tag, properties, .. } = delivery;
         Ok(Some(Found { letter, delivery_tag, properties }))
     }

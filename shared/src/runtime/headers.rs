@@ -6,8 +6,8 @@ use lapin::{
     types::{AMQPValue, FieldTable, LongString, ShortString},
 };
 
-use super::{fingerprint::fingerprint, letter};
-use crate::{failure::Failure, ledger::Replayed, version::VERSION};
+use super::{dead_letter, fingerprint::fingerprint};
+use crate::{dead_letter::Replayed, failure::Failure, version::VERSION};
 
 /// Names of our headers.
 pub mod header {
@@ -183,14 +183,14 @@ fn bounded(text: &str, longest: usize) -> &str {
 }
 
 /// The properties of a dead letter: those of the failure, and the dead letter's name.
-pub(super) fn letter(properties: &BasicProperties, name: &str) -> BasicProperties {
+pub(super) fn dead_letter(properties: &BasicProperties, name: &str) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(header::LETTER.into(), text(name));
     properties.clone().with_headers(headers)
 }
 
 /// The properties of the news that a replayed message was handled.
-pub(super) fn cured(replayed: Replayed, program: &str, now: DateTime<Utc>) -> BasicProperties {
+pub(super) fn resolved(replayed: Replayed, program: &str, now: DateTime<Utc>) -> BasicProperties {
     let mut headers = FieldTable::default();
     headers.insert(header::REPLAY.into(), AMQPValue::LongLongInt(replayed.replay_id));
     headers.insert(header::REPLAYED_LETTER.into(), AMQPValue::LongLongInt(replayed.letter_id));
@@ -208,7 +208,7 @@ pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicP
             headers.insert(name.clone(), value.clone());
         }
     }
-    let generation = letter::generation(&properties).saturating_add(1);
+    let generation = dead_letter::generation(&properties).saturating_add(1);
     headers.insert(header::GENERATION.into(), AMQPValue::LongInt(generation));
     headers.insert(header::REPLAY.into(), AMQPValue::LongLongInt(replayed.replay_id));
     headers.insert(header::REPLAYED_LETTER.into(), AMQPValue::LongLongInt(replayed.letter_id));

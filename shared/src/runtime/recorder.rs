@@ -13,11 +13,11 @@ use lapin::{
 };
 use tokio::time::sleep;
 
-use super::{Announcer, Stop, Works, consumer::broken, headers::header, letter, publisher::Publisher};
+use super::{Announcer, Stop, Works, consumer::broken, dead_letter, headers::header, publisher::Publisher};
 use crate::{
+    dead_letter::{DeadLetterStore, Entry},
     failure::{Class, Failure},
-    ledger::{DeadLetterStore, Entry},
-    topology::{CURED, LEDGER},
+    topology::{DEAD_LETTER_RECORDS, RESOLVED},
 };
 
 /// Copies in hand at once: one statement writes down as many.
@@ -28,18 +28,18 @@ const IDLE: Duration = Duration::from_secs(5);
 /// Records what is told of dead letters until told to stop. Fails when the broker or the dead-letter store does; what was not recorded
 /// is still in its queue then.
 pub async fn record_dead_letters(
-    ledger: &dyn DeadLetterStore,
+    store: &dyn DeadLetterStore,
     announcer: &Announcer,
     works: &Works,
     stop: &Stop,
 ) -> Result<(), Failure> {
     let publisher = announcer.publisher().await?;
-    publisher.link().unless_severed(keep(ledger, &publisher, works, stop)).await?
+    publisher.link().unless_severed(keep(store, &publisher, works, stop)).await?
 }
 
 /// Ends with trouble, or once it is time to stop and nothing is left in hand.
 async fn keep(
-    ledger: &dyn DeadLetterStore,
+    store: &dyn DeadLetterStore,
     publisher: &Publisher,
     works: &Works,
     stop: &Stop,
@@ -48,7 +48,7 @@ async fn keep(
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
     let mut consumer =
-        channel.basic_consume(LEDGER.into(), "".into(), options, FieldTable::default()).await?;
+        channel.basic_consume(DEAD_LETTER_RECORDS.into(), "".into(), options, FieldTable::default()).await?;
     loop {
         let next = tokio::select! {
             () = stop.requested() => return Ok(channel.close(200, "stopping".into()).await?),
@@ -65,7 +65,7 @@ async fn keep(
             latest = delivery?;
             entries.extend(entry(&latest, publisher));
         }
-        record(ledger, &entries, publisher.clock().now()).await?;
+        record(store, &entries, publisher.clock().now()).await?;
         // All in one: of hundreds of single acknowledgements the broker tells a quorum queue some at a time, and forgets
         // the rest when the channel closes.
         latest.acker.ack(BasicAckOptions { multiple: true }).await?;
@@ -75,13 +75,13 @@ async fn keep(
 
 /// Writes entries down. One that can never be written must not keep the others waiting: it is told in the log, and its
 /// dead letter still lies in its queue.
-async fn record(ledger: &dyn DeadLetterStore, entries: &[Entry], now: DateTime<Utc>) -> Result<(), Failure> {
-    match ledger.record(entries, now).await {
+async fn record(store: &dyn DeadLetterStore, entries: &[Entry], now: DateTime<Utc>) -> Result<(), Failure> {
+    match store.record(entries, now).await {
         Err(failure) if failure.class == Class::Permanent => {}
         other => return other,
     }
     for entry in entries {
-        match ledger.record(std::slice::from_ref(entry), now).await {
+        match store.record(std::slice::from_ref(entry), now).await {
             Err(failure) if failure.class == Class::Permanent => {
                 tracing::error!(
                     code = failure.code,
@@ -97,14 +97,14 @@ async fn record(ledger: &dyn DeadLetterStore, entries: &[Entry], now: DateTime<U
 
 fn entry(delivery: &Delivery, publisher: &Publisher) -> Option<Entry> {
     let now = publisher.clock().now();
-    if delivery.routing_key.as_str() == CURED {
+    if delivery.routing_key.as_str() == RESOLVED {
         let headers = delivery.properties.headers().clone().unwrap_or_default();
-        let build = letter::text(&headers, header::BUILD).unwrap_or_default();
-        return letter::replayed(&delivery.properties).map(|replayed| Entry::Cured {
+        let build = dead_letter::text(&headers, header::BUILD).unwrap_or_default();
+        return dead_letter::replayed(&delivery.properties).map(|replayed| Entry::Resolved {
             replayed,
             build,
             at: now,
         });
     }
-    Some(Entry::Died(Box::new(letter::read(delivery, delivery.routing_key.as_str(), now))))
+    Some(Entry::Failed(Box::new(dead_letter::read(delivery, delivery.routing_key.as_str(), now))))
 }

@@ -20,8 +20,8 @@ use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::{
+    dead_letter::{self, Subject},
     headers,
-    letter::{self, Subject},
 };
 use crate::topology::{Announcement, StageInfo};
 
@@ -56,9 +56,9 @@ impl Trace {
     /// Where a message belongs, if it says so in words that can be read.
     pub(super) fn of(properties: &BasicProperties) -> Option<Self> {
         let headers = properties.headers().as_ref()?;
-        let state = letter::text(headers, TRACESTATE).filter(|state| state.len() <= LONGEST_STATE);
+        let state = dead_letter::text(headers, TRACESTATE).filter(|state| state.len() <= LONGEST_STATE);
         let state = state.and_then(|state| TraceState::from_str(&state).ok()).unwrap_or_default();
-        Self::parse(&letter::text(headers, TRACEPARENT)?, state)
+        Self::parse(&dead_letter::text(headers, TRACEPARENT)?, state)
     }
 
     fn parse(text: &str, state: TraceState) -> Option<Self> {
@@ -139,7 +139,7 @@ pub(super) fn delivered(stage: StageInfo, queue: &str, delivery: &Delivery) -> S
     if let Some(Trace(cause)) = &cause {
         // Fails where no spans are collected, which is fine.
         let _ = span.set_parent(opentelemetry::Context::new().with_remote_span_context(cause.clone()));
-        if letter::replayed(properties).is_some() {
+        if dead_letter::replayed(properties).is_some() {
             span.add_link(cause.clone());
         }
     }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn header(properties: &BasicProperties, name: &str) -> Option<String> {
-        letter::text(properties.headers().as_ref().unwrap(), name)
+        dead_letter::text(properties.headers().as_ref().unwrap(), name)
     }
 
     #[test]

@@ -24,25 +24,21 @@
 //! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
 //! leaves none out, so where nothing is meant nothing is asked.
 
-mod alarm;
 mod catalogue;
 mod chunk;
 mod claim;
 mod column;
 mod database_url;
+mod dead_letter;
 mod election;
 mod error;
-mod letter;
-mod letters;
 mod migrate;
 mod options;
 mod page;
 mod partition;
 mod progress;
 mod pull;
-mod reconcile;
 mod rejected;
-mod replay;
 mod report;
 mod rerun;
 mod session;
@@ -64,21 +60,20 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
-pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use chunk::{Merged, Need};
 pub use claim::Kind;
 use database_url::Address;
-pub use error::{Error, StatementError};
-pub use letters::{
-    DEAD_LETTER_STATES, DeadLetterDetails, DeadLetterEvent, DeadLetterFilter, DeadLetterGroup, DeadLetterRow,
+pub use dead_letter::{
+    Alarm, AlarmLimits, DEAD_LETTER_STATES, DeadLetterDepth, DeadLetterDetails, DeadLetterEvent,
+    DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
+    QueueContents, ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
+pub use error::{Error, StatementError};
 pub use migrate::{Migrated, migrate};
 pub use page::{NewPage, PageFacts, StoredPage, by_rule};
 pub use progress::Progress;
 pub use pull::Extraction;
-pub use reconcile::{PageComparison, QueueContents};
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
-pub use replay::{Interrupted, Outcome, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 use session::Sessions;

@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     clock::Clock,
+    dead_letter::{Archived, DeadLetter},
     failure::Failure,
-    ledger::{Archived, DeadLetter},
     runtime::Announcer,
     store::{DeadLetterFilter, Store},
     topology::{STAGES, StageInfo},

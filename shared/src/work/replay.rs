@@ -15,8 +15,8 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{
     clock::Clock,
+    dead_letter::Replayed,
     failure::Failure,
-    ledger::Replayed,
     runtime::{Announcer, DeadLetterQueue, Resend},
     store::{DeadLetterFilter, Interrupted, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter, Store},
     topology::StageInfo,

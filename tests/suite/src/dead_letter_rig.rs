@@ -19,7 +19,7 @@ use shared::{
     runtime::{Job, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
     store::{DeadLetterFilter, ReplayReport},
-    topology::{Announcement, GAME_ENRICHER, LEDGER, Stage},
+    topology::{Announcement, DEAD_LETTER_RECORDS, GAME_ENRICHER, Stage},
 };
 
 use crate::{eventually::eventually, rig::Rig};
@@ -123,7 +123,7 @@ pub(crate) async fn announce(rig: &Rig, letters: i32) {
 pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
     eventually(&format!("{letters} dead letters should lie in their queue and be written down"), || async {
         let written = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
-        let (ready, copies) = (rig.ready(DEAD).await, rig.ready(LEDGER).await);
+        let (ready, copies) = (rig.ready(DEAD).await, rig.ready(DEAD_LETTER_RECORDS).await);
         if (written, i64::from(ready), copies) == (letters, letters, 0) {
             Ok(())
         } else {

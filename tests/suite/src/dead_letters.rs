@@ -107,13 +107,13 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
         took
     };
     assert_eq!(
-        rig.store.letters(&DeadLetterFilter::default(), 0, 10_000).await.expect("letters").len(),
+        rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 10_000).await.expect("letters").len(),
         10_000
     );
     let listed = lap();
     assert_eq!(rig.store.count_dead_letters(&filter).await.expect("a count"), 2_000);
-    let page = rig.store.letters(&filter, 0, 50).await.expect("letters");
-    let next = rig.store.letters(&filter, page[49].id, 50).await.expect("letters");
+    let page = rig.store.list_dead_letters(&filter, 0, 50).await.expect("letters");
+    let next = rig.store.list_dead_letters(&filter, page[49].id, 50).await.expect("letters");
     assert!(page[49].id < next[0].id);
     let filtered = lap();
     assert_eq!(rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups").len(), 5);
@@ -171,7 +171,7 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     // It came past the dead-letter store: the comparison finds it.
     rig.start(rig.finalizer());
     await_dead_letters(&rig, 1).await;
-    let id = rig.store.letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters")[0].id;
+    let id = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters")[0].id;
     let (code, _, err) =
         operator(&rig, &format!("dead-letters note {} --note known --owner ada", group(&rig).await)).await;
     assert_eq!(code, 0, "{err}");
@@ -286,7 +286,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     assert_eq!(code, 0, "{err}");
     assert!(err.contains("+   \"remark\": \"x\""), "{err}");
     std::fs::remove_file(&file).expect("a file");
-    let letter = rig.store.letter(1).await.expect("a dead letter").expect("it");
+    let letter = rig.store.dead_letter(1).await.expect("a dead letter").expect("it");
     let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
     assert_eq!(event.by, "ada");
     assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
@@ -317,7 +317,7 @@ async fn what_others_do_to_the_queue_is_noticed() {
         if vanished == 1 { Ok(()) } else { Err(vanished) }
     })
     .await;
-    let queued = rig.store.letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
+    let queued = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
     let by_the_broker: Vec<_> =
         queued.iter().filter(|letter| letter.code == "broker.delivery_limit").collect();
     assert_eq!(by_the_broker.len(), 1, "{queued:#?}");

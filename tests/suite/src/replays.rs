@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use fake_twitch::{World, WorldConfig};
 use lapin::types::{AMQPValue, ShortString};
 use shared::{
-    ledger::{DeadLetterStore, Entry, Replayed},
+    dead_letter::{DeadLetterStore, Entry, Replayed},
     runtime::header,
     schema::encode,
     store::{DeadLetterFilter, Plan},
@@ -210,7 +210,7 @@ async fn after_three_replays_a_dead_letter_is_held() {
         assert_eq!((report.letters, report.returned_same), (3, 3), "generation {generation}");
         await_dead_letters(&rig, 3).await;
     }
-    let queued = rig.store.letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
+    let queued = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
     assert!(queued.iter().all(|letter| letter.generation == 3 && letter.state == "held"), "{queued:#?}");
     let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
     assert_eq!(code, 1, "held dead letters are passed over: {err}");
@@ -226,7 +226,7 @@ async fn after_three_replays_a_dead_letter_is_held() {
     let outcomes = rig.store.replay_outcomes(replay.replay_id).await.expect("outcomes");
     let back = rig
         .store
-        .letter(outcomes[0].came_back_as.expect("a dead letter"))
+        .dead_letter(outcomes[0].came_back_as.expect("a dead letter"))
         .await
         .expect("a dead letter")
         .expect("it");
@@ -267,7 +267,7 @@ async fn the_news_of_a_death_may_come_after_its_replay() {
     patient.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
-    let late = Entry::Died(Box::new(letter));
+    let late = Entry::Failed(Box::new(letter));
     rig.store.record(&[late], rig.setup.clock.now()).await.expect("recorded");
     assert_eq!(rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"), 0);
     rig.end(&[]).await;
@@ -315,7 +315,7 @@ async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_the
             .rev()
             .map(|&letter_id| {
                 let replayed = Replayed { replay_id, letter_id };
-                Entry::Cured { replayed, build: "0.1.0".into(), at: now }
+                Entry::Resolved { replayed, build: "0.1.0".into(), at: now }
             })
             .collect();
         let (told, removed) =

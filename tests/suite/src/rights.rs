@@ -17,8 +17,8 @@ use shared::{
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
     store::{AlarmLimits, DeadLetterFilter, Error, Plan, QueueContents, Store},
     topology::{
-        CHANNEL_ENRICHER, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER, LEDGER, REJECTED,
-        STAGES, WORK, queues,
+        CHANNEL_ENRICHER, DEAD_LETTER_RECORDS, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER,
+        REJECTED, STAGES, WORK, queues,
     },
 };
 use tokio_postgres::{Client, error::SqlState};
@@ -410,7 +410,7 @@ async fn the_broker_lets_each_program_read_its_own_queues_only() {
         for queue in queues(&rig.setup.delays) {
             let own = queue.name == program
                 || queue.name == format!("{program}.replay")
-                || (finalizer && (dead.contains(&queue.name) || queue.name == LEDGER));
+                || (finalizer && (dead.contains(&queue.name) || queue.name == DEAD_LETTER_RECORDS));
             let channel = connection.create_channel().await.expect("a channel");
             let got = channel.basic_get(queue.name.as_str().into(), BasicGetOptions { no_ack: false }).await;
             assert_eq!(is_refused(got), !own, "{program} reads {}", queue.name);

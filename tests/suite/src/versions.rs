@@ -57,7 +57,7 @@ async fn hold(rig: &Rig, letter: i64, until: &str) {
 async fn held(rig: &Rig) -> Vec<String> {
     let sql = r#"select held_until from dead_letter where state = 'held' order by held_until collate "C""#;
     let rows = rig.db.query(sql, &[]).await.expect("held dead letters");
-    rows.iter().map(|row| row.get(0)).collect()
+    rows.iter().map(|row| row.get("held_until")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,7 +93,7 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
         assert_eq!(held(&rig).await, left, "{build}");
     }
     let told = "select count(*) from dead_letter_event where event = 'released' and detail ~ '^build [0-9].* is here$'";
-    assert_eq!(rig.db.query_one(told, &[]).await.expect("a count").get::<_, i64>(0), 8);
+    assert_eq!(rig.db.query_one(told, &[]).await.expect("a count").get::<_, i64>("count"), 8);
     rig.end(&[(DEAD, 9)]).await;
 }
 
@@ -117,7 +117,7 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
     .await;
     await_dead_letters(&rig, 2).await;
     let letter = DeadLetterFilter { ids: Some(vec![1]), ..DeadLetterFilter::default() };
-    let letter = rig.store.letters(&letter, 0, 1).await.expect("letters").remove(0);
+    let letter = rig.store.list_dead_letters(&letter, 0, 1).await.expect("letters").remove(0);
     assert_eq!((letter.state.as_str(), letter.build.as_str()), ("dead", VERSION));
     rig.end(&[(DEAD, 2)]).await;
 }

@@ -10,11 +10,11 @@ use std::{
 };
 
 use shared::{
+    dead_letter::DeadLetter,
     failure::Failure,
-    ledger::DeadLetter,
     runtime::DeadLetterQueue,
     store::QueueContents,
-    topology::{LEDGER, STAGES, StageInfo},
+    topology::{DEAD_LETTER_RECORDS, STAGES, StageInfo},
 };
 use tokio::time::{Instant, sleep};
 
@@ -67,7 +67,7 @@ async fn counts(all: &Background) -> Result<BTreeMap<String, (i64, i64)>, Failur
     let depths = all.announcer.depths().await?;
     let ready: HashMap<&str, u32> =
         depths.iter().filter_map(|depth| Some((depth.name.as_str(), depth.ready?))).collect();
-    if ready.get(LEDGER).is_some_and(|copies| *copies > 0) {
+    if ready.get(DEAD_LETTER_RECORDS).is_some_and(|copies| *copies > 0) {
         return Ok(BTreeMap::new());
     }
     let rows: HashMap<String, i64> = all.store.dead_letters_by_queue().await?.into_iter().collect();

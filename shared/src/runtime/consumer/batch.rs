@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{Worker, headers::header, letter},
+    super::{Worker, dead_letter, headers::header},
     Consumer,
     intake::InHand,
 };
@@ -30,7 +30,7 @@ impl<W: Worker> Consumer<'_, W> {
 
 fn has_broken_a_handler<In>(held: &InHand<In>) -> bool {
     let headers = held.delivery.properties.headers().as_ref();
-    let code = headers.and_then(|headers| letter::text(headers, header::CODE));
+    let code = headers.and_then(|headers| dead_letter::text(headers, header::CODE));
     held.failed_attempts() > 0 && code.is_some_and(|code| code == TIMED_OUT || code == PANICKED)
 }
 

@@ -17,6 +17,7 @@ mod breaker;
 mod execute;
 mod give_back;
 mod intake;
+mod publish;
 mod settle;
 
 use std::time::Duration;

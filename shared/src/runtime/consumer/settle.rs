@@ -1,21 +1,19 @@
 //! Settling: what came out of a batch is published, confirmed, and then what is done with is acknowledged.
-//!
-//! What the broker does not take is kept, and published again under the same ids until it does: the deliveries stay in
-//! hand, and none is spent on a queue at its limit, a binding that is gone or an alarm.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use lapin::{message::Delivery, options::BasicAckOptions};
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
     super::{
-        Outcome, Step, Verdict, Worker, fingerprint, headers,
-        letter::{self, Subject},
-        publisher::{Outgoing, PublishError},
-        retry::{Delays, jittered},
+        Outcome, Step, Verdict, Worker,
+        dead_letter::{self, Subject},
+        fingerprint, headers,
+        publisher::Outgoing,
+        retry::jittered,
         trace_context::{Scope, Trace},
         verdict,
     },
@@ -24,16 +22,9 @@ use super::{
 };
 use crate::{
     failure::{Class, Failure},
-    topology::{Announcement, CURED, DEAD_LETTERS},
+    topology::{Announcement, DEAD_LETTERS, RESOLVED},
     worker_state::Retry,
 };
-
-/// The shortest and the longest time between two tries to publish what the broker did not take.
-const PUBLISH_SOONEST: Duration = Duration::from_millis(500);
-const PUBLISH_LATEST: Duration = Duration::from_secs(5);
-/// How long deliveries are kept that cannot be settled. RabbitMQ takes them back after half an hour
-/// (<https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>).
-const KEEP_UNPUBLISHED: Duration = Duration::from_mins(20);
 
 /// What is to be done with a delivery after it was handled.
 enum Fate {
@@ -65,7 +56,7 @@ impl<W: Worker> Consumer<'_, W> {
                 Ok(Step::Done(announcements)) => {
                     self.breaker.handled();
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
-                    settlement.outgoing.extend(self.cured(&held.delivery, &held.scope.trace));
+                    settlement.outgoing.extend(self.resolved(&held.delivery, &held.scope.trace));
                     self.forget_retry(&held);
                     Fate::Acknowledge
                 }
@@ -105,79 +96,6 @@ impl<W: Worker> Consumer<'_, W> {
             self.status.pause(&trouble);
         }
         Ok(())
-    }
-
-    /// Publishes, and returns when the broker has confirmed all. While it does not take them the stage is paused; what is
-    /// left is tried again, one message before the others. Fails when the session has ended, when it is time to stop, or
-    /// when deliveries cannot be kept any longer: then they are delivered again.
-    pub(super) async fn publish(&mut self, mut messages: Vec<Outgoing>) -> Result<(), Failure> {
-        let began = Instant::now();
-        let mut waits = Delays::between(PUBLISH_SOONEST, PUBLISH_LATEST);
-        let (mut paused, mut was_paused) = (false, false);
-        while !messages.is_empty() {
-            let most = if paused { 1 } else { messages.len() };
-            let published = self.publish_once(&mut messages, most, &mut paused).await?;
-            was_paused |= paused;
-            let failure = match published {
-                Ok(()) if paused => {
-                    // The one message went out: now the others.
-                    paused = false;
-                    waits.reset();
-                    self.status.half_open();
-                    continue;
-                }
-                Ok(()) => continue,
-                Err(failure) => failure,
-            };
-            (paused, was_paused) = (true, true);
-            self.status.pause(&failure);
-            if began.elapsed() > KEEP_UNPUBLISHED {
-                return Err(broken(format!("deliveries cannot be settled for 20 minutes: {failure}")));
-            }
-            tokio::select! {
-                () = self.stop.requested() => return Err(broken(format!("told to stop, and {failure}"))),
-                () = sleep(waits.next()) => {}
-            }
-            if matches!(failure.code, "broker.unroutable" | "broker.publish") {
-                // Where this user may declare, what is gone is made again; otherwise somebody else has to.
-                let _ = self.session.declare().await;
-            }
-        }
-        if was_paused {
-            self.status.consuming();
-        }
-        Ok(())
-    }
-
-    /// One try; says at once when the broker blocks publishers, and waits for it.
-    async fn publish_once(
-        &mut self,
-        messages: &mut Vec<Outgoing>,
-        most: usize,
-        paused: &mut bool,
-    ) -> Result<Result<(), Failure>, Failure> {
-        let mut blocked = self.session.publisher.blocked();
-        let publishing = self.session.publisher.publish_some(messages, most);
-        let mut publishing = std::pin::pin!(publishing);
-        let began = Instant::now();
-        loop {
-            tokio::select! {
-                biased;
-                published = &mut publishing => return Ok(published.map_err(Failure::from)),
-                news = blocked.wait_for(Option::is_some), if !*paused => {
-                    let why = news.ok().and_then(|why| why.clone()).unwrap_or_default();
-                    *paused = true;
-                    self.status.pause(&PublishError::Blocked(why).into());
-                }
-                // A broker that is well is waited for: what is handled should be settled.
-                () = self.stop.requested(), if *paused => {
-                    return Err(broken("told to stop while the broker takes nothing"));
-                }
-                () = sleep(KEEP_UNPUBLISHED.saturating_sub(began.elapsed())) => {
-                    return Err(broken("the broker has confirmed nothing for 20 minutes"));
-                }
-            }
-        }
     }
 
     fn addressed(&self, announcements: Vec<Announcement>, trace: &Trace) -> impl Iterator<Item = Outgoing> {
@@ -248,7 +166,7 @@ impl<W: Worker> Consumer<'_, W> {
         match self.worker.give_up(&held.job.message, failure).await {
             Ok(announcements) => {
                 settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
-                let letter = self.letter(&held.delivery, &held.scope, failure, failed_attempts);
+                let letter = self.dead_lettered(&held.delivery, &held.scope, failure, failed_attempts);
                 settlement.outgoing.push(letter);
                 self.forget_retry(held);
                 Fate::Acknowledge
@@ -269,7 +187,7 @@ impl<W: Worker> Consumer<'_, W> {
         scope: &Scope,
         failure: &Failure,
     ) -> Result<(), Failure> {
-        let letter = scope.span.in_scope(|| self.letter(delivery, scope, failure, 1));
+        let letter = scope.span.in_scope(|| self.dead_lettered(delivery, scope, failure, 1));
         self.publish(vec![letter]).await?;
         acknowledge(delivery).await
     }
@@ -303,7 +221,7 @@ impl<W: Worker> Consumer<'_, W> {
     }
 
     /// A message on its way to the dead letters.
-    fn letter(
+    fn dead_lettered(
         &self,
         delivery: &Delivery,
         scope: &Scope,
@@ -313,24 +231,24 @@ impl<W: Worker> Consumer<'_, W> {
         tracing::error!(code = failure.code, "dead letter: {failure}");
         let (exchange, key) = (DEAD_LETTERS.to_owned(), self.stage.name.to_owned());
         let mut letter = self.failed(delivery, failure, failed_attempts, exchange, key);
-        let mut name = letter::name(self.stage.name, &letter.properties, &letter.body);
+        let mut name = dead_letter::name(self.stage.name, &letter.properties, &letter.body);
         if delivery.properties.message_id().is_none() {
             // Nothing tells it from another of the same words: each is a dead letter of its own.
             name = format!("{name}-{}", fingerprint::nonce());
         }
         // A replay is linked to the span in which the message died.
-        letter.properties = scope.trace.put(&headers::letter(&letter.properties, &name));
+        letter.properties = scope.trace.put(&headers::dead_letter(&letter.properties, &name));
         letter
     }
 
     /// The news that a replayed message was handled, for the table of dead letters.
-    fn cured(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
-        let replayed = letter::replayed(&delivery.properties)?;
+    fn resolved(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
+        let replayed = dead_letter::replayed(&delivery.properties)?;
         let properties =
-            headers::cured(replayed, self.session.publisher.program(), self.settings.clock.now());
+            headers::resolved(replayed, self.session.publisher.program(), self.settings.clock.now());
         Some(Outgoing {
             exchange: DEAD_LETTERS.to_owned(),
-            key: CURED.to_owned(),
+            key: RESOLVED.to_owned(),
             mandatory: true,
             properties: trace.put(&properties),
             body: Vec::new(),
@@ -382,7 +300,7 @@ impl<W: Worker> Consumer<'_, W> {
 /// When a message failed first, as its headers say.
 fn first_failed_at(message: &Outgoing) -> Option<DateTime<Utc>> {
     let headers = message.properties.headers().as_ref()?;
-    letter::text(headers, headers::header::FIRST_FAILED_AT)?.parse().ok()
+    dead_letter::text(headers, headers::header::FIRST_FAILED_AT)?.parse().ok()
 }
 
 pub(super) async fn acknowledge(delivery: &Delivery) -> Result<(), Failure> {

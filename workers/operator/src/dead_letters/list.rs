@@ -56,7 +56,7 @@ impl List {
         if matching == 0 && filter != DeadLetterFilter::default() {
             return Err(nothing(&store, &filter).await?);
         }
-        let mut letters = store.letters(&filter, self.after, self.limit + 1).await?;
+        let mut letters = store.list_dead_letters(&filter, self.after, self.limit + 1).await?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let next_after = (letters.len() > limit).then(|| letters[limit - 1].id);
         letters.truncate(limit);

@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use shared::{
-    ledger::DeadLetter,
+    dead_letter::DeadLetter,
     runtime::{check_properties, header},
     topology::StageInfo,
 };

@@ -35,7 +35,7 @@ impl Restore {
         ids.dedup();
         let filter =
             DeadLetterFilter { ids: Some(ids.clone()), states: Some(states), ..DeadLetterFilter::default() };
-        let there = store.letters(&filter, 0, i64::MAX).await?;
+        let there = store.list_dead_letters(&filter, 0, i64::MAX).await?;
         // All or nothing: a mistyped number is found out before anything is moved.
         for id in &ids {
             if there.iter().all(|letter| letter.id != *id) {

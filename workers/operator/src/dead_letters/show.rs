@@ -57,7 +57,7 @@ impl Show {
         let mut former = Vec::new();
         let mut before = letter.replay_of;
         while let Some(id) = before.filter(|_| former.len() < MOST_FORMER) {
-            let Some(letter) = store.letter(id).await? else { break };
+            let Some(letter) = store.dead_letter(id).await? else { break };
             before = letter.replay_of;
             former.push(letter);
         }
@@ -75,7 +75,7 @@ impl Show {
 
 /// The dead letter of that number.
 pub(super) async fn find(store: &Store, id: i64) -> Result<DeadLetterDetails, Error> {
-    store.letter(id).await?.ok_or_else(|| {
+    store.dead_letter(id).await?.ok_or_else(|| {
         Error::Nothing(format!(
             "there is no dead letter {id}: `operator dead-letters list` shows those there are"
         ))

@@ -5,12 +5,11 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 
-use super::{
-    Error, Store,
-    column::Columns,
-    letter::{Known, died, write_ledger},
+use super::record::{Known, died, lock_dead_letter_tables};
+use crate::{
+    dead_letter::DeadLetter,
+    store::{Error, Store, column::Columns},
 };
-use crate::ledger::DeadLetter;
 
 /// Rows read at once.
 const PAGE: i64 = 1_000;
@@ -75,7 +74,7 @@ impl Store {
         if unexpected.is_empty() {
             return Ok(result);
         }
-        let transaction = write_ledger(&mut client).await?;
+        let transaction = lock_dead_letter_tables(&mut client).await?;
         for (place, letter) in unexpected {
             match died(&transaction, letter, found.since, true).await? {
                 Known::New => result.unknown += 1,
@@ -125,7 +124,7 @@ impl Store {
             select id, $2, 'finalizer', 'vanished',
                    'it is no longer in its queue: the broker dropped it, or somebody else''s tool took it' from gone
             returning letter_id";
-        let rows = self.change_ledger(sql, &[&ids, &since]).await?;
+        let rows = self.change_dead_letter_tables(sql, &[&ids, &since]).await?;
         Ok(rows.len() as u64)
     }
 }

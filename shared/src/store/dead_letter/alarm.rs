@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::{Error, Store, column::Columns};
+use crate::store::{Error, Store, column::Columns};
 
 /// Growth is counted over so long.
 const GROWTH_WINDOW: TimeDelta = TimeDelta::minutes(10);

@@ -84,9 +84,9 @@ pub struct Replayed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entry {
     /// A message died.
-    Died(Box<DeadLetter>),
+    Failed(Box<DeadLetter>),
     /// A replayed message was handled.
-    Cured {
+    Resolved {
         /// Which one.
         replayed: Replayed,
         /// The build that handled it.

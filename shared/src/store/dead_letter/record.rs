@@ -8,24 +8,24 @@ use tokio_postgres::{
     types::{Json, ToSql},
 };
 
-use super::{Error, Store, column::Columns};
 use crate::{
+    dead_letter::{DeadLetter, DeadLetterStore, Entry, MOST_GENERATIONS, Replayed},
     failure::Failure,
-    ledger::{DeadLetter, DeadLetterStore, Entry, MOST_GENERATIONS, Replayed},
+    store::{Error, Store, column::Columns},
 };
 
 impl DeadLetterStore for Store {
     fn record<'a>(&'a self, entries: &'a [Entry], now: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move {
             let mut client = self.client().await?;
-            let transaction = write_ledger(&mut client).await?;
+            let transaction = lock_dead_letter_tables(&mut client).await?;
             for entry in entries {
                 match entry {
-                    Entry::Died(letter) => {
+                    Entry::Failed(letter) => {
                         died(&transaction, letter, now, false).await?;
                     }
-                    Entry::Cured { replayed, build, at } => {
-                        cured(&transaction, *replayed, build, *at).await?;
+                    Entry::Resolved { replayed, build, at } => {
+                        resolved(&transaction, *replayed, build, *at).await?;
                     }
                 }
             }
@@ -37,13 +37,13 @@ impl DeadLetterStore for Store {
 
 impl Store {
     /// Carries one statement out that writes the dead-letter store.
-    pub(super) async fn change_ledger(
+    pub(super) async fn change_dead_letter_tables(
         &self,
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Vec<Row>, Error> {
         let mut client = self.client().await?;
-        let transaction = write_ledger(&mut client).await?;
+        let transaction = lock_dead_letter_tables(&mut client).await?;
         let rows = transaction.query(sql, parameters).await?;
         transaction.commit().await?;
         Ok(rows)
@@ -51,14 +51,14 @@ impl Store {
 
     /// How many dead letters the dead-letter store has in each dead-letter queue.
     pub async fn dead_letters_by_queue(&self) -> Result<Vec<(String, i64)>, Error> {
-        let sql = "/* letter::by_queue */ select queue, letters from dead_letter_depth";
+        let sql = "/* record::by_queue */ select queue, letters from dead_letter_depth";
         let rows = self.client().await?.query(sql, &[]).await?;
         rows.iter().map(|row| Ok((row.column("queue")?, row.column("letters")?))).collect()
     }
 
     /// How many dead letters of each stage vanished from their queue since a time, and are still gone.
     pub async fn vanished_dead_letters(&self, since: DateTime<Utc>) -> Result<Vec<(String, i64)>, Error> {
-        let sql = "/* letter::vanished */
+        let sql = "/* record::vanished */
             select stage, count(*) as letters from dead_letter where state = 'vanished' and state_at >= $1
             group by stage order by stage";
         let rows = self.client().await?.query(sql, &[&since]).await?;
@@ -69,8 +69,8 @@ impl Store {
 /// Begins a transaction that writes the dead-letter store. They go one after another: what came of dead letters, how far a replay of them
 /// got, and what a person asks for each touch many rows of several tables, in an order of their own, and two of them at
 /// once would now and then wait for each other in a circle.
-pub(super) async fn write_ledger(client: &mut ClientWrapper) -> Result<Transaction<'_>, Error> {
-    let lock = "/* letter::write_ledger */ select pg_advisory_xact_lock(hashtext('ledger'))";
+pub(super) async fn lock_dead_letter_tables(client: &mut ClientWrapper) -> Result<Transaction<'_>, Error> {
+    let lock = "/* record::lock_dead_letter_tables */ select pg_advisory_xact_lock(hashtext('ledger'))";
     let transaction = client.transaction().await?;
     transaction.execute(lock, &[]).await?;
     Ok(transaction)
@@ -97,7 +97,7 @@ pub(super) async fn died(
     now: DateTime<Utc>,
     seen: bool,
 ) -> Result<Known, Error> {
-    let insert = "/* letter::died */
+    let insert = "/* record::died */
         insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
             first_failed_at, last_failed_at, build, host, generation, message_id, kind, pull_id, chunk, properties,
             state, state_at, replay_of, body)
@@ -105,7 +105,7 @@ pub(super) async fn died(
             (select id from dead_letter where id = $22), $23)
         on conflict (letter) do nothing
         returning id";
-    let again = "/* letter::died, again */
+    let again = "/* record::died, again */
         update dead_letter d
         set queue = $2, stage = $3, class = $4, code = $5, message = $6, causes = $7, fingerprint = $8, attempts = $9,
             first_failed_at = $10, last_failed_at = greatest(d.last_failed_at, $11), build = $12, host = $13,
@@ -114,7 +114,7 @@ pub(super) async fn died(
         where letter = $1 and ((state in ('replayed', 'cured', 'discarded', 'vanished') and $11 > d.last_failed_at)
                                or (state = 'vanished' and $23))
         returning id";
-    let told = "/* letter::died, told */
+    let told = "/* record::died, told */
         update dead_letter d set last_failed_at = greatest(last_failed_at, $2) where letter = $1
         returning state in ('dead', 'held', 'replaying') as lies";
     let state = state_of(letter);
@@ -175,13 +175,13 @@ pub(super) async fn imported(
     by: &str,
     now: DateTime<Utc>,
 ) -> Result<Option<i64>, Error> {
-    let lies = "/* letter::imported, lies */
+    let lies = "/* record::imported, queued */
         select state in ('dead', 'held', 'replaying') as lies from dead_letter where letter = $1 for update";
     let statement = transaction.prepare_cached(lies).await?;
     match transaction.query_opt(&statement, &[&letter.letter]).await? {
         Some(row) if row.column("lies")? => return Ok(None),
         Some(_) => {
-            let back = "/* letter::imported, back */
+            let back = "/* record::imported, back */
                 update dead_letter set state = $2, state_at = $3, properties = $4 where letter = $1";
             let state = state_of(letter);
             let statement = transaction.prepare_cached(back).await?;
@@ -193,7 +193,7 @@ pub(super) async fn imported(
             died(transaction, letter, now, false).await?;
         }
     }
-    let number = "/* letter::imported, number */ select id from dead_letter where letter = $1";
+    let number = "/* record::imported, number */ select id from dead_letter where letter = $1";
     let statement = transaction.prepare_cached(number).await?;
     let id = transaction.query_one(&statement, &[&letter.letter]).await?.column("id")?;
     event(transaction, id, now, by, "imported", "").await?;
@@ -212,7 +212,7 @@ async fn returned(
     letter: &DeadLetter,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sql = "/* letter::returned */
+    let sql = "/* record::returned */
         with outcome as (
             update replay_letter r
             set outcome = case when d.fingerprint = $3 then 'returned-same' else 'returned-different' end,
@@ -240,13 +240,13 @@ async fn returned(
 }
 
 /// Notes that a replayed message was handled.
-async fn cured(
+async fn resolved(
     transaction: &Transaction<'_>,
     replayed: Replayed,
     build: &str,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let sql = "/* letter::cured */
+    let sql = "/* record::resolved */
         with outcome as (
             update replay_letter set outcome = 'done', outcome_at = $3, build = $4
             where replay_id = $1 and letter_id = $2 and outcome is null
@@ -271,7 +271,7 @@ pub(super) async fn event(
     event: &str,
     detail: &str,
 ) -> Result<(), Error> {
-    let sql = "/* letter::event */
+    let sql = "/* record::event */
         insert into dead_letter_event (letter_id, at, by, event, detail) values ($1, $2, $3, $4, $5)";
     let statement = transaction.prepare_cached(sql).await?;
     transaction.execute(&statement, &[&letter_id, &at, &by, &event, &detail]).await?;

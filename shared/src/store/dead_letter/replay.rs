@@ -4,8 +4,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
-use super::{DeadLetterFilter, Error, Store, column::Columns, letter::write_ledger, letters::CONDITION};
-use crate::version::Version;
+use super::{
+    filter::{CONDITION, DeadLetterFilter},
+    record::lock_dead_letter_tables,
+};
+use crate::{
+    store::{Error, Store, column::Columns},
+    version::Version,
+};
 
 /// How long a replay may be silent before it counts as interrupted.
 const LEASE: TimeDelta = TimeDelta::seconds(30);
@@ -106,7 +112,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(ReplayLease, i64), Error> {
         let mut client = self.client().await?;
-        let transaction = write_ledger(&mut client).await?;
+        let transaction = lock_dead_letter_tables(&mut client).await?;
         let insert = "/* replay::plan */
             insert into replay (requested_at, requested_by, filter, target, active_until) values ($1, $2, $3, $4, $5)
             returning id";
@@ -198,7 +204,8 @@ impl Store {
             where l.replay_id = $1 and l.letter_id = any($2)
               and r.id = $1 and r.keeper = $4 and r.ended_at is null
             returning l.letter_id";
-        let rows = self.change_ledger(sql, &[&lease.replay_id, &ids, &state, &lease.lease]).await?;
+        let rows =
+            self.change_dead_letter_tables(sql, &[&lease.replay_id, &ids, &state, &lease.lease]).await?;
         rows.iter().map(|row| row.column("letter_id")).collect()
     }
 
@@ -211,7 +218,7 @@ impl Store {
             update dead_letter d
             set state = case when removed.outcome = 'done' then 'cured' else 'replayed' end, state_at = $3
             from removed where d.id = removed.letter_id and d.state = 'replaying'";
-        self.change_ledger(sql, &[&replay, &ids, &now]).await?;
+        self.change_dead_letter_tables(sql, &[&replay, &ids, &now]).await?;
         Ok(())
     }
 
@@ -226,7 +233,7 @@ impl Store {
             )
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $3, 'replay ' || $1::bigint, 'vanished', 'it was not in its queue, so it was not sent' from vanished";
-        self.change_ledger(sql, &[&replay, &ids, &now]).await?;
+        self.change_dead_letter_tables(sql, &[&replay, &ids, &now]).await?;
         Ok(())
     }
 
@@ -243,7 +250,7 @@ impl Store {
                 select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back
             )
             update replay set ended_at = $3, ending = $2 where id = $1";
-        self.change_ledger(sql, &[&replay, &ending, &now]).await?;
+        self.change_dead_letter_tables(sql, &[&replay, &ending, &now]).await?;
         Ok(())
     }
 
@@ -270,7 +277,7 @@ impl Store {
             )
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back";
-        self.change_ledger(sql, &[&lease.replay_id, &why, &now, &lease.lease]).await?;
+        self.change_dead_letter_tables(sql, &[&lease.replay_id, &why, &now, &lease.lease]).await?;
         Ok(())
     }
 
@@ -299,7 +306,7 @@ impl Store {
             update dead_letter d set state = case when was_held then 'held' else 'dead' end, state_at = $2
             from left_over where d.id = left_over.letter_id and d.state = 'replaying'";
         let mut client = self.client().await?;
-        let transaction = write_ledger(&mut client).await?;
+        let transaction = lock_dead_letter_tables(&mut client).await?;
         let Some(row) = transaction.query_opt(take, &[&replay, &(now + LEASE), &now]).await? else {
             return Ok(None);
         };

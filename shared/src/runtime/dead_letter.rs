@@ -9,7 +9,7 @@ use lapin::{
 use serde::Deserialize;
 
 use super::{fingerprint, headers::header, properties_json};
-use crate::ledger::{DeadLetter, Replayed};
+use crate::dead_letter::{DeadLetter, Replayed};
 
 /// What a body says of what it is about, whatever else it holds.
 #[derive(Default, Deserialize)]

@@ -1,0 +1,16 @@
+//! Dead letters as rows: recorded, listed, held, sent back, archived, and compared with their queues.
+
+mod alarm;
+mod annotate;
+mod archive;
+mod filter;
+mod list;
+mod reconcile;
+mod record;
+mod replay;
+
+pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
+pub use filter::{DEAD_LETTER_STATES, DeadLetterFilter};
+pub use list::{DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow};
+pub use reconcile::{PageComparison, QueueContents};
+pub use replay::{Interrupted, Outcome, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter};
