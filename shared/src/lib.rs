@@ -4,11 +4,12 @@
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; `work` is what several workers do
-//! alike, and sees all of these. `tests/suite` checks the imports.
+//! alike, `dead_letters` what people do with dead letters, and both see all of these. `tests/suite` checks the imports.
 
 pub mod clock;
 pub mod config;
 pub mod dead_letter;
+pub mod dead_letters;
 mod dial;
 pub mod failure;
 pub mod helix;

@@ -7,9 +7,8 @@
 //! work ──pull-requested──▶ extractor ──chunk-stored──▶ game-enricher ──games-filled──▶ channel-enricher
 //!                                                            ──channels-filled──▶ finalizer ──▶ events: pull.completed
 //! <stage> ──transient──▶ <stage>.retry.<ms> ──delay──▶ <stage>          (quorum: work is never lost)
-//! <stage> ──permanent──▶ dead-letters ──▶ <stage>.dead                  (classic: can be looked at without harm)
+//! <stage> ──permanent──▶ dead-letters ──▶ <stage>.dead                  (classic: can be browsed without harm)
 //! <stage>.dead ──operator replays──▶ <stage>.replay ──▶ <stage>, when it has nothing else to do
-//! dead-letters ──a copy of each──▶ dead-letters.ledger ──▶ table dead_letter
 //! extractor ──records that fail validation──▶ streams.rejected
 //! ```
 //!
@@ -35,11 +34,6 @@ pub const REJECTED: &str = "streams.rejected";
 const REJECTED_MESSAGES: i64 = 10_000;
 /// How long a message stays in it, in milliseconds: a week.
 const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
-/// Queue of copies of all dead letters, and of what became of replays; a finalizer keeps the dead-letter store from it.
-pub const DEAD_LETTER_RECORDS: &str = "dead-letters.ledger";
-/// Routing key, on [`DEAD_LETTERS`], of the news that a replayed message was handled.
-pub const RESOLVED: &str = "cured";
-
 /// Deliveries of one message that may end with its worker's death before the broker itself dead-letters it. A crash
 /// guard, not the retry counter: every prefetched message of a killed worker spends one.
 pub const DELIVERY_LIMIT: u32 = 20;
@@ -308,7 +302,7 @@ pub fn queues(delays: &RetryDelays) -> Vec<Queue> {
         let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
         [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
     });
-    stages.chain([rejected_queue(), records_queue()]).collect()
+    stages.chain([rejected_queue()]).collect()
 }
 
 fn work_queue(stage: StageInfo) -> Queue {
@@ -324,16 +318,6 @@ fn work_queue(stage: StageInfo) -> Queue {
 
 fn replay_queue(stage: StageInfo) -> Queue {
     Queue { name: stage.replay(), bindings: Vec::new(), ..work_queue(stage) }
-}
-
-/// Copies only, so it has no dead letters of its own; a limit beyond reach, because one that is reached deletes.
-fn records_queue() -> Queue {
-    let text = |value: &str| Argument::Text(value.to_owned());
-    let arguments =
-        vec![("x-queue-type", text("quorum")), ("x-delivery-limit", Argument::Number(1_000_000_000))];
-    let keys = STAGES.into_iter().map(|stage| stage.name).chain([RESOLVED]);
-    let bindings = keys.map(|key| (DEAD_LETTERS, key)).collect();
-    Queue { name: DEAD_LETTER_RECORDS.to_owned(), arguments, bindings, replaceable: false }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.
@@ -395,9 +379,7 @@ mod tests {
     fn a_dead_letter_queue_can_be_looked_at_and_work_cannot_be_lost() {
         for queue in queues(&RetryDelays::default()) {
             let is = |name, value: &str| queue.arguments.contains(&(name, Argument::Text(value.to_owned())));
-            if queue.name == DEAD_LETTER_RECORDS {
-                assert!(is("x-queue-type", "quorum"));
-            } else if queue.name == REJECTED {
+            if queue.name == REJECTED {
                 assert!(queue.replaceable && is("x-queue-type", "classic"), "news only, and bounded");
                 assert_eq!(queue.arguments.len(), 3, "{queue:?}");
             } else if queue.bindings.iter().any(|(exchange, _)| *exchange == DEAD_LETTERS) {

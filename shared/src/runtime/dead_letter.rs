@@ -1,9 +1,8 @@
-//! Reading a dead letter off a delivery, whoever put it there: us with our headers, or the broker with its own.
+//! Reading a dead letter off a message, whoever dead-lettered it: us with our headers, or the broker with its own.
 
 use chrono::{DateTime, Datelike, Utc};
 use lapin::{
     BasicProperties,
-    message::Delivery,
     types::{AMQPValue, FieldTable},
 };
 use serde::Deserialize;
@@ -24,9 +23,10 @@ impl Subject {
     }
 }
 
-/// The dead letter in a delivery from the dead-letter queue of `stage`; `now` stands in where it does not say when it failed.
-pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> DeadLetter {
-    let headers = delivery.properties.headers().clone().unwrap_or_default();
+/// The dead letter that a message with these properties is in the dead-letter queue of `stage`; `now` stands in where it does
+/// not say when it failed.
+pub(super) fn read(properties: &BasicProperties, body: &[u8], stage: &str, now: DateTime<Utc>) -> DeadLetter {
+    let headers = properties.headers().clone().unwrap_or_default();
     let text = |name: &str| text(&headers, name);
     let number = |name: &str| number(&headers, name);
     let property = |value: &Option<lapin::types::ShortString>| {
@@ -59,12 +59,12 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Dead
         },
     };
     let causes = text(header::CAUSES).unwrap_or_default();
-    let subject = Subject::of(&delivery.data);
+    let subject = Subject::of(body);
     let failed_at = time(header::LAST_FAILED_AT).or_else(|| death(&headers)).unwrap_or(now);
     let fingerprint = text(header::FINGERPRINT)
         .unwrap_or_else(|| fingerprint::fingerprint(stage, &class, &code, &message, &causes));
     DeadLetter {
-        letter: text(header::LETTER).unwrap_or_else(|| name(stage, &delivery.properties, &delivery.data)),
+        letter: text(header::LETTER).unwrap_or_else(|| name(stage, properties, body)),
         queue: format!("{stage}.dead"),
         stage: stage.to_owned(),
         class,
@@ -77,14 +77,14 @@ pub(super) fn read(delivery: &Delivery, stage: &str, now: DateTime<Utc>) -> Dead
         last_failed_at: failed_at,
         build: text(header::BUILD).unwrap_or_default(),
         host: text(header::HOST).unwrap_or_default(),
-        generation: generation(&delivery.properties),
-        replayed: replayed(&delivery.properties),
-        message_id: property(delivery.properties.message_id()),
-        kind: property(delivery.properties.kind()),
+        generation: generation(properties),
+        replayed: replayed(properties),
+        message_id: property(properties.message_id()),
+        kind: property(properties.kind()),
         pull_id: subject.pull_id,
         chunk: subject.chunk,
-        properties: properties_json::to_json(&delivery.properties),
-        body: delivery.data.clone(),
+        properties: properties_json::to_json(properties),
+        body: body.to_vec(),
     }
 }
 

@@ -17,6 +17,10 @@ use crate::{
     topology::StageInfo,
 };
 
+/// Most dead letters on a page, and the bytes of bodies after which it ends.
+const PAGE: usize = 500;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+
 /// A dead letter to be sent back.
 #[derive(Debug)]
 pub struct Resend {
@@ -62,11 +66,14 @@ impl DeadLetterQueue {
         Ok(())
     }
 
-    /// Reads on, and keeps the next `most` dead letters in the place of those read before. False at the end of the queue.
-    pub async fn turn_page(&mut self, most: usize) -> Result<bool, Failure> {
+    /// Reads on, and keeps the next dead letters in the place of those read before: a page of bounded size. False at the end
+    /// of the queue.
+    pub async fn turn_page(&mut self) -> Result<bool, Failure> {
         self.found.clear();
-        while self.found.len() < most {
+        let mut bytes = 0;
+        while self.found.len() < PAGE && bytes < PAGE_BYTES {
             let Some(found) = self.next().await? else { break };
+            bytes += found.letter.body.len();
             self.found.push(found);
         }
         Ok(!self.found.is_empty())
@@ -74,8 +81,8 @@ impl DeadLetterQueue {
 
     async fn next(&mut self) -> Result<Option<Found>, Failure> {
         let Some(delivery) = self.browser.next().await? else { return Ok(None) };
-        let letter = dead_letter::read(&delivery, self.stage.name, self.publisher.clock().now());
-        let Delivery { delivery_tag, properties, .. } = delivery;
+        let Delivery { delivery_tag, properties, data, .. } = delivery;
+        let letter = dead_letter::read(&properties, &data, self.stage.name, self.publisher.clock().now());
         Ok(Some(Found { letter, delivery_tag, properties }))
     }
 

@@ -1,6 +1,6 @@
 //! Background duties: what a program does beside its messages, named and supervised.
 //!
-//! A program lists its duties with [`every`], [`scheduled`] and [`lasting`]; see [`Worker::duties`](super::Worker::duties).
+//! A program lists its duties with [`every`] and [`scheduled`]; see [`Worker::duties`](super::Worker::duties).
 //! Each runs in a task of its own. A run that fails, panics or takes too long is one failure: it is counted, and the duty
 //! goes on with its next run, after a delay that grows from a second to its period. The log tells when a duty begins to
 //! fail, when it fails for another cause, and when it works again. A duty that keeps failing shows in `/readyz`.
@@ -33,8 +33,6 @@ use crate::{
 const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The shortest wait after a failure; shorter where the period is.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// The longest wait after a failure of a duty that has no period.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// After so many failures in a row `/readyz` says so.
 const TOO_MANY: u32 = 5;
 
@@ -46,13 +44,13 @@ tokio::task_local! {
 /// Something a program does beside its messages.
 pub struct Duty {
     name: &'static str,
-    longest_run: Option<Duration>,
+    longest_run: Duration,
     longest_wait: Duration,
     run: Run,
 }
 
 /// One run: how long to wait before the next, if it succeeded.
-type Run = Box<dyn FnMut(&Record, &Stop) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+type Run = Box<dyn FnMut() -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
 
 /// A duty that is done at the start and then again and again, about a `period` apart, so that replicas do not march in step.
 pub fn every<F, R>(period: Duration, name: &'static str, mut run: F) -> Duty
@@ -60,8 +58,8 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let run = move |_: &Record, _: &Stop| run().map(move |done| done.map(|()| jittered(period))).boxed();
-    Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: period, run: Box::new(run) }
+    let run = move || run().map(move |done| done.map(|()| jittered(period))).boxed();
+    Duty { name, longest_run: RUN_TIMEOUT, longest_wait: period, run: Box::new(run) }
 }
 
 /// A duty whose runs say how long to wait before the next.
@@ -70,30 +68,8 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<Duration, Failure>> + Send + 'static,
 {
-    let run = move |_: &Record, _: &Stop| run().boxed();
-    Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: SHORTEST_WAIT, run: Box::new(run) }
-}
-
-/// A duty that lasts until it is told to stop, such as reading a queue, and is started again when it ends before. It
-/// reports its successes itself, through the [`Works`] it is given.
-pub fn lasting<F, R>(name: &'static str, mut run: F) -> Duty
-where
-    F: FnMut(Works, Stop) -> R + Send + 'static,
-    R: Future<Output = Result<(), Failure>> + Send + 'static,
-{
-    let run = move |record: &Record, stop: &Stop| {
-        let (running, stop) = (run(Works(Some(record.clone())), stop.clone()), stop.clone());
-        async move {
-            running.await?;
-            if stop.is_requested() {
-                Ok(Duration::ZERO)
-            } else {
-                Err(Failure::transient("duty.ended", "it ended before it was told to"))
-            }
-        }
-        .boxed()
-    };
-    Duty { name, longest_run: None, longest_wait: LONGEST_WAIT, run: Box::new(run) }
+    let run = move || run().boxed();
+    Duty { name, longest_run: RUN_TIMEOUT, longest_wait: SHORTEST_WAIT, run: Box::new(run) }
 }
 
 /// What a duty runs, where all duties of a program share what they work with: `every(period, name, sharing(&state, look))`.
@@ -106,7 +82,7 @@ impl Duty {
     /// The duty with so much time for each run.
     #[must_use]
     pub fn within(self, longest_run: Duration) -> Self {
-        Self { longest_run: Some(longest_run), ..self }
+        Self { longest_run, ..self }
     }
 
     /// Its name, in logs, metrics and probes.
@@ -120,7 +96,7 @@ impl Duty {
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
         while !stop.is_requested() {
-            let wait = match self.attempt(&record, &stop).await {
+            let wait = match self.attempt().await {
                 Ok(wait) => {
                     if !stop.is_requested() {
                         record.succeeded();
@@ -142,8 +118,8 @@ impl Duty {
     }
 
     /// One run; a panic is a failure, and so is one that takes too long.
-    async fn attempt(&mut self, record: &Record, stop: &Stop) -> Result<Duration, Failure> {
-        let run = async { (self.run)(record, stop).await };
+    async fn attempt(&mut self) -> Result<Duration, Failure> {
+        let run = async { (self.run)().await };
         let run = PANIC.scope(Cell::new(None), async {
             AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
                 let told = PANIC.with(Cell::take);
@@ -152,13 +128,10 @@ impl Duty {
                 Err(Failure::permanent("duty.panic", told.unwrap_or_else(|| "it panicked".to_owned())))
             })
         });
-        match self.longest_run {
-            None => run.await,
-            Some(longest) => timeout(longest, run).await.unwrap_or_else(|_| {
-                let why = format!("it was not done after {} s", longest.as_secs());
-                Err(Failure::transient("duty.timeout", why))
-            }),
-        }
+        timeout(self.longest_run, run).await.unwrap_or_else(|_| {
+            let why = format!("it was not done after {} s", self.longest_run.as_secs());
+            Err(Failure::transient("duty.timeout", why))
+        })
     }
 }
 
@@ -184,21 +157,7 @@ pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: 
     }
 }
 
-/// Where a duty reports that it works.
-#[derive(Clone, Default)]
-pub struct Works(Option<Record>);
-
-impl Works {
-    /// It did something, or would have if there had been something to do.
-    pub fn succeeded(&self) {
-        if let Some(record) = &self.0 {
-            record.succeeded();
-        }
-    }
-}
-
 /// Where what came of a duty's runs is kept.
-#[derive(Clone)]
 struct Record {
     duty: &'static str,
     troubles: Troubles,
@@ -357,31 +316,5 @@ mod tests {
         // The sixth run is under way, or over.
         let troubles = run_until(vec![hangs.within(SOON)], &enough).await;
         assert!(troubles.describe().is_none_or(|told| told.contains("it was not done after 0 s")));
-    }
-
-    #[tokio::test]
-    async fn a_lasting_duty_is_started_again_and_says_itself_that_it_works() {
-        let enough = Arc::new(Notify::new());
-        let lasts = lasting("lasts", {
-            let (runs, enough) = (AtomicU32::new(0), Arc::clone(&enough));
-            move |works: Works, stop: Stop| {
-                let run = runs.fetch_add(1, Ordering::SeqCst);
-                let enough = Arc::clone(&enough);
-                async move {
-                    match run {
-                        0..6 => Err(Failure::transient("test", "the queue is gone")),
-                        6 => Ok(()),
-                        _ => {
-                            works.succeeded();
-                            enough.notify_one();
-                            stop.requested().await;
-                            Ok(())
-                        }
-                    }
-                }
-            }
-        });
-        let troubles = run_until(vec![Duty { longest_wait: SOON, ..lasts }], &enough).await;
-        assert_eq!(troubles.describe(), None);
     }
 }

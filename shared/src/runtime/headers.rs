@@ -189,16 +189,6 @@ pub(super) fn dead_letter(properties: &BasicProperties, name: &str) -> BasicProp
     properties.clone().with_headers(headers)
 }
 
-/// The properties of the news that a replayed message was handled.
-pub(super) fn resolved(replayed: Replayed, program: &str, now: DateTime<Utc>) -> BasicProperties {
-    let mut headers = FieldTable::default();
-    headers.insert(header::REPLAY.into(), AMQPValue::LongLongInt(replayed.replay_id));
-    headers.insert(header::REPLAYED_LETTER.into(), AMQPValue::LongLongInt(replayed.letter_id));
-    headers.insert(header::BUILD.into(), text(VERSION));
-    let id = format!("cured/{}/{}", replayed.replay_id, replayed.letter_id);
-    new("cured", &id, program, now).with_headers(headers)
-}
-
 /// The properties of a fresh message made of a dead letter: linked to it, one generation on, as if it never failed.
 pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicProperties {
     let properties = again(properties);

@@ -4,6 +4,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{Announcer, Duty};
 use crate::{
+    dead_letter::{DeadLetter, DeadLetterStore},
     failure::Failure,
     schema::Message,
     topology::{Announcement, Routed, Stage},
@@ -52,12 +53,20 @@ pub trait Worker: Send + Sync + 'static {
     /// May be given fewer than are in hand, and one by itself when it is to be found out which one is to blame.
     fn handle(&self, jobs: &[Job<Self::In>]) -> impl Future<Output = Vec<Outcome>> + Send;
 
-    /// Notes that a message will be dead-lettered, before it is; what it returns is announced with the dead letter.
+    /// Where its dead letters are recorded.
+    fn dead_letters(&self) -> &dyn DeadLetterStore;
+
+    /// Gives a message up: notes what that means and records its dead letter, in one transaction. What it returns is
+    /// announced with the dead letter. May be called again for a message that was given up before.
     fn give_up(
         &self,
         message: &Self::In,
         failure: &Failure,
-    ) -> impl Future<Output = Result<Vec<Announcement>, Failure>> + Send;
+        dead_letter: &DeadLetter,
+    ) -> impl Future<Output = Result<Vec<Announcement>, Failure>> + Send {
+        let _ = (message, failure);
+        async move { self.dead_letters().record(dead_letter).await.map(|()| Vec::new()) }
+    }
 
     /// Whether what it depends on, besides the broker, answers. Cheap: asked by every readiness probe.
     fn ready(&self) -> impl Future<Output = Result<(), Failure>> + Send;

@@ -12,7 +12,8 @@
 //! 3. `helix_claim` by id,
 //! 4. `pull` by id,
 //! 5. `pull_chunk` by number,
-//! 6. `pull_data`.
+//! 6. `pull_data`,
+//! 7. the tables of dead letters, all of them under an advisory lock of their own.
 //!
 //! A transaction leaves out what it does not need, and never goes back. A statement that locks several rows of a table locks
 //! them in an ordered subquery first. Rows are locked `for no key update`: `for update` would also stop those who only
@@ -66,7 +67,7 @@ use database_url::Address;
 pub use dead_letter::{
     Alarm, AlarmLimits, DEAD_LETTER_STATES, DeadLetterDepth, DeadLetterDetails, DeadLetterEvent,
     DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
-    QueueContents, ReplayLease, ReplayReport, ReplayedDeadLetter,
+    ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use error::{Error, StatementError};
 pub use migrate::{Migrated, migrate};

@@ -4,8 +4,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::{GenericClient, Row};
 
-use super::{Error, Store, column::Columns, partition};
+use super::{Error, Store, column::Columns, dead_letter, partition};
 use crate::{
+    dead_letter::DeadLetter,
     schema::{ChunkRef, PullClosed, PullId, PullStatus, StopReason},
     version::VERSION,
 };
@@ -189,30 +190,42 @@ impl Store {
 
     /// Fails the pull, unless it has come to its end already: true if this call did it.
     ///
-    /// `stop_reason` is set where fetching itself could not go on.
+    /// `stop_reason` is set where fetching itself could not go on. The dead letter that is the reason, if one is, is
+    /// recorded in the same transaction.
     pub async fn fail_pull(
         &self,
         pull: PullId,
         error: &str,
         stop_reason: Option<StopReason>,
+        dead_letter: Option<&DeadLetter>,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let sql = "/* pull::fail */
             update pull set status = 'failed', completed_at = $3, error = $2, stop_reason = coalesce($4, stop_reason)
             where id = $1 and status not in ('success', 'failed')";
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
         let reason = stop_reason.map(StopReason::as_str);
-        Ok(client.execute(&statement, &[&pull.0, &error, &now, &reason]).await? == 1)
+        let mut client = self.client().await?;
+        let transaction = match dead_letter {
+            Some(_) => dead_letter::lock_dead_letter_tables(&mut client).await?,
+            None => client.transaction().await?,
+        };
+        let statement = transaction.prepare_cached(sql).await?;
+        let failed = transaction.execute(&statement, &[&pull.0, &error, &now, &reason]).await? == 1;
+        if let Some(dead_letter) = dead_letter {
+            dead_letter::failed(&transaction, dead_letter).await?;
+        }
+        transaction.commit().await?;
+        Ok(failed)
     }
 
-    /// Gives up on a chunk at a stage, which fails its pull: true if this call failed the pull, or may be the second
-    /// delivery of the one that did, which died before it could tell anybody.
+    /// Gives up on a chunk at the stage of its dead letter, which fails its pull, and records the dead letter: true if
+    /// this call failed the pull, or may be the second delivery of the one that did, which died before it could announce
+    /// it.
     pub async fn fail_chunk(
         &self,
         chunk: ChunkRef,
-        stage: &str,
         failure: &str,
+        dead_letter: &DeadLetter,
         now: DateTime<Utc>,
     ) -> Result<bool, Error> {
         let lock = "/* pull::fail_chunk, lock */ select from pull where id = $1 for no key update";
@@ -232,13 +245,14 @@ impl Store {
             )
             select exists (select from failed) or coalesce(before.failed_stage = $4, false) as failed from before";
         let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
+        let transaction = dead_letter::lock_dead_letter_tables(&mut client).await?;
         let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
         let statement = transaction.prepare_cached(lock).await?;
         transaction.execute(&statement, &[&key.0]).await?;
         let statement = transaction.prepare_cached(sql).await?;
-        let row =
-            transaction.query_opt(&statement, &[&key.0, &key.1, &key.2, &stage, &failure, &now]).await?;
+        let stage = &dead_letter.stage;
+        let row = transaction.query_opt(&statement, &[&key.0, &key.1, &key.2, stage, &failure, &now]).await?;
+        dead_letter::failed(&transaction, dead_letter).await?;
         transaction.commit().await?;
         row.map_or(Ok(false), |row| row.column("failed"))
     }

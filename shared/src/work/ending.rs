@@ -3,33 +3,36 @@
 use chrono::{DateTime, Utc};
 
 use crate::{
+    dead_letter::DeadLetter,
     failure::Failure,
     schema::{ChunkRef, PullId, StopReason},
     store::Store,
     topology::Announcement,
 };
 
-/// Notes that a stage gives up on a chunk. If that fails the pull, returns its event.
+/// Notes that a stage gives up on a chunk, and records its dead letter. If that fails the pull, returns its event.
 pub async fn give_up_on_chunk(
     store: &Store,
     chunk: ChunkRef,
-    stage: &str,
     failure: &Failure,
+    dead_letter: &DeadLetter,
     now: DateTime<Utc>,
 ) -> Result<Vec<Announcement>, Failure> {
-    let failed = store.fail_chunk(chunk, stage, &failure.to_string(), now).await?;
+    let failed = store.fail_chunk(chunk, &failure.to_string(), dead_letter, now).await?;
     event(store, chunk.pull_id, failed).await
 }
 
-/// Notes that a pull itself cannot go on. If that fails it, returns its event.
+/// Notes that a pull itself cannot go on, and records the dead letter that is the reason, if one is. If that fails the
+/// pull, returns its event.
 pub async fn give_up_on_pull(
     store: &Store,
     pull: PullId,
     why: &str,
     stop_reason: Option<StopReason>,
+    dead_letter: Option<&DeadLetter>,
     now: DateTime<Utc>,
 ) -> Result<Vec<Announcement>, Failure> {
-    let failed = store.fail_pull(pull, why, stop_reason, now).await?;
+    let failed = store.fail_pull(pull, why, stop_reason, dead_letter, now).await?;
     event(store, pull, failed).await
 }
 

@@ -1,24 +1,18 @@
-//! What several programs do alike: ask Twitch in full batches, give up on a chunk, keep the token valid, replay.
+//! What several programs do alike: ask Twitch in full batches, give up on a chunk, keep the token valid, repeat a pull.
 
-mod archive;
 mod credentials;
 mod ending;
 mod enrich;
-mod replay;
 mod rerun;
-mod revalidate;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
 
-pub use archive::{discard, import, restore};
 pub use credentials::token_validation;
 pub use ending::{give_up_on_chunk, give_up_on_pull};
 pub use enrich::{Catalogue, Enricher, EnricherSettings, parse_age};
-pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
 pub use rerun::rerun;
-pub use revalidate::{Entered, Revalidation, count_revalidation, revalidate};
 
 /// A name that no other replica has, for what it holds while it works.
 pub fn replica_name(clock: &Clock) -> String {

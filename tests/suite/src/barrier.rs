@@ -19,7 +19,7 @@ use shared::{
 };
 
 use crate::{
-    builders::{assert_closed_once, extracted, filled, note_closings, now, pages, store_page},
+    builders::{assert_closed_once, dead_letter, extracted, filled, note_closings, now, pages, store_page},
     rig::Rig,
 };
 
@@ -260,7 +260,11 @@ async fn the_end_of_a_closed_pull_is_told_again_to_whoever_asks_again() {
 /// What a stage says when it gives up on a chunk for good.
 async fn give_up_on_channels(programs: &Programs, chunk: ChunkRef) -> Vec<Announcement> {
     let failure = Failure::permanent("test.refused", "it is refused");
-    programs.channels.give_up(&GamesFilled(chunk), &failure).await.expect("noted")
+    programs
+        .channels
+        .give_up(&GamesFilled(chunk), &failure, &dead_letter("channel-enricher", chunk))
+        .await
+        .expect("noted")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

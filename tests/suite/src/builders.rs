@@ -5,6 +5,7 @@ use fake_twitch::World;
 use serde_json::value::to_raw_value;
 use shared::{
     clock::Clock,
+    dead_letter::DeadLetter,
     schema::{ChunkRef, PullId, Record, StopReason, validate},
     store::{Kind, NewPage, Store, StoredPage},
 };
@@ -86,4 +87,31 @@ pub(crate) async fn assert_closed_once(db: &Client) -> i64 {
         assert_eq!(row.get::<_, i64>(4), 0, "pull {pull} was closed before the last chunk was merged");
     }
     i64::try_from(rows.len()).expect("a number")
+}
+
+/// A dead letter of the message about a chunk.
+pub(crate) fn dead_letter(stage: &str, chunk: ChunkRef) -> DeadLetter {
+    DeadLetter {
+        letter: format!("{stage}/{}/{}", chunk.pull_id, chunk.chunk),
+        queue: format!("{stage}.dead"),
+        stage: stage.to_owned(),
+        class: "permanent".to_owned(),
+        code: "test".to_owned(),
+        message: "test".to_owned(),
+        causes: String::new(),
+        fingerprint: "test".to_owned(),
+        attempts: 1,
+        first_failed_at: now(),
+        last_failed_at: now(),
+        build: shared::version::VERSION.to_owned(),
+        host: String::new(),
+        generation: 0,
+        replayed: None,
+        message_id: String::new(),
+        kind: String::new(),
+        pull_id: Some(chunk.pull_id.0),
+        chunk: Some(chunk.chunk),
+        properties: serde_json::json!({}),
+        body: vec![0, b'x'],
+    }
 }

@@ -20,7 +20,7 @@ use crate::{
 /// Long enough for all messages that wait in a queue to come to one hand, on the slowest machine.
 const PATIENT: Duration = Duration::from_secs(2);
 
-fn patient() -> Setup {
+fn worker() -> Setup {
     Setup { collect_for: PATIENT, ..Setup::default() }
 }
 
@@ -98,7 +98,7 @@ fn asked(rig: &Rig, endpoint: Endpoint) -> (u64, Asked) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn forty_new_games_among_thirty_thousand_streams_are_one_call() {
     let world = World::generate(WorldConfig { games: Some(2_000), ..WorldConfig::plain(30_000) });
-    let mut rig = Rig::with(world, patient()).await;
+    let mut rig = Rig::with(world, worker()).await;
     know_games(&rig, 40).await;
     let extractor = rig.run(rig.extractor());
     let pull = rig.pull().await;
@@ -124,7 +124,7 @@ async fn forty_new_games_among_thirty_thousand_streams_are_one_call() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stale_channels_are_asked_for_a_hundred_a_call() {
-    let mut rig = Rig::with(World::generate(WorldConfig::plain(400)), patient()).await;
+    let mut rig = Rig::with(World::generate(WorldConfig::plain(400)), worker()).await;
     know_games(&rig, 0).await;
     know_channels(&rig).await;
     rig.start(rig.extractor());

@@ -12,9 +12,7 @@ use serde_json::json;
 use shared::store::DeadLetterFilter;
 
 use crate::{
-    dead_letter_rig::{
-        DEAD, FailingWorker, empty_rig, leave_dead_letters, operator, operator_json, report_figure, settled,
-    },
+    dead_letter_rig::{DEAD, empty_rig, leave_dead_letters, operator, operator_json, report_figure, settled},
     eventually::eventually,
     process::{Options, Process},
     rig::Rig,
@@ -37,9 +35,8 @@ async fn become_state(rig: &Rig, state: &str, number: i64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_that_somebody_browses_are_told_and_a_replay_changes_nothing() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 6).await;
-    patient.fail_with(0);
+    let worker = leave_dead_letters(&mut rig, 1, 6).await;
+    worker.fail_with(0);
     let connection =
         Connection::connect(rig.vhost.url().expose_secret(), ConnectionProperties::default()).await;
     let connection = connection.expect("a connection");
@@ -75,7 +72,7 @@ async fn dead_letters_that_somebody_browses_are_told_and_a_replay_changes_nothin
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
+    leave_dead_letters(&mut rig, 1, 3).await;
     rig.stop_all().await;
     let (filter, at) = (DeadLetterFilter::default(), rig.setup.clock.now());
     let plan = shared::store::Plan { by: "test", ..shared::store::Plan::default() };
@@ -88,7 +85,7 @@ async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
     assert_eq!(rig.store.count_dead_letters(&in_state("dead")).await.expect("a count"), 2);
     assert_eq!(rig.store.count_dead_letters(&in_state("replaying")).await.expect("a count"), 1);
     // Whoever comes next finishes what was begun, without waiting.
-    rig.start(rig.finalizer());
+    rig.start(rig.extractor());
     become_state(&rig, "replaying", 0).await;
     rig.waits("game-enricher.replay", 1).await;
     rig.end(&[(DEAD, 2), ("game-enricher.replay", 1)]).await;
@@ -97,7 +94,8 @@ async fn a_replay_that_cannot_go_on_puts_back_what_it_did_not_begin() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_that_the_broker_drops_are_told_until_they_are_back() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 5).await;
+    leave_dead_letters(&mut rig, 1, 5).await;
+    rig.start(rig.extractor());
     let limit = json!({"pattern": "\\.dead$", "definition": {"max-length": 2}, "apply-to": "queues"});
     rig.vhost.call(Method::PUT, "policies/{vhost}/limit", Some(limit)).await;
     become_state(&rig, "vanished", 3).await;
@@ -146,15 +144,15 @@ async fn dead_letters_by_the_thousand_are_compared_in_little_memory() {
         wire.publish(DEAD, &properties, &vec![b'x'; BODY]).await;
     }
     rig.waits(DEAD, u32::try_from(LETTERS).expect("a number")).await;
-    // They came past the recorder: each has to be read whole.
-    let finalizer = Process::start(&rig, "finalizer", &Options::default());
-    finalizer.ready().await;
+    // No worker recorded them: each has to be read whole.
+    let extractor = Process::start(&rig, "extractor", &Options::default());
+    extractor.ready().await;
     become_state(&rig, "dead", LETTERS).await;
     rig.waits(DEAD, u32::try_from(LETTERS).expect("a number")).await;
-    let peak = memory(&finalizer);
+    let peak = memory(&extractor);
     report_figure(&format!("{LETTERS} dead letters of {BODY} bytes were recorded with a peak of {peak} MB"));
     // All of them are 40 MB, and were several times as much.
     assert!(peak < 90, "{peak} MB");
-    finalizer.terminate().await;
+    extractor.terminate().await;
     rig.end(&[(DEAD, u32::try_from(LETTERS).expect("a number"))]).await;
 }

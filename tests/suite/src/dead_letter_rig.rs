@@ -15,11 +15,12 @@ use chrono::DateTime;
 use fake_twitch::{World, WorldConfig};
 use secrecy::ExposeSecret;
 use shared::{
+    dead_letter::DeadLetterStore,
     failure::Failure,
     runtime::{Job, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
-    store::{DeadLetterFilter, ReplayReport},
-    topology::{Announcement, DEAD_LETTER_RECORDS, GAME_ENRICHER, Stage},
+    store::{DeadLetterFilter, ReplayReport, Store},
+    topology::{GAME_ENRICHER, Stage},
 };
 
 use crate::{eventually::eventually, rig::Rig};
@@ -31,18 +32,18 @@ pub(crate) const DEAD: &str = "game-enricher.dead";
 const CODES: [&str; 5] = ["test.zero", "test.one", "test.two", "test.three", "test.four"];
 
 /// A worker that fails with so many causes, or none; it remembers what it handled.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(crate) struct FailingWorker {
+    store: Store,
     causes: Arc<AtomicI32>,
     handled: Arc<Mutex<BTreeMap<(i64, i32), u32>>>,
 }
 
 impl FailingWorker {
-    /// One who suffers from so many causes.
-    pub(crate) fn of(causes: i32) -> Self {
-        let patient = Self::default();
-        patient.fail_with(causes);
-        patient
+    /// One that fails with so many causes, and records its dead letters where the rig's workers do.
+    pub(crate) fn of(rig: &Rig, causes: i32) -> Self {
+        let causes = Arc::new(AtomicI32::new(causes));
+        Self { store: rig.store.clone(), causes, handled: Arc::default() }
     }
 
     /// From now on it fails with so many causes; with none it is resolved.
@@ -86,8 +87,8 @@ impl Worker for FailingWorker {
         jobs.iter().map(|job| self.try_one(job.message.0)).collect()
     }
 
-    async fn give_up(&self, _: &ChunkStored, _: &Failure) -> Result<Vec<Announcement>, Failure> {
-        Ok(Vec::new())
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.store
     }
 
     async fn ready(&self) -> Result<(), Failure> {
@@ -105,11 +106,12 @@ pub(crate) fn message(chunk: i32) -> ChunkStored {
     ChunkStored(ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk })
 }
 
-/// Work that `patient` dies of: dead letters of the chunks 1 to `letters`, all of them in the dead-letter store.
-pub(crate) async fn leave_dead_letters(rig: &mut Rig, patient: &FailingWorker, letters: i32) {
-    rig.start(patient.clone());
-    rig.start(rig.finalizer());
+/// Starts a worker that fails with so many causes, and leaves dead letters of the chunks 1 to `letters`.
+pub(crate) async fn leave_dead_letters(rig: &mut Rig, causes: i32, letters: i32) -> FailingWorker {
+    let worker = FailingWorker::of(rig, causes);
+    rig.start(worker.clone());
     announce(rig, letters).await;
+    worker
 }
 
 /// Work about the chunks 1 to `letters`, which becomes as many letters.
@@ -119,15 +121,17 @@ pub(crate) async fn announce(rig: &Rig, letters: i32) {
     await_dead_letters(rig, letters.into()).await;
 }
 
-/// Waits until so many dead letters lie in their queue, and the dead-letter store says so.
+/// Waits until so many dead letters are open and in their queue.
 pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
-    eventually(&format!("{letters} dead letters should lie in their queue and be written down"), || async {
-        let written = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
-        let (ready, copies) = (rig.ready(DEAD).await, rig.ready(DEAD_LETTER_RECORDS).await);
-        if (written, i64::from(ready), copies) == (letters, letters, 0) {
+    eventually(&format!("{letters} dead letters should be recorded and in their queue"), || async {
+        let recorded = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
+        let confirmed = rig.store.queued_dead_letters().await.expect("counts");
+        let confirmed = confirmed.get(DEAD).copied().unwrap_or_default();
+        let ready = i64::from(rig.ready(DEAD).await);
+        if (recorded, confirmed, ready) == (letters, letters, letters) {
             Ok(())
         } else {
-            Err((written, ready, copies))
+            Err((recorded, confirmed, ready))
         }
     })
     .await;

@@ -9,12 +9,13 @@ use lapin::{
 };
 use secrecy::ExposeSecret;
 use shared::{
+    dead_letter::DeadLetterStore,
+    dead_letters::{self, Revalidation},
     failure::Failure,
-    runtime::{Job, Outcome, Stop, Worker, Works, header, record_dead_letters},
+    runtime::{Job, Outcome, Worker, header},
     schema::{ChunkStored, GamesFilled, encode},
-    store::DeadLetterFilter,
-    topology::{Announcement, GAME_ENRICHER, REJECTED, Stage},
-    work::{self, Revalidation},
+    store::{DeadLetterFilter, Store},
+    topology::{GAME_ENRICHER, REJECTED, Stage},
 };
 
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
 };
 
 /// A worker whose failures are as long as failures get.
-struct Verbose;
+struct Verbose(Store);
 
 impl Worker for Verbose {
     type In = ChunkStored;
@@ -44,8 +45,8 @@ impl Worker for Verbose {
         jobs.iter().map(|_| Err(failure())).collect()
     }
 
-    async fn give_up(&self, _: &ChunkStored, _: &Failure) -> Result<Vec<Announcement>, Failure> {
-        Ok(Vec::new())
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.0
     }
 
     async fn ready(&self) -> Result<(), Failure> {
@@ -56,8 +57,7 @@ impl Worker for Verbose {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_tells_all_in_bounds_and_no_secret() {
     let mut rig = empty_rig().await;
-    rig.start(Verbose);
-    rig.start(rig.finalizer());
+    rig.start(Verbose(rig.store.clone()));
     rig.announcer.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
     await_dead_letters(&rig, 1).await;
     let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
@@ -87,13 +87,7 @@ fn length(value: &AMQPValue) -> usize {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let mut rig = empty_rig().await;
-    // Written down without the finalizer's comparison, which may have them in hand.
-    let (stopper, stop) = Stop::new();
-    let (store, announcer) = (rig.store.clone(), rig.announcer.clone());
-    let recorded = tokio::spawn(async move {
-        record_dead_letters(&store, &announcer, &Works::default(), &stop).await.expect("recorded");
-    });
-    rig.start(FailingWorker::of(5));
+    rig.start(FailingWorker::of(&rig, 5));
     announce(&rig, 10_000).await;
     let filter = DeadLetterFilter {
         code: Some("test.three".into()),
@@ -132,15 +126,13 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     assert_eq!(rig.ready(DEAD).await, 10_000);
     let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
     assert!(!letter.redelivered, "nobody has had it in hand");
-    stopper.stop();
-    recorded.await.expect("a task");
     rig.end(&[(DEAD, 9_999)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_causes_make_five_groups() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(5), 1_000).await;
+    leave_dead_letters(&mut rig, 5, 1_000).await;
     let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
     rig.end(&[(DEAD, 1_000)]).await;
@@ -168,8 +160,8 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     let (properties, body) = odd();
     let wire = Wire::connect(&rig.vhost).await;
     wire.publish(DEAD, &properties, &body).await;
-    // It came past the dead-letter store: the comparison finds it.
-    rig.start(rig.finalizer());
+    // No worker recorded it: it is found in its queue.
+    rig.start(rig.extractor());
     await_dead_letters(&rig, 1).await;
     let id = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters")[0].id;
     let (code, _, err) =
@@ -204,14 +196,14 @@ async fn group(rig: &Rig) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_discard_is_finished() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
+    leave_dead_letters(&mut rig, 1, 3).await;
     rig.stop_all().await;
     // Noted, and then whoever did it died.
     let noted =
         rig.store.discard_dead_letters(&DeadLetterFilter::default(), 2, "test", rig.setup.clock.now()).await;
     assert_eq!(noted.expect("noted").len(), 2);
     assert_eq!(rig.ready(DEAD).await, 3);
-    rig.start(rig.finalizer());
+    rig.start(rig.extractor());
     await_dead_letters(&rig, 1).await;
     rig.end(&[(DEAD, 1)]).await;
 }
@@ -219,7 +211,7 @@ async fn an_interrupted_discard_is_finished() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn dead_letters_travel_to_another_rig() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(5), 50).await;
+    leave_dead_letters(&mut rig, 5, 50).await;
     let (code, exported, err) = operator(&rig, "dead-letters export").await;
     assert_eq!((code, exported.lines().count()), (0, 50), "{err}");
     let file = std::env::temp_dir().join(format!("letters-{}.ndjson", std::process::id()));
@@ -241,7 +233,6 @@ async fn dead_letters_travel_to_another_rig() {
         (Some(0), Some(50))
     );
     std::fs::remove_file(&file).expect("a file");
-    other.start(other.finalizer());
     await_dead_letters(&other, 50).await;
     let counts = |groups: Vec<shared::store::DeadLetterGroup>| {
         groups.into_iter().map(|group| (group.fingerprint, group.letters)).collect::<Vec<_>>()
@@ -252,11 +243,11 @@ async fn dead_letters_travel_to_another_rig() {
         counts(other.store.dead_letter_groups(&all).await.expect("groups"))
     );
     // And they can be sent back there.
-    let patient = FailingWorker::of(0);
-    other.start(patient.clone());
+    let worker = FailingWorker::of(&other, 0);
+    other.start(worker.clone());
     let replay = operator_json(&other, "dead-letters replay --all --yes").await;
     let report = settled(&other, replay["replay_id"].as_i64().expect("a number")).await;
-    assert_eq!((report.done, patient.handled().len()), (50, 50));
+    assert_eq!((report.done, worker.handled().len()), (50, 50));
     other.end(&[]).await;
     rig.end(&[(DEAD, 50)]).await;
 }
@@ -264,8 +255,7 @@ async fn dead_letters_travel_to_another_rig() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn editing_is_off_by_default_and_leaves_a_trace() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 1).await;
+    let worker = leave_dead_letters(&mut rig, 1, 1).await;
     let file = std::env::temp_dir().join(format!("edited-{}.json", std::process::id()));
     let body = String::from_utf8(encode(&message(1))).expect("text");
     let edit = format!("dead-letters edit 1 --body {} --yes --by ada", file.display());
@@ -280,7 +270,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     assert!(err.contains("chunk is locked"), "{err}");
     await_dead_letters(&rig, 1).await;
 
-    patient.fail_with(0);
+    worker.fail_with(0);
     std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
     let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
     assert_eq!(code, 0, "{err}");
@@ -291,7 +281,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     assert_eq!(event.by, "ada");
     assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
     eventually("it should be handled", || async {
-        if patient.handled().len() == 1 { Ok(()) } else { Err("not yet") }
+        if worker.handled().len() == 1 { Ok(()) } else { Err("not yet") }
     })
     .await;
     rig.end(&[]).await;
@@ -300,7 +290,7 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_others_do_to_the_queue_is_noticed() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
+    leave_dead_letters(&mut rig, 1, 3).await;
     rig.stop_all().await;
     let wire = Wire::connect(&rig.vhost).await;
     wire.take(DEAD).await.expect("somebody else's tool takes one");
@@ -308,7 +298,7 @@ async fn what_others_do_to_the_queue_is_noticed() {
     rig.announcer.announce(vec![GAME_ENRICHER.request(&message(99))]).await.expect("announced");
     wire.exhaust(GAME_ENRICHER.info().queue()).await;
     rig.waits(DEAD, 3).await;
-    rig.start(rig.finalizer());
+    rig.start(rig.extractor());
     await_dead_letters(&rig, 3).await;
     let in_state =
         |state: &str| DeadLetterFilter { states: Some(vec![state.into()]), ..DeadLetterFilter::default() };
@@ -336,7 +326,8 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     let pull = before.pull_id;
 
     let same = Revalidation { pull, rule: None, min_viewers: 10 };
-    let counted = work::count_revalidation(&rig.store, &rig.setup.clock, &same).await.expect("a count");
+    let counted =
+        dead_letters::count_revalidation(&rig.store, &rig.setup.clock, &same).await.expect("a count");
     assert_eq!(
         (counted.entered, counted.remaining),
         (0, i64::from(before.rejected)),
@@ -361,8 +352,9 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     assert_eq!(counts, (after.stored.into(), after.stored.into()), "each stream once, each merged");
     // Again changes nothing, and the queue says what the database says.
     let again = Revalidation { pull, rule: None, min_viewers: 0 };
-    let entered =
-        work::revalidate(&rig.store, &rig.announcer, &rig.setup.clock, &again).await.expect("nothing to do");
+    let entered = dead_letters::revalidate(&rig.store, &rig.announcer, &rig.setup.clock, &again)
+        .await
+        .expect("nothing to do");
     assert_eq!((entered.entered, entered.remaining), (0, 1));
     rig.end(&[(REJECTED, 1)]).await;
 }
@@ -370,7 +362,7 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_not_there_is_said_and_nothing_is_changed() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 2).await;
+    leave_dead_letters(&mut rig, 1, 2).await;
     for (words, code, said) in [
         ("dead-letters show 99", 1, "no dead letter 99"),
         ("dead-letters replay 99 --yes", 1, "no dead letter 99"),

@@ -13,7 +13,7 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    builders::{filled, now, pages},
+    builders::{dead_letter, filled, now, pages},
     eventually::eventually,
     rig::{Rig, Setup},
     truth::assert_matches_world,
@@ -83,7 +83,12 @@ async fn whoever_refers_to_a_pull_by_a_foreign_key_does_not_delay_it() {
     let rerun = rig.store.rerun(pull, RerunFrom::Games, "test", now()).await.expect("put back");
     let chunk = rerun.without_games[0];
     rig.store.revalidate(chunk, |_| None, false, now()).await.expect("readmitted");
-    assert!(rig.store.fail_chunk(chunk, "game-enricher", "test", now()).await.expect("failed"));
+    assert!(
+        rig.store
+            .fail_chunk(chunk, "test", &dead_letter("game-enricher", chunk), now())
+            .await
+            .expect("failed")
+    );
     referring.rollback().await.expect("a rollback");
     rig.end(&[]).await;
 }
@@ -138,14 +143,17 @@ fn everything(
                 _ => Ok(()),
             }
         }),
-        Box::pin(
-            async move { Ok(fail_chunk.fail_chunk(chunk, "finalizer", "test", now()).await.map(drop)?) },
-        ),
+        Box::pin(async move {
+            Ok(fail_chunk
+                .fail_chunk(chunk, "test", &dead_letter("finalizer", chunk), now())
+                .await
+                .map(drop)?)
+        }),
         Box::pin(async move { Ok(revalidate.revalidate(chunk, |_| None, false, now()).await.map(drop)?) }),
         Box::pin(async move { Ok(fill.filled(Kind::Game, &forwards, now()).await?) }),
         Box::pin(async move { Ok(refill.filled(Kind::Game, &backwards, now()).await?) }),
         Box::pin(async move { Ok(close.close(pull, 0.5, now()).await.map(drop)?) }),
-        Box::pin(async move { Ok(fail_pull.fail_pull(pull, "test", None, now()).await.map(drop)?) }),
+        Box::pin(async move { Ok(fail_pull.fail_pull(pull, "test", None, None, now()).await.map(drop)?) }),
     ]
 }
 

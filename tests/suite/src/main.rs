@@ -19,6 +19,7 @@ mod database_sessions;
 mod database_urls;
 mod dead_letter_queues;
 mod dead_letter_rig;
+mod dead_letter_rows;
 mod dead_letters;
 mod delivery;
 mod documentation;

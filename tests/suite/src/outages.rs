@@ -50,7 +50,7 @@ async fn broker_connections_that_break_cost_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_publishing_connection_that_breaks_alone_is_noticed_without_any_work() {
     let mut rig = empty_rig().await;
-    rig.start(FailingWorker::of(1));
+    rig.start(FailingWorker::of(&rig, 1));
     rig.start(rig.finalizer());
     let publishing = eventually("the finalizer's connections should be listed", || async {
         let all = rig.vhost.call(Method::GET, "vhosts/{vhost}/connections", None).await;

@@ -14,7 +14,7 @@ use shared::{
 use tokio_postgres::Client;
 
 use crate::{
-    builders::now,
+    builders::{dead_letter, now},
     dead_letter_rig::{operator, operator_json},
     rig::Rig,
     wire::purge,
@@ -150,7 +150,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     rig.stop_all().await;
     let under_way = rig.store.request_pull("test", now()).await.expect("a pull");
     every_question(&rig.store, under_way).await;
-    let failed = rig.store.fail_chunk(chunk, "finalizer", "test", now()).await;
+    let failed = rig.store.fail_chunk(chunk, "test", &dead_letter("finalizer", chunk), now()).await;
     assert!(!failed.expect("an answer"), "it is merged");
     let status = operator_json(&rig, &format!("show {under_way}")).await;
     assert_eq!(status["pull"]["status"], "pending", "{status}");

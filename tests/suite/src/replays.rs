@@ -5,25 +5,25 @@ use std::time::{Duration, Instant};
 use fake_twitch::{World, WorldConfig};
 use lapin::types::{AMQPValue, ShortString};
 use shared::{
-    dead_letter::{DeadLetterStore, Entry, Replayed},
+    dead_letter::{DeadLetterStore, Replayed, Settled},
+    dead_letters::{Canary, Order, Replay, finish_interrupted, replay},
     runtime::header,
     schema::encode,
     store::{DeadLetterFilter, Plan},
     topology::GAME_ENRICHER,
-    work::{Canary, Order, Replay, finish_interrupted, replay},
 };
 
 use crate::{
     dead_letter_rig::{
-        DEAD, FailingWorker, await_dead_letters, command, empty_rig, leave_dead_letters, let_replays_run_out,
-        message, operator, operator_json, report_figure, settled,
+        DEAD, await_dead_letters, command, empty_rig, leave_dead_letters, let_replays_run_out, message,
+        operator, operator_json, report_figure, settled,
     },
     rig::Rig,
     truth::assert_matches_world,
     wire::Wire,
 };
 
-fn order() -> Order {
+pub(crate) fn order() -> Order {
     Order {
         filter: DeadLetterFilter::default(),
         target: None,
@@ -47,8 +47,7 @@ fn careful() -> Canary {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_sends_what_was_counted_in_order_and_byte_for_byte() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(2);
-    leave_dead_letters(&mut rig, &patient, 120).await;
+    let _worker = leave_dead_letters(&mut rig, 2, 120).await;
     rig.stop_all().await;
 
     // All that match, not those of a page; of two causes, one is meant.
@@ -83,9 +82,8 @@ async fn a_replay_sends_what_was_counted_in_order_and_byte_for_byte() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replay_keeps_its_rate() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 100).await;
-    patient.fail_with(0);
+    let worker = leave_dead_letters(&mut rig, 1, 100).await;
+    worker.fail_with(0);
     let began = Instant::now();
     let replay = replayed(&rig, Order { rate: Some(25.0), ..order() }).await;
     let took = began.elapsed();
@@ -104,9 +102,8 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
     const LETTERS: i32 = 1_200;
     const KILLS: u64 = 50;
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, LETTERS).await;
-    patient.fail_with(0);
+    let worker = leave_dead_letters(&mut rig, 1, LETTERS).await;
+    worker.fail_with(0);
     let began = Instant::now();
     operator_json(&rig, "dead-letters replay --all --limit 20 --yes").await;
     let mut whole = u64::try_from(began.elapsed().as_millis()).expect("some milliseconds");
@@ -152,7 +149,7 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
         if counts == (0, LETTERS.into()) { Ok(()) } else { Err(counts) }
     })
     .await;
-    let handled = patient.handled();
+    let handled = worker.handled();
     assert_eq!(handled.len(), usize::try_from(LETTERS).expect("a number"), "nothing is lost");
     let again: u32 = handled.values().map(|times| times - 1).sum();
     let outcomes = "select count(*), count(distinct letter_id) from replay_letter where outcome = 'done'";
@@ -169,8 +166,7 @@ async fn a_replay_killed_at_any_instant_loses_nothing_and_has_one_effect() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_stops_while_the_cause_is_there_and_goes_on_when_it_is_cured() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 500).await;
+    let worker = leave_dead_letters(&mut rig, 1, 500).await;
     let (code, out, err) =
         operator(&rig, "dead-letters replay --all --canary --patience 30s --yes --json").await;
     assert_eq!(code, 3, "{err}");
@@ -179,17 +175,17 @@ async fn a_canary_stops_while_the_cause_is_there_and_goes_on_when_it_is_cured() 
     assert!(report["letters"].as_i64().expect("a number") <= 3, "{report}");
     await_dead_letters(&rig, 500).await;
 
-    patient.fail_with(0);
+    worker.fail_with(0);
     let replay = replayed(&rig, Order { canary: Some(careful()), ..order() }).await;
     assert_eq!((replay.stopped, replay.report.done), (None, 500));
-    assert_eq!(patient.handled().len(), 500);
+    assert_eq!(worker.handled().len(), 500);
     rig.end(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_canary_without_a_worker_says_so() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 5).await;
+    leave_dead_letters(&mut rig, 1, 5).await;
     rig.stop_all().await;
     let canary = Some(Canary { tolerate: 0.1, patience: Duration::from_millis(300) });
     let replay = replayed(&rig, Order { canary, ..order() }).await;
@@ -202,8 +198,7 @@ async fn a_canary_without_a_worker_says_so() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn after_three_replays_a_dead_letter_is_held() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 3).await;
+    let worker = leave_dead_letters(&mut rig, 1, 3).await;
     for generation in 1..=3 {
         let replay = replayed(&rig, order()).await;
         let report = settled(&rig, replay.replay_id).await;
@@ -217,7 +212,7 @@ async fn after_three_replays_a_dead_letter_is_held() {
     assert!(err.contains("3 held"), "{err}");
 
     // It came back with another cause: that shows, too.
-    patient.fail_with(5);
+    worker.fail_with(5);
     let named = DeadLetterFilter { ids: Some(vec![queued[0].id]), ..DeadLetterFilter::default() };
     let replay = replayed(&rig, Order { filter: named, ..order() }).await;
     let report = settled(&rig, replay.replay_id).await;
@@ -237,12 +232,11 @@ async fn after_three_replays_a_dead_letter_is_held() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_sums_up_and_names_the_build_that_cured() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(5);
-    leave_dead_letters(&mut rig, &patient, 500).await;
+    let worker = leave_dead_letters(&mut rig, 5, 500).await;
     let same = replayed(&rig, Order { limit: Some(10), ..order() }).await;
     assert_eq!(settled(&rig, same.replay_id).await.returned_same, 10);
     await_dead_letters(&rig, 500).await;
-    patient.fail_with(0);
+    worker.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
     let report = operator_json(&rig, "dead-letters report").await;
@@ -258,17 +252,15 @@ async fn a_report_sums_up_and_names_the_build_that_cured() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_news_of_a_death_may_come_after_its_replay() {
+async fn a_failure_may_be_recorded_after_its_replay() {
     let mut rig = empty_rig().await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 1).await;
+    let worker = leave_dead_letters(&mut rig, 1, 1).await;
     let letter =
         rig.store.export_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters").remove(0).1;
-    patient.fail_with(0);
+    worker.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
-    let late = Entry::Failed(Box::new(letter));
-    rig.store.record(&[late], rig.setup.clock.now()).await.expect("recorded");
+    rig.store.record(&letter).await.expect("recorded");
     assert_eq!(rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"), 0);
     rig.end(&[]).await;
 }
@@ -278,8 +270,7 @@ async fn a_live_pull_goes_first() {
     let mut rig =
         Rig::new(World::generate(WorldConfig { tail: 0, test_record: false, ..WorldConfig::sized(300) }))
             .await;
-    let patient = FailingWorker::of(1);
-    leave_dead_letters(&mut rig, &patient, 3_000).await;
+    let _worker = leave_dead_letters(&mut rig, 1, 3_000).await;
     rig.stop_all().await;
     let replay = replayed(&rig, order()).await;
     assert_eq!(rig.ready(&GAME_ENRICHER.info().replay()).await, 3_000);
@@ -301,7 +292,7 @@ async fn a_live_pull_goes_first() {
 async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_their_queue() {
     const LETTERS: i32 = 300;
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), LETTERS).await;
+    leave_dead_letters(&mut rig, 1, LETTERS).await;
     rig.stop_all().await;
     let (filter, now) = (DeadLetterFilter::default(), rig.setup.clock.now());
     for round in 0..10 {
@@ -310,17 +301,11 @@ async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_the
         let replay_id = lease.replay_id;
         let sent = rig.store.replay_dead_letters(lease, planned, now).await.expect("letters");
         let ids: Vec<i64> = sent.iter().map(|letter| letter.id).collect();
-        let news: Vec<Entry> = ids
-            .iter()
-            .rev()
-            .map(|&letter_id| {
-                let replayed = Replayed { replay_id, letter_id };
-                Entry::Resolved { replayed, build: "0.1.0".into(), at: now }
-            })
-            .collect();
-        let (told, removed) =
-            tokio::join!(rig.store.record(&news, now), rig.store.replay_removed(replay_id, &ids, now));
-        told.expect("told");
+        let replays = ids.iter().rev().map(|&letter_id| Replayed { replay_id, letter_id }).collect();
+        let settled = Settled { replays, ..Settled::default() };
+        let (noted, removed) =
+            tokio::join!(rig.store.settle(&settled, now), rig.store.replay_removed(replay_id, &ids, now));
+        noted.expect("noted");
         removed.expect("removed");
         rig.store.end_replay(replay_id, "complete", now).await.expect("ended");
         let sql = "with cured as (update dead_letter set state = 'dead' where state = 'cured' returning id)

@@ -13,18 +13,19 @@ use lapin::{
 };
 use secrecy::ExposeSecret;
 use shared::{
+    dead_letter::{DeadLetter, DeadLetterStore, Replayed, Settled},
     failure::Failure,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
-    store::{AlarmLimits, DeadLetterFilter, Error, Plan, QueueContents, Store},
+    store::{AlarmLimits, DeadLetterFilter, Error, Plan, Store},
     topology::{
-        CHANNEL_ENRICHER, DEAD_LETTER_RECORDS, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER,
-        REJECTED, STAGES, WORK, queues,
+        CHANNEL_ENRICHER, DEAD_LETTERS, EVENTS, EXTRACTOR, FINALIZER, GAME_ENRICHER, REJECTED, STAGES, WORK,
+        queues,
     },
 };
 use tokio_postgres::{Client, error::SqlState};
 
 use crate::{
-    builders::now,
+    builders::{dead_letter, now},
     dead_letter_rig::{let_replays_run_out, message, operator, operator_json},
     eventually::eventually,
     process::{Options, Process, probe},
@@ -162,7 +163,7 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("a slot that overlaps", extractor.open_slot(now + chrono::TimeDelta::minutes(1), now).await);
     allowed("missed slots", extractor.miss_slots(&[now - chrono::TimeDelta::hours(1)], "test", now).await);
     allowed("the last slot", extractor.last_slot().await);
-    allowed("giving a pull up", extractor.fail_pull(PullId(1), "test", None, now).await);
+    allowed("giving a pull up", extractor.fail_pull(PullId(1), "test", None, None, now).await);
     allowed("its event", extractor.closed(PullId(1)).await);
     allowed("rejects", extractor.rejected_by_rule(chunk).await);
 
@@ -174,14 +175,11 @@ async fn what_is_rarely_done_is_allowed_too() {
     }
     allowed("old claims", finalizer.sweep_claims(now).await);
     allowed("closed pulls", finalizer.closed_since(now).await);
-    allowed("giving a pull up", finalizer.fail_pull(PullId(1), "test", None, now).await);
+    allowed("giving a pull up", finalizer.fail_pull(PullId(1), "test", None, None, now).await);
     allowed("how workers are doing", finalizer.worker_states(now).await);
     allowed("what waits to be tried again", finalizer.retries(10).await);
     allowed("an election", finalizer.if_elected("test", async { Ok::<_, Error>(()) }).await);
     allowed("dead letters by queue", finalizer.dead_letters_by_queue().await);
-    let mut contents = QueueContents::nothing("finalizer.dead", now);
-    allowed("a comparison", finalizer.compare_page(&mut contents, &[]).await);
-    allowed("vanished dead letters", finalizer.note_vanished(&contents).await);
     allowed(
         "dead letters held for a build",
         finalizer.release_for_build(&shared::version::Version::current(), now).await,
@@ -189,36 +187,50 @@ async fn what_is_rarely_done_is_allowed_too() {
     let limits = AlarmLimits { age: std::time::Duration::ZERO, growth: 1 };
     allowed("alarms", finalizer.raise_alarms(&["finalizer.dead".to_owned()], limits, now).await);
 
-    // A replay that an operator began, and a finalizer has to finish.
+    // A replay that an operator began, and an extractor has to finish.
     letter(&rig).await;
     let filter = DeadLetterFilter::default();
     let plan = Plan { by: "test", ..Plan::default() };
     let (lease, letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
     assert_eq!(letters, 1);
     let_replays_run_out(&rig).await;
-    allowed("interrupted replays", finalizer.interrupted_replays(now).await);
-    let taken = finalizer.take_replay_over(lease.replay_id, now + chrono::TimeDelta::minutes(1)).await;
+    allowed("interrupted replays", extractor.interrupted_replays(now).await);
+    let taken = extractor.take_replay_over(lease.replay_id, now + chrono::TimeDelta::minutes(1)).await;
     let lease = taken.expect("it should be allowed").expect("it is interrupted");
-    allowed("its dead letters", finalizer.replay_dead_letters(lease, 10, now).await);
-    allowed("how far it got", finalizer.replay_reached(lease, &[1], "sent").await);
-    allowed("what is out", finalizer.replay_removed(lease.replay_id, &[1], now).await);
-    allowed("what is lost", finalizer.replay_lost(lease.replay_id, &[1], now).await);
-    allowed("its report", finalizer.replay_report(lease.replay_id).await);
-    allowed("its end", finalizer.end_replay(lease.replay_id, "test", now).await);
+    allowed("its dead letters", extractor.replay_dead_letters(lease, 10, now).await);
+    allowed("how far it got", extractor.replay_reached(lease, &[1], "sent").await);
+    allowed("what is out", extractor.replay_removed(lease.replay_id, &[1], now).await);
+    allowed("what is lost", extractor.replay_lost(lease.replay_id, &[1], now).await);
+    allowed("its report", extractor.replay_report(lease.replay_id).await);
+    allowed("its end", extractor.end_replay(lease.replay_id, "test", now).await);
 
     for program in ["game-enricher", "channel-enricher", "finalizer"] {
-        let failed = own(program).fail_chunk(chunk, program, "test", now).await;
+        let failed = own(program).fail_chunk(chunk, "test", &dead_letter(program, chunk), now).await;
         allowed("giving a chunk up", failed);
     }
+    for program in WORKERS {
+        let replayed = Replayed { replay_id: lease.replay_id, letter_id: 1 };
+        let again = DeadLetter { replayed: Some(replayed), ..dead_letter(program, chunk) };
+        allowed("recording a dead letter", own(program).record(&again).await);
+        let settled = Settled {
+            queued: vec![again.letter.clone()],
+            replays: vec![replayed],
+            recovered: vec![again.letter],
+        };
+        allowed("what became of deliveries", own(program).settle(&settled, now).await);
+    }
+    allowed("a comparison", extractor.compare_page("finalizer.dead", now, &[]).await);
+    allowed("what should be in the queues", extractor.queued_dead_letters().await);
+    allowed("vanished dead letters", extractor.note_vanished("finalizer.dead", now).await);
     rig.end(&[]).await;
 }
 
 /// A dead letter in the dead-letter store alone.
 async fn letter(rig: &Rig) {
     let sql = "insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
-                   first_failed_at, last_failed_at, build, host, generation, message_id, kind, properties, body, state_at)
+                   first_failed_at, last_failed_at, build, host, generation, message_id, kind, properties, body, state_at, queued_at)
                values ('test', 'finalizer.dead', 'finalizer', 'permanent', 'test', '', '', 'test', 1, now(), now(), '', '',
-                       0, '', '', '{}', '', now())";
+                       0, '', '', '{}', '', now(), now())";
     rig.db.batch_execute(sql).await.expect("a dead letter");
 }
 
@@ -406,11 +418,11 @@ async fn the_broker_lets_each_program_read_its_own_queues_only() {
         let url = rig.vhost.url_of(program);
         let connection =
             Connection::connect(url.expose_secret(), ConnectionProperties::default()).await.expect("let in");
-        let (finalizer, dead) = (program == FINALIZER.info().name, STAGES.map(|stage| stage.dead()));
+        let (extractor, dead) = (program == EXTRACTOR.info().name, STAGES.map(|stage| stage.dead()));
         for queue in queues(&rig.setup.delays) {
             let own = queue.name == program
                 || queue.name == format!("{program}.replay")
-                || (finalizer && (dead.contains(&queue.name) || queue.name == DEAD_LETTER_RECORDS));
+                || (extractor && dead.contains(&queue.name));
             let channel = connection.create_channel().await.expect("a channel");
             let got = channel.basic_get(queue.name.as_str().into(), BasicGetOptions { no_ack: false }).await;
             assert_eq!(is_refused(got), !own, "{program} reads {}", queue.name);

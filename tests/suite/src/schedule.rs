@@ -51,7 +51,7 @@ fn pull_of(announcement: &Announcement) -> PullId {
 }
 
 async fn close(store: &Store, pull: PullId, now: DateTime<Utc>) {
-    assert!(store.fail_pull(pull, "closed by the test", None, now).await.expect("an answer"));
+    assert!(store.fail_pull(pull, "closed by the test", None, None, now).await.expect("an answer"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,11 +7,12 @@ use std::{
 
 use chrono::DateTime;
 use shared::{
+    dead_letter::DeadLetterStore,
     failure::Failure,
     runtime::{Job, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
     store::{Store, WorkerRow},
-    topology::{Announcement, GAME_ENRICHER, Stage},
+    topology::{GAME_ENRICHER, Stage},
     worker_state::StatusReporter,
 };
 
@@ -90,8 +91,8 @@ impl Worker for Scripted {
         chunks.into_iter().map(&**script).collect()
     }
 
-    async fn give_up(&self, _: &ChunkStored, _: &Failure) -> Result<Vec<Announcement>, Failure> {
-        Ok(Vec::new())
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.0.store
     }
 
     async fn ready(&self) -> Result<(), Failure> {

@@ -68,7 +68,7 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
         }
         let properties = BasicProperties::default().with_headers(headers);
         wire.publish("game-enricher", &properties, &encode(&message(traces.len().try_into().unwrap()))).await;
-        rig.start(FailingWorker::of(1));
+        rig.start(FailingWorker::of(&rig, 1));
         rig.waits(DEAD, 1).await;
         rig.stop_all().await;
         let letter = wire.take(DEAD).await.expect("a dead letter").delivery;

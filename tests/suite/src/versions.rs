@@ -8,7 +8,7 @@ use shared::{
 };
 
 use crate::{
-    dead_letter_rig::{DEAD, FailingWorker, await_dead_letters, empty_rig, leave_dead_letters, operator},
+    dead_letter_rig::{DEAD, await_dead_letters, empty_rig, leave_dead_letters, operator},
     eventually::eventually,
     process::binary,
     rig::Rig,
@@ -74,7 +74,7 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
         "soon",
     ];
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 9).await;
+    leave_dead_letters(&mut rig, 1, 9).await;
     rig.stop_all().await;
     for (letter, until) in (1..).zip(untils) {
         hold(&rig, letter, until).await;
@@ -100,7 +100,7 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_finalizer_releases_what_waits_for_its_build() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 2).await;
+    leave_dead_letters(&mut rig, 1, 2).await;
     rig.stop_all().await;
     for (letter, until, kept) in [(1, VERSION, VERSION), (2, "99.9", "99.9.0")] {
         let (code, out, err) =
@@ -125,7 +125,7 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_report_names_the_oldest_build_that_handled_a_dead_letter() {
     let mut rig = empty_rig().await;
-    leave_dead_letters(&mut rig, &FailingWorker::of(1), 3).await;
+    leave_dead_letters(&mut rig, 1, 3).await;
     rig.stop_all().await;
     let sql = "with made as (
             insert into replay (requested_at, requested_by, filter, active_until)

@@ -39,7 +39,7 @@ impl Wire {
     }
 
     /// Declares a durable queue, so that it outlives its connection, and binds it.
-    async fn tap(&self, queue: &str, exchange: &str, key: &str, arguments: FieldTable) {
+    pub(crate) async fn tap(&self, queue: &str, exchange: &str, key: &str, arguments: FieldTable) {
         let options = QueueDeclareOptions::durable();
         self.channel.queue_declare(queue.into(), options, arguments).await.expect("a queue");
         let options = QueueBindOptions::default();
@@ -54,6 +54,20 @@ impl Wire {
         let options = BasicPublishOptions::default();
         let published =
             self.channel.basic_publish("".into(), queue.into(), options, body, properties.clone()).await;
+        published.expect("published");
+    }
+
+    /// Publishes a message by an exchange.
+    pub(crate) async fn publish_to(
+        &self,
+        exchange: &str,
+        key: &str,
+        properties: &BasicProperties,
+        body: &[u8],
+    ) {
+        let options = BasicPublishOptions::default();
+        let published =
+            self.channel.basic_publish(exchange.into(), key.into(), options, body, properties.clone()).await;
         published.expect("published");
     }
 

@@ -9,6 +9,7 @@ use clap::Args;
 use shared::{
     clock::Clock,
     config::{Database, SetupError, Twitch},
+    dead_letter::{DeadLetter, DeadLetterStore},
     failure::Failure,
     helix::{self, Batch, Client},
     runtime::{Announcer, Duty, Job, Outcome, Worker},
@@ -69,9 +70,17 @@ impl Worker for ChannelEnricher {
         self.0.fill::<Channels, _>(jobs, |message| message.0, filled).await
     }
 
-    async fn give_up(&self, message: &GamesFilled, failure: &Failure) -> Result<Vec<Announcement>, Failure> {
-        let stage = Self::STAGE.info().name;
-        work::give_up_on_chunk(self.0.store(), message.0, stage, failure, self.0.now()).await
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        self.0.store()
+    }
+
+    async fn give_up(
+        &self,
+        message: &GamesFilled,
+        failure: &Failure,
+        dead_letter: &DeadLetter,
+    ) -> Result<Vec<Announcement>, Failure> {
+        work::give_up_on_chunk(self.0.store(), message.0, failure, dead_letter, self.0.now()).await
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {

@@ -26,6 +26,8 @@ pub use schedule::{Schedule, ScheduleSettings};
 use shared::{
     clock::Clock,
     config::{Database, SetupError, Twitch},
+    dead_letter::{DeadLetter, DeadLetterStore},
+    dead_letters,
     failure::Failure,
     helix::{self, Client},
     measure,
@@ -218,14 +220,19 @@ impl Worker for Extractor {
         outcomes
     }
 
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.store
+    }
+
     async fn give_up(
         &self,
         message: &PullRequested,
         failure: &Failure,
+        dead_letter: &DeadLetter,
     ) -> Result<Vec<Announcement>, Failure> {
-        let why = format!("extractor: {failure}");
-        work::give_up_on_pull(&self.store, message.pull_id, &why, Some(StopReason::Error), self.clock.now())
-            .await
+        let (why, reason) = (format!("extractor: {failure}"), Some(StopReason::Error));
+        let (pull, now) = (message.pull_id, self.clock.now());
+        work::give_up_on_pull(&self.store, pull, &why, reason, Some(dead_letter), now).await
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
@@ -243,6 +250,7 @@ impl Worker for Extractor {
             work::token_validation(self.helix.clone()),
             every(PARTITIONS_EVERY, "partitions-ahead", sharing(&self, Self::make_partitions)),
         ];
-        schedule.into_iter().chain(others).collect()
+        let dead_letters = dead_letters::duties(&self.store, &announcer, &self.clock);
+        schedule.into_iter().chain(others).chain(dead_letters).collect()
     }
 }

@@ -5,7 +5,6 @@
 
 mod alarms;
 mod background;
-mod dead_letters;
 mod gauges;
 mod watch;
 
@@ -21,6 +20,7 @@ use futures::{StreamExt, stream};
 use shared::{
     clock::Clock,
     config::{Database, SetupError},
+    dead_letter::{DeadLetter, DeadLetterStore},
     failure::Failure,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
@@ -151,13 +151,17 @@ impl Worker for Finalizer {
         outcomes
     }
 
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.store
+    }
+
     async fn give_up(
         &self,
         message: &ChannelsFilled,
         failure: &Failure,
+        dead_letter: &DeadLetter,
     ) -> Result<Vec<Announcement>, Failure> {
-        work::give_up_on_chunk(&self.store, message.0, Self::STAGE.info().name, failure, self.clock.now())
-            .await
+        work::give_up_on_chunk(&self.store, message.0, failure, dead_letter, self.clock.now()).await
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {

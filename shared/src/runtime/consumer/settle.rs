@@ -1,4 +1,5 @@
 //! Settling: what came out of a batch is published, confirmed, and then what is done with is acknowledged.
+//! What concerns dead letters is in [`super::dead_letters`].
 
 use std::time::Duration;
 
@@ -11,34 +12,32 @@ use super::{
     super::{
         Outcome, Step, Verdict, Worker,
         dead_letter::{self, Subject},
-        fingerprint, headers,
+        headers,
         publisher::Outgoing,
         retry::jittered,
-        trace_context::{Scope, Trace},
+        trace_context::Trace,
         verdict,
     },
     Consumer, broken,
     intake::InHand,
 };
-use crate::{
-    failure::{Class, Failure},
-    topology::{Announcement, DEAD_LETTERS, RESOLVED},
-    worker_state::Retry,
-};
+use crate::{dead_letter::Settled, failure::Failure, topology::Announcement, worker_state::Retry};
 
 /// What is to be done with a delivery after it was handled.
-enum Fate {
+pub(super) enum Fate {
     Acknowledge,
     Keep,
 }
 
 /// What came out of a batch.
 #[derive(Default)]
-struct Settlement {
-    outgoing: Vec<Outgoing>,
+pub(super) struct Settlement {
+    pub(super) outgoing: Vec<Outgoing>,
     retries: Vec<Retry>,
+    /// What is to be noted of dead letters once all of it is published.
+    pub(super) settled: Settled,
     /// Why the stage cannot go on.
-    trouble: Option<Failure>,
+    pub(super) trouble: Option<Failure>,
 }
 
 impl<W: Worker> Consumer<'_, W> {
@@ -56,7 +55,7 @@ impl<W: Worker> Consumer<'_, W> {
                 Ok(Step::Done(announcements)) => {
                     self.breaker.handled();
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
-                    settlement.outgoing.extend(self.resolved(&held.delivery, &held.scope.trace));
+                    self.note_handled(&held.delivery, &mut settlement.settled);
                     self.forget_retry(&held);
                     Fate::Acknowledge
                 }
@@ -86,6 +85,7 @@ impl<W: Worker> Consumer<'_, W> {
         }
         self.tell_retries(&settlement.retries).await;
         self.publish(settlement.outgoing).await?;
+        self.note_settled(&settlement.settled).await?;
         for (held, fate) in settled {
             match fate {
                 Fate::Acknowledge => acknowledge(&held.delivery).await?,
@@ -98,7 +98,11 @@ impl<W: Worker> Consumer<'_, W> {
         Ok(())
     }
 
-    fn addressed(&self, announcements: Vec<Announcement>, trace: &Trace) -> impl Iterator<Item = Outgoing> {
+    pub(super) fn addressed(
+        &self,
+        announcements: Vec<Announcement>,
+        trace: &Trace,
+    ) -> impl Iterator<Item = Outgoing> {
         announcements.into_iter().map(|announcement| self.session.publisher.address(announcement, trace))
     }
 
@@ -141,57 +145,6 @@ impl<W: Worker> Consumer<'_, W> {
         }
     }
 
-    /// Gives a message up, unless so many went before it for the same reason that it is hardly the messages' fault.
-    async fn dead_letter(
-        &mut self,
-        held: &InHand<W::In>,
-        failure: &Failure,
-        failed_attempts: u32,
-        settlement: &mut Settlement,
-    ) -> Fate {
-        if settlement.trouble.as_ref().is_some_and(|trouble| trouble.code == "worker.kill_switch") {
-            return Fate::Keep;
-        }
-        if failure.class == Class::Permanent
-            && let Some(pause) = self.breaker.failed(failure.code)
-        {
-            let why = format!(
-                "{} messages in a row failed for the same reason, so it is hardly theirs: {failure}",
-                self.breaker.limit()
-            );
-            let trouble = Failure::new(Class::Outage, "worker.kill_switch", why).after(pause);
-            settlement.trouble = Some(trouble);
-            return Fate::Keep;
-        }
-        match self.worker.give_up(&held.job.message, failure).await {
-            Ok(announcements) => {
-                settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
-                let letter = self.dead_lettered(&held.delivery, &held.scope, failure, failed_attempts);
-                settlement.outgoing.push(letter);
-                self.forget_retry(held);
-                Fate::Acknowledge
-            }
-            // It cannot even be noted: nothing is given up before it is.
-            Err(trouble) => {
-                tracing::warn!(code = trouble.code, "{} cannot be given up yet: {trouble}", held.id());
-                settlement.trouble.get_or_insert(trouble);
-                Fate::Keep
-            }
-        }
-    }
-
-    /// Dead-letters what cannot be read.
-    pub(super) async fn reject(
-        &mut self,
-        delivery: &Delivery,
-        scope: &Scope,
-        failure: &Failure,
-    ) -> Result<(), Failure> {
-        let letter = scope.span.in_scope(|| self.dead_lettered(delivery, scope, failure, 1));
-        self.publish(vec![letter]).await?;
-        acknowledge(delivery).await
-    }
-
     /// A message on its way to a rung, and what there is to tell of it, if it can be told from others.
     fn retry(
         &self,
@@ -220,42 +173,8 @@ impl<W: Worker> Consumer<'_, W> {
         (retry, again)
     }
 
-    /// A message on its way to the dead letters.
-    fn dead_lettered(
-        &self,
-        delivery: &Delivery,
-        scope: &Scope,
-        failure: &Failure,
-        failed_attempts: u32,
-    ) -> Outgoing {
-        tracing::error!(code = failure.code, "dead letter: {failure}");
-        let (exchange, key) = (DEAD_LETTERS.to_owned(), self.stage.name.to_owned());
-        let mut letter = self.failed(delivery, failure, failed_attempts, exchange, key);
-        let mut name = dead_letter::name(self.stage.name, &letter.properties, &letter.body);
-        if delivery.properties.message_id().is_none() {
-            // Nothing tells it from another of the same words: each is a dead letter of its own.
-            name = format!("{name}-{}", fingerprint::nonce());
-        }
-        // A replay is linked to the span in which the message died.
-        letter.properties = scope.trace.put(&headers::dead_letter(&letter.properties, &name));
-        letter
-    }
-
-    /// The news that a replayed message was handled, for the table of dead letters.
-    fn resolved(&self, delivery: &Delivery, trace: &Trace) -> Option<Outgoing> {
-        let replayed = dead_letter::replayed(&delivery.properties)?;
-        let properties =
-            headers::resolved(replayed, self.session.publisher.program(), self.settings.clock.now());
-        Some(Outgoing {
-            exchange: DEAD_LETTERS.to_owned(),
-            key: RESOLVED.to_owned(),
-            mandatory: true,
-            properties: trace.put(&properties),
-            body: Vec::new(),
-        })
-    }
-
-    fn failed(
+    /// A message that failed, with the reason in its headers.
+    pub(super) fn failed(
         &self,
         delivery: &Delivery,
         failure: &Failure,
@@ -270,7 +189,7 @@ impl<W: Worker> Consumer<'_, W> {
     }
 
     /// A message that had failed before is done with: nobody should be told that it waits.
-    fn forget_retry(&mut self, held: &InHand<W::In>) {
+    pub(super) fn forget_retry(&mut self, held: &InHand<W::In>) {
         if held.failed_attempts() > 0 && !held.id().is_empty() {
             self.settled_retries.push(held.id().to_owned());
         }

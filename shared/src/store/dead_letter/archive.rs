@@ -92,7 +92,8 @@ impl Store {
                 select id, state from dead_letter where id = any($1) and state in ('discarded', 'vanished')
                 order by first_failed_at, id limit $2 for update
             ), restored as (
-                update dead_letter d set state = case when generation >= $5 then 'held' else 'dead' end, state_at = $3
+                update dead_letter d
+                set state = case when generation >= $5 then 'held' else 'dead' end, state_at = $3, queued_at = $3
                 from chosen where d.id = chosen.id
                 returning d.id, d.letter, d.queue, d.properties, d.body
             ), noted as (

@@ -12,5 +12,6 @@ mod replay;
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use filter::{DEAD_LETTER_STATES, DeadLetterFilter};
 pub use list::{DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow};
-pub use reconcile::{PageComparison, QueueContents};
+pub use reconcile::PageComparison;
+pub(super) use record::{failed, lock_dead_letter_tables};
 pub use replay::{Interrupted, Outcome, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter};

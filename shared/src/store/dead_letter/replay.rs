@@ -124,7 +124,8 @@ impl Store {
             "/* replay::plan, letters */
             with chosen as (
                 select d.id, d.state = 'held' as was_held from dead_letter d
-                where {CONDITION} and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null))
+                where {CONDITION} and d.queued_at is not null
+                  and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null))
                 order by d.first_failed_at, d.id limit $12 for update
             ), replaying as (
                 update dead_letter d set state = 'replaying', state_at = $13 from chosen where d.id = chosen.id
@@ -150,7 +151,8 @@ impl Store {
             "/* replay::count */
             select count(*) as letters from (
                 select from dead_letter d
-                where {CONDITION} and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null)) limit $12) chosen"
+                where {CONDITION} and d.queued_at is not null
+                  and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null)) limit $12) chosen"
         );
         let states = filter.states();
         let mut parameters = filter.parameters(&states);

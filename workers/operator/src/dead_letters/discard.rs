@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 use shared::{
+    dead_letters,
     store::{DeadLetterFilter, Store},
-    work,
 };
 
 use super::{
@@ -59,7 +59,7 @@ impl Discard {
         self.consent.ask_or_preview(&format!("Discard {what}?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
-        let discarded = work::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;
+        let discarded = dead_letters::discard(&store, &broker.announcer, &context.clock, &meant, by).await?;
         context.output.result(&Document { discarded }, |document| {
             let letters = count(i64::try_from(document.discarded).unwrap_or(i64::MAX), "dead letter");
             let shown = "`operator dead-letters list --state discarded` shows them";

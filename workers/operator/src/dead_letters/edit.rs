@@ -5,9 +5,9 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use serde_json::Value;
 use shared::{
+    dead_letters::Order,
     store::{DeadLetterDetails, DeadLetterFilter},
     topology::StageInfo,
-    work::Order,
 };
 
 use super::{body, confirm::Confirmation, diff::diff, replay, show};

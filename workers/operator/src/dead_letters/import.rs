@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use serde::Serialize;
-use shared::work;
+use shared::dead_letters;
 
 use super::{confirm::Confirmation, ndjson};
 use crate::{context::Context, error::Error, exit::Exit, view::format::count};
@@ -55,7 +55,8 @@ impl Import {
             .ask(&format!("Take {} from {name} into their dead-letter queues?", count(all, "dead letter")))?;
         let broker = context.connect().await?;
         let imported =
-            work::import(&store, &broker.announcer, &context.clock, &letters, &self.consent.by).await?;
+            dead_letters::import(&store, &broker.announcer, &context.clock, &letters, &self.consent.by)
+                .await?;
         let document = Document { there_already: letters.len() - imported.len(), imported };
         context.output.result(&document, |document| {
             let new = i64::try_from(document.imported.len()).unwrap_or(i64::MAX);

@@ -1,12 +1,12 @@
-//! `operator dead-letters replay`: the order is told to `work::replay`, which a kill at any instant does not harm.
+//! `operator dead-letters replay`: the order is told to `dead_letters::replay`, which a kill at any instant does not harm.
 
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use shared::{
+    dead_letters::{self, Canary, Order},
     store::{DeadLetterFilter, DeadLetterGroup, ReplayReport, Store},
-    work::{self, Canary, Order},
 };
 
 use super::{
@@ -118,7 +118,7 @@ pub(super) async fn carry_out(context: &Context, store: &Store, order: &Order) -
     let broker = context.connect().await?;
     let mut progress = Progress::fit(context.output.json);
     let mut latest = ReplayReport::default();
-    let replaying = work::replay(store, &broker.announcer, &context.clock, order, |report| {
+    let replaying = dead_letters::replay(store, &broker.announcer, &context.clock, order, |report| {
         progress.show(report);
         latest = report.clone();
     });

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use serde::Serialize;
-use shared::{store::DeadLetterFilter, work};
+use shared::{dead_letters, store::DeadLetterFilter};
 
 use super::confirm::Confirmation;
 use crate::{context::Context, error::Error, exit::Exit, view::format::count};
@@ -51,7 +51,7 @@ impl Restore {
         self.consent.ask(&format!("Bring {letters} back into the dead-letter queue?"))?;
         let broker = context.connect().await?;
         let by = &self.consent.by;
-        let restored = work::restore(&store, &broker.announcer, &context.clock, &ids, by).await?;
+        let restored = dead_letters::restore(&store, &broker.announcer, &context.clock, &ids, by).await?;
         context.output.result(&Document { restored }, |_| format!("{letters} restored"));
         Ok(Exit::Success)
     }

@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 use shared::{
+    dead_letters::{self, Entered, Revalidation},
     schema::PullId,
-    work::{self, Entered, Revalidation},
 };
 
 use super::nothing;
@@ -57,7 +57,7 @@ impl Replay {
             return Err(nothing(&store, pull, self.rule.as_deref()).await?);
         }
         let meant = Revalidation { pull, rule: self.rule, min_viewers: self.min_viewers };
-        let counted = work::count_revalidation(&store, &context.clock, &meant).await?;
+        let counted = dead_letters::count_revalidation(&store, &context.clock, &meant).await?;
         let document = |dry_run, entered| Document { pull_id: pull, dry_run, entered };
         if self.dry_run {
             context
@@ -74,7 +74,7 @@ impl Replay {
         }
         self.consent.ask_or_preview(&format!("Let {}?", told(&document(true, counted))))?;
         let broker = context.connect().await?;
-        let entered = work::revalidate(&store, &broker.announcer, &context.clock, &meant).await?;
+        let entered = dead_letters::revalidate(&store, &broker.announcer, &context.clock, &meant).await?;
         context.output.result(&document(false, entered), |document| {
             suggest::typed(&format!("let {}; `operator wait {pull}` follows it", told(document)))
         });

@@ -1,8 +1,8 @@
 //! Dead letters that leave their queue for the archive, come back from it, or come from elsewhere.
 //!
-//! Always the dead-letter store first and the queue second. What a crash leaves between the two is found by the finalizer's
-//! comparison: a discarded dead letter that still lies in its queue is taken out, one that was to lie there and does not is
-//! noted as vanished, and can be restored. The body is in the dead-letter store all the time.
+//! Always the table first and the queue second. What a crash leaves between the two is found when they are compared: a
+//! discarded dead letter that is still in its queue is taken out, one that should be there and is not is noted as vanished,
+//! and can be restored. The body is in the table all the time.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

@@ -256,7 +256,7 @@ impl Sending<'_> {
             }
             if moved.elapsed() > canary.patience {
                 return Ok(Some(format!(
-                    "no result for {} replayed messages after {}: is a {} running, and a finalizer?",
+                    "no result for {} replayed messages after {}: is a {} running?",
                     report.pending,
                     humantime::format_duration(canary.patience),
                     self.target.map_or("worker of their stage", |stage| stage.name),

@@ -1,0 +1,14 @@
+//! Dead letters as a person deals with them: replayed, discarded, restored, imported; and rejected records let in after all.
+//!
+//! Table and queue are kept in step: what is done is noted in the table first. Knows the store and the runtime.
+
+mod archive;
+mod duties;
+mod reconcile;
+mod replay;
+mod revalidate;
+
+pub use archive::{discard, import, restore};
+pub use duties::duties;
+pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
+pub use revalidate::{Entered, Revalidation, count_revalidation, revalidate};
