@@ -97,11 +97,12 @@ begin
     -- Every worker records the dead letters that it makes, and what became of replays.
     grant select, insert, update on dead_letter
         to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer, twitch_operator;
-    grant select, insert on dead_letter_event
+    grant insert on dead_letter_event
         to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer, twitch_operator;
     grant select, update on replay_letter
         to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer, twitch_operator;
     -- The extractor finishes replays that were cut short, as the finalizers of builds before this schema do.
+    grant select on dead_letter_event to twitch_extractor, twitch_finalizer, twitch_operator;
     grant select, update on replay to twitch_extractor, twitch_finalizer, twitch_operator;
     grant delete on replay_letter to twitch_extractor, twitch_finalizer, twitch_operator;
     grant select on dead_letter_depth, alarm to twitch_finalizer, twitch_operator;

@@ -109,6 +109,12 @@ enum Drill {
     },
     /// SIGKILL for RabbitMQ while a thousand messages fail: a thousand dead letters
     Deaths,
+    /// So many dead letters: memory, how long a person waits, and the pace of a pull
+    Backlog {
+        /// So many
+        #[arg(long, default_value_t = 100_000, value_name = "N")]
+        letters: u32,
+    },
     /// One and four channel-enrichers; memory at six times the streams
     Scale {
         /// How long Twitch takes to answer, in milliseconds
@@ -127,13 +133,14 @@ enum Drill {
 }
 
 impl Drill {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Pull,
         Self::Replicas,
         Self::Thrice,
         Self::Kill { kills: 0, pulls: 0, seed: 1, gently: false },
         Self::Restart,
         Self::Deaths,
+        Self::Backlog { letters: 100_000 },
         Self::Scale { latency: 80 },
         Self::Table { pulls: 200, rows: 10_000 },
         Self::Kill { kills: 200, pulls: 50, seed: 1, gently: false },
@@ -156,6 +163,7 @@ impl Drill {
             Self::Cluster => drill::cluster(setting).await?,
             Self::Failover => drill::failover(setting).await?,
             Self::Deaths => drill::deaths(setting).await?,
+            Self::Backlog { letters } => drill::backlog(setting, letters).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
         }

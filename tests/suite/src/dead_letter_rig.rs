@@ -137,6 +137,15 @@ pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
     .await;
 }
 
+/// Waits until a dead-letter queue is known to have so many dead letters.
+pub(crate) async fn await_queued(rig: &Rig, queue: &str, letters: i64) {
+    eventually(&format!("{letters} dead letters should be known to be in {queue}"), || async {
+        let confirmed = rig.store.queued_dead_letters().await.expect("counts");
+        if confirmed.get(queue) == Some(&letters) { Ok(()) } else { Err(confirmed) }
+    })
+    .await;
+}
+
 /// The report of a replay, once something came of all its letters.
 pub(crate) async fn settled(rig: &Rig, replay: i64) -> ReplayReport {
     eventually(&format!("something should come of all dead letters of replay {replay}"), || async {

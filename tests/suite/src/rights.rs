@@ -275,9 +275,9 @@ async fn the_database_denies_what_is_not_a_programs_work() {
         (
             "extractor",
             &[
-                "select from dead_letter",
-                "select from dead_letter_event",
-                "select from replay",
+                "delete from dead_letter",
+                "delete from dead_letter_event",
+                "insert into replay (requested_at, requested_by, filter, active_until) values (now(), 'me', '', now())",
                 "insert into twitch_game (game_id) values ('1')",
                 "update twitch_game set name = ''",
                 "select from twitch_channel",
@@ -289,7 +289,9 @@ async fn the_database_denies_what_is_not_a_programs_work() {
         (
             "game-enricher",
             &[
-                "select from dead_letter",
+                "delete from dead_letter",
+                "select from dead_letter_event",
+                "select from replay",
                 "select from twitch_channel",
                 "update missing_channel set times = 2",
                 "select from pull_data",
@@ -302,7 +304,7 @@ async fn the_database_denies_what_is_not_a_programs_work() {
         (
             "channel-enricher",
             &[
-                "select from dead_letter",
+                "select from dead_letter_note",
                 "select from twitch_game",
                 "update pull_chunk set games_at = now()",
                 "update pull_chunk set page = '[]'",

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     collector::{Collector, Span},
-    dead_letter_rig::{DEAD, FailingWorker, message, operator_json},
+    dead_letter_rig::{DEAD, FailingWorker, await_queued, message, operator_json},
     eventually::eventually,
     process::{Options, Process},
     rig::Rig,
@@ -74,7 +74,6 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
         let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
         assert!(traces.insert(place(&letter.properties).0), "each begins a trace of its own");
     }
-    crate::wire::purge(&rig.vhost, "dead-letters.ledger").await;
     rig.end(&[]).await;
 }
 
@@ -158,7 +157,7 @@ async fn a_trace_survives_retries_a_dead_letter_and_its_replay() {
     let pull = rig.pull().await;
     assert_eq!(rig.ended(pull).await.status, "failed");
     rig.waits("channel-enricher.dead", 1).await;
-    rig.waits("dead-letters.ledger", 0).await;
+    await_queued(&rig, "channel-enricher.dead", 1).await;
     rig.twitch.world().heal();
     operator_json(&rig, "dead-letters replay --all --yes").await;
     eventually("the replay should bring the pull back", || async {

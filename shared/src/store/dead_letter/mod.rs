@@ -8,10 +8,14 @@ mod list;
 mod reconcile;
 mod record;
 mod replay;
+mod replay_report;
+mod take_over;
 
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use filter::{DEAD_LETTER_STATES, DeadLetterFilter};
 pub use list::{DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow};
 pub use reconcile::PageComparison;
 pub(super) use record::{failed, lock_dead_letter_tables};
-pub use replay::{Interrupted, Outcome, Plan, ReplayLease, ReplayReport, ReplayedDeadLetter};
+pub use replay::{Plan, ReplayLease, ReplayedDeadLetter};
+pub use replay_report::{Outcome, ReplayReport};
+pub use take_over::Interrupted;

@@ -1,20 +1,16 @@
-//! Tables `replay` and `replay_letter`: what was sent back, how far it got, and what came of it.
+//! Tables `replay` and `replay_letter`: what is sent back, and how far it got.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::Serialize;
 use tokio_postgres::{Row, types::ToSql};
 
 use super::{
     filter::{CONDITION, DeadLetterFilter},
     record::lock_dead_letter_tables,
 };
-use crate::{
-    store::{Error, Store, column::Columns},
-    version::Version,
-};
+use crate::store::{Error, Store, column::Columns};
 
 /// How long a replay may be silent before it counts as interrupted.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
+pub(super) const LEASE: TimeDelta = TimeDelta::seconds(30);
 
 /// A dead letter of a replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,32 +34,8 @@ pub struct ReplayedDeadLetter {
 pub struct ReplayLease {
     /// The replay.
     pub replay_id: i64,
-    /// The how-manieth to carry it out.
-    lease: i32,
-}
-
-/// What came of one dead letter of a replay.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// The letter.
-    pub id: i64,
-    /// done, returned-same, returned-different; none while nothing came of it.
-    pub outcome: Option<String>,
-    /// When.
-    pub outcome_at: Option<DateTime<Utc>>,
-    /// The build that handled it, or failed it again.
-    pub build: Option<String>,
-    /// The dead letter that came back.
-    pub came_back_as: Option<i64>,
-}
-
-/// A replay that was interrupted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Interrupted {
-    /// Its number.
-    pub replay_id: i64,
-    /// The stage it sends to; none is each dead letter's own.
-    pub target: Option<String>,
+    /// A fencing token: raised whenever somebody takes the replay over.
+    pub(super) lease: i32,
 }
 
 /// A replay as it is planned.
@@ -77,29 +49,6 @@ pub struct Plan<'a> {
     pub body: Option<&'a [u8]>,
     /// Who asks.
     pub by: &'a str,
-}
-
-/// What came of a replay; sums to `letters`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct ReplayReport {
-    /// The replay.
-    pub replay_id: i64,
-    /// How many dead letters were chosen.
-    pub letters: i64,
-    /// Handled.
-    pub done: i64,
-    /// Dead again for the same cause.
-    pub returned_same: i64,
-    /// Dead again for another cause.
-    pub returned_different: i64,
-    /// Sent, and nothing came of it yet.
-    pub pending: i64,
-    /// Chosen, and not sent.
-    pub not_sent: i64,
-    /// The oldest build that handled one, by the order of [`Version`].
-    pub cured_by: Option<String>,
-    /// How it ended; none while it is under way.
-    pub ending: Option<String>,
 }
 
 impl Store {
@@ -281,117 +230,5 @@ impl Store {
             select id, $3, 'replay ' || $1::bigint, 'not replayed', $2 from back";
         self.change_dead_letter_tables(sql, &[&lease.replay_id, &why, &now, &lease.lease]).await?;
         Ok(())
-    }
-
-    /// Replays that somebody began and nobody is at any more.
-    pub async fn interrupted_replays(&self, now: DateTime<Utc>) -> Result<Vec<Interrupted>, Error> {
-        let sql = "/* replay::interrupted */
-            select id, target from replay where ended_at is null and active_until < $1 order by id";
-        let rows = self.client().await?.query(sql, &[&now]).await?;
-        let interrupted =
-            |row: &Row| Ok(Interrupted { replay_id: row.column("id")?, target: row.column("target")? });
-        rows.iter().map(interrupted).collect()
-    }
-
-    /// Takes an interrupted replay over: for one caller. Dead letters that were only planned are as they were.
-    pub async fn take_replay_over(
-        &self,
-        replay: i64,
-        now: DateTime<Utc>,
-    ) -> Result<Option<ReplayLease>, Error> {
-        let take = "/* replay::take_over */
-            update replay set active_until = $2, keeper = keeper + 1
-            where id = $1 and ended_at is null and active_until < $3 returning keeper";
-        let planned = "/* replay::take_over, planned */
-            with left_over as (
-                delete from replay_letter where replay_id = $1 and state = 'planned' returning letter_id, was_held)
-            update dead_letter d set state = case when was_held then 'held' else 'dead' end, state_at = $2
-            from left_over where d.id = left_over.letter_id and d.state = 'replaying'";
-        let mut client = self.client().await?;
-        let transaction = lock_dead_letter_tables(&mut client).await?;
-        let Some(row) = transaction.query_opt(take, &[&replay, &(now + LEASE), &now]).await? else {
-            return Ok(None);
-        };
-        transaction.execute(planned, &[&replay, &now]).await?;
-        transaction.commit().await?;
-        Ok(Some(ReplayLease { replay_id: replay, lease: row.column("keeper")? }))
-    }
-
-    /// What came of a replay so far; none if there is no such number.
-    pub async fn replay_report(&self, replay: i64) -> Result<Option<ReplayReport>, Error> {
-        let sql = "/* replay::report */
-            select count(l.letter_id) as letters, count(*) filter (where outcome = 'done') as done,
-                   count(*) filter (where outcome = 'returned-same') as returned_same,
-                   count(*) filter (where outcome = 'returned-different') as returned_different,
-                   count(*) filter (where outcome is null and l.state in ('sent', 'removed')) as pending,
-                   count(*) filter (where outcome is null and l.state in ('planned', 'sending')) as not_sent,
-                   array_agg(distinct build) filter (where outcome = 'done' and build is not null) as builds, r.ending
-            from replay r left join replay_letter l on l.replay_id = r.id where r.id = $1 group by r.id";
-        let row = self.client().await?.query_opt(sql, &[&replay]).await?;
-        let Some(row) = row else { return Ok(None) };
-        Ok(Some(ReplayReport {
-            replay_id: replay,
-            letters: row.column("letters")?,
-            done: row.column("done")?,
-            returned_same: row.column("returned_same")?,
-            returned_different: row.column("returned_different")?,
-            pending: row.column("pending")?,
-            not_sent: row.column("not_sent")?,
-            cured_by: oldest(row.column("builds")?),
-            ending: row.column("ending")?,
-        }))
-    }
-
-    /// The number of the newest replay.
-    pub async fn latest_replay(&self) -> Result<Option<i64>, Error> {
-        let sql = "/* replay::latest */ select max(id) as latest from replay";
-        self.client().await?.query_one(sql, &[]).await?.column("latest")
-    }
-
-    /// What came of each dead letter of a replay, in the order of their numbers.
-    pub async fn replay_outcomes(&self, replay: i64) -> Result<Vec<Outcome>, Error> {
-        let sql = "/* replay::outcomes */
-            select l.letter_id, l.outcome, l.outcome_at, l.build,
-                   (select max(b.id) from dead_letter b
-                    where b.replay_of = l.letter_id and b.properties->'headers'->'flow-replay' = to_jsonb($1::bigint)) as came_back_as
-            from replay_letter l where l.replay_id = $1 order by l.letter_id";
-        let rows = self.client().await?.query(sql, &[&replay]).await?;
-        let outcome = |row: &Row| {
-            Ok(Outcome {
-                id: row.column("letter_id")?,
-                outcome: row.column("outcome")?,
-                outcome_at: row.column("outcome_at")?,
-                build: row.column("build")?,
-                came_back_as: row.column("came_back_as")?,
-            })
-        };
-        rows.iter().map(outcome).collect()
-    }
-}
-
-/// The oldest of several builds. What is no version is named only where nothing else is there.
-fn oldest(builds: Option<Vec<String>>) -> Option<String> {
-    builds?.into_iter().min_by_key(|build| {
-        let version = build.parse::<Version>().ok();
-        (version.is_none(), version)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_oldest_build_is_that_of_the_lowest_version_and_the_first_day() {
-        for (builds, found) in [
-            (&["0.10.0", "0.9.0"][..], "0.9.0"),
-            (&["0.1.0+20261125.aaaaaaa", "0.1.0+20261124.bbbbbbb"], "0.1.0+20261124.bbbbbbb"),
-            (&["", "0.1.0+20261125.aaaaaaa"], "0.1.0+20261125.aaaaaaa"),
-            (&["unknown"], "unknown"),
-        ] {
-            let builds = builds.iter().map(ToString::to_string).collect();
-            assert_eq!(oldest(Some(builds)).as_deref(), Some(found));
-        }
-        assert_eq!(oldest(None), None);
     }
 }

@@ -34,7 +34,7 @@ pub(crate) async fn run(setting: &Setting) -> Outcome<()> {
     services.restart().await?;
     flow.reconnect().await?;
     flow.announcer.announce(work.collect()).await?;
-    flow.start(&["game-enricher", "finalizer"]).await?;
+    flow.start(&["game-enricher", "extractor"]).await?;
     let before = until(&flow, |dead, _| dead >= LETTERS / 10).await?;
     let killed = Instant::now();
     services.kill(Server::RabbitMq).await?;
@@ -42,7 +42,7 @@ pub(crate) async fn run(setting: &Setting) -> Outcome<()> {
     flow.reconnect().await?;
     let up = killed.elapsed();
     let after = until(&flow, |dead, written| dead >= LETTERS && written >= i64::from(LETTERS)).await?;
-    // One that was published and not yet acknowledged died twice; the finalizer takes the copy away.
+    // One that was published and not yet acknowledged died twice; the extractor takes the copy away.
     let settled = until(&flow, |dead, written| (dead, written) == (LETTERS, i64::from(LETTERS))).await?;
     say(&format!(
         "   RabbitMQ killed with {} of {LETTERS} dead, up again after {:.1} s; {} dead letters and {} written down, then {} and {}, \

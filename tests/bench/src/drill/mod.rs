@@ -1,5 +1,6 @@
 //! One file a drill. Each builds its flows, ends them, and fails where the tables are not what they must be.
 
+mod backlog;
 mod cluster;
 mod deaths;
 mod failover;
@@ -11,6 +12,7 @@ mod same;
 mod scale;
 mod table;
 
+pub(crate) use backlog::run as backlog;
 pub(crate) use cluster::run as cluster;
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
