@@ -14,14 +14,16 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, future::BoxFuture, future::join_all};
-use tokio::time::{sleep, timeout};
+use futures::{FutureExt, future::BoxFuture};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Stop,
     fingerprint::fingerprint,
     retry::{Delays, jittered},
-    supervise::AbortOnDrop,
 };
 use crate::{
     clock::Clock,
@@ -52,7 +54,8 @@ pub struct Duty {
 }
 
 /// One run: how long to wait before the next, if it succeeded.
-type Run = Box<dyn FnMut(&Record, &Stop) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+type Run =
+    Box<dyn FnMut(&Record, &CancellationToken) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
 
 /// A duty that is done at the start and then again and again, about a `period` apart, so that replicas do not march in step.
 pub fn every<F, R>(period: Duration, name: &'static str, mut run: F) -> Duty
@@ -60,7 +63,9 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let run = move |_: &Record, _: &Stop| run().map(move |done| done.map(|()| jittered(period))).boxed();
+    let run = move |_: &Record, _: &CancellationToken| {
+        run().map(move |done| done.map(|()| jittered(period))).boxed()
+    };
     Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: period, run: Box::new(run) }
 }
 
@@ -70,7 +75,7 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<Duration, Failure>> + Send + 'static,
 {
-    let run = move |_: &Record, _: &Stop| run().boxed();
+    let run = move |_: &Record, _: &CancellationToken| run().boxed();
     Duty { name, longest_run: Some(RUN_TIMEOUT), longest_wait: SHORTEST_WAIT, run: Box::new(run) }
 }
 
@@ -78,14 +83,14 @@ where
 /// reports its successes itself, through the [`Works`] it is given.
 pub fn lasting<F, R>(name: &'static str, mut run: F) -> Duty
 where
-    F: FnMut(Works, Stop) -> R + Send + 'static,
+    F: FnMut(Works, CancellationToken) -> R + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let run = move |record: &Record, stop: &Stop| {
+    let run = move |record: &Record, stop: &CancellationToken| {
         let (running, stop) = (run(Works(Some(record.clone())), stop.clone()), stop.clone());
         async move {
             running.await?;
-            if stop.is_requested() {
+            if stop.is_cancelled() {
                 Ok(Duration::ZERO)
             } else {
                 Err(Failure::transient("duty.ended", "it ended before it was told to"))
@@ -115,14 +120,14 @@ impl Duty {
     }
 
     /// Runs again and again until told to stop.
-    async fn perform(mut self, record: Record, stop: Stop) {
+    async fn perform(mut self, record: Record, stop: CancellationToken) {
         measure::duty_listed(self.name);
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
-        while !stop.is_requested() {
+        while !stop.is_cancelled() {
             let wait = match self.attempt(&record, &stop).await {
                 Ok(wait) => {
-                    if !stop.is_requested() {
+                    if !stop.is_cancelled() {
                         record.succeeded();
                     }
                     wait
@@ -135,14 +140,14 @@ impl Duty {
                 }
             };
             tokio::select! {
-                () = stop.requested() => {}
+                () = stop.cancelled() => {}
                 () = sleep(wait) => {}
             }
         }
     }
 
     /// One run; a panic is a failure, and so is one that takes too long.
-    async fn attempt(&mut self, record: &Record, stop: &Stop) -> Result<Duration, Failure> {
+    async fn attempt(&mut self, record: &Record, stop: &CancellationToken) -> Result<Duration, Failure> {
         let run = async { (self.run)(record, stop).await };
         let run = PANIC.scope(Cell::new(None), async {
             AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
@@ -168,18 +173,15 @@ pub(super) fn keep_panic(told: &impl Display) -> bool {
 }
 
 /// Does all duties until told to stop. Dropping it ends them in the middle of whatever they do.
-pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: Stop) {
-    let tasks: Vec<_> = duties
-        .into_iter()
-        .map(|duty| {
-            let record = Record { duty: duty.name, troubles: troubles.clone(), clock: clock.clone() };
-            tokio::spawn(duty.perform(record, stop.clone()))
-        })
-        .collect();
-    let _end_with_us: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
-    for (ended, n) in join_all(tasks).await.into_iter().zip(1_u32..) {
+pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: CancellationToken) {
+    let mut running = JoinSet::new();
+    for duty in duties {
+        let record = Record { duty: duty.name, troubles: troubles.clone(), clock: clock.clone() };
+        running.spawn(duty.perform(record, stop.clone()));
+    }
+    while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "background duty {n} ended");
+            tracing::error!(%error, "a background duty ended");
         }
     }
 }
@@ -292,11 +294,11 @@ mod tests {
 
     /// Runs these duties until `enough`.
     async fn run_until(duties: Vec<Duty>, enough: &Notify) -> Troubles {
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let troubles = Troubles::default();
-        let running = tokio::spawn(perform(duties, troubles.clone(), Clock::System, stop));
+        let running = tokio::spawn(perform(duties, troubles.clone(), Clock::System, stop.clone()));
         enough.notified().await;
-        stopper.stop();
+        stop.cancel();
         running.await.unwrap();
         troubles
     }
@@ -306,7 +308,7 @@ mod tests {
         let enough = Arc::new(Notify::new());
         let (runs, others) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let told = Arc::new(Mutex::new(Vec::new()));
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let troubles = Troubles::default();
         let broken = every(SOON, "broken", {
             let (runs, others, told) = (Arc::clone(&runs), Arc::clone(&others), Arc::clone(&told));
@@ -330,9 +332,10 @@ mod tests {
                 async { Ok(()) }
             }
         });
-        let running = tokio::spawn(perform(vec![broken, fine], troubles.clone(), Clock::System, stop));
+        let running =
+            tokio::spawn(perform(vec![broken, fine], troubles.clone(), Clock::System, stop.clone()));
         enough.notified().await;
-        stopper.stop();
+        stop.cancel();
         running.await.unwrap();
         let told = told.lock().unwrap();
         assert_eq!(told[..5], [None, None, None, None, None], "a few failures are no news for a probe");
@@ -364,7 +367,7 @@ mod tests {
         let enough = Arc::new(Notify::new());
         let lasts = lasting("lasts", {
             let (runs, enough) = (AtomicU32::new(0), Arc::clone(&enough));
-            move |works: Works, stop: Stop| {
+            move |works: Works, stop: CancellationToken| {
                 let run = runs.fetch_add(1, Ordering::SeqCst);
                 let enough = Arc::clone(&enough);
                 async move {
@@ -374,7 +377,7 @@ mod tests {
                         _ => {
                             works.succeeded();
                             enough.notify_one();
-                            stop.requested().await;
+                            stop.cancelled().await;
                             Ok(())
                         }
                     }

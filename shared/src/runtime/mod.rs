@@ -46,7 +46,6 @@ pub use properties_json::check_properties;
 pub use publisher::PublishError;
 pub use recorder::record_dead_letters;
 pub use rejects::Rejects;
-pub use shutdown::{Stop, Stopper};
 pub use supervise::{Settings, run};
 pub use traces::Export;
 pub use verdict::{Verdict, verdict};

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{Export, Settings, Stop, Worker, amqp_url::check_url, logs, run, traces::Traces};
+use super::{Export, Settings, Worker, amqp_url::check_url, logs, run, shutdown, traces::Traces};
 use crate::{
     clock::Clock,
     config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},
@@ -130,16 +130,16 @@ fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), 
         .build()
         .map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
     runtime.block_on(async {
-        let signals =
-            Stop::on_signals().map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
+        let stop = shutdown::on_signals()
+            .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
         let deadline = settings.shutdown_deadline;
         let running = async {
-            let ended = run(Arc::new(worker), settings, signals.clone()).await;
+            let ended = run(Arc::new(worker), settings, stop.clone()).await;
             traces.close().await;
             ended
         };
         let overdue = async {
-            signals.requested().await;
+            stop.cancelled().await;
             tokio::time::sleep(deadline).await;
         };
         tokio::select! {

@@ -12,8 +12,9 @@ use lapin::{
     types::FieldTable,
 };
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::{Announcer, Stop, Works, consumer::broken, dead_letter, headers::header, publisher::Publisher};
+use super::{Announcer, Works, consumer::broken, dead_letter, headers::header, publisher::Publisher};
 use crate::{
     dead_letter::{DeadLetterStore, Entry},
     failure::{Class, Failure},
@@ -31,7 +32,7 @@ pub async fn record_dead_letters(
     store: &dyn DeadLetterStore,
     announcer: &Announcer,
     works: &Works,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let publisher = announcer.publisher().await?;
     publisher.link().unless_severed(keep(store, &publisher, works, stop)).await?
@@ -42,7 +43,7 @@ async fn keep(
     store: &dyn DeadLetterStore,
     publisher: &Publisher,
     works: &Works,
-    stop: &Stop,
+    stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let channel = publisher.link().connection().create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
@@ -51,7 +52,7 @@ async fn keep(
         channel.basic_consume(DEAD_LETTER_RECORDS.into(), "".into(), options, FieldTable::default()).await?;
     loop {
         let next = tokio::select! {
-            () = stop.requested() => return Ok(channel.close(200, "stopping".into()).await?),
+            () = stop.cancelled() => return Ok(channel.close(200, "stopping".into()).await?),
             next = consumer.next() => next,
             () = sleep(IDLE) => {
                 works.succeeded();

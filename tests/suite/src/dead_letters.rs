@@ -10,12 +10,13 @@ use lapin::{
 use secrecy::ExposeSecret;
 use shared::{
     failure::Failure,
-    runtime::{Job, Outcome, Stop, Worker, Works, header, record_dead_letters},
+    runtime::{Job, Outcome, Worker, Works, header, record_dead_letters},
     schema::{ChunkStored, GamesFilled, encode},
     store::DeadLetterFilter,
     topology::{Announcement, GAME_ENRICHER, REJECTED, Stage},
     work::{self, Revalidation},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     dead_letter_rig::{
@@ -88,10 +89,11 @@ fn length(value: &AMQPValue) -> usize {
 async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let mut rig = empty_rig().await;
     // Written down without the finalizer's comparison, which may have them in hand.
-    let (stopper, stop) = Stop::new();
+    let stop = CancellationToken::new();
+    let told = stop.clone();
     let (store, announcer) = (rig.store.clone(), rig.announcer.clone());
     let recorded = tokio::spawn(async move {
-        record_dead_letters(&store, &announcer, &Works::default(), &stop).await.expect("recorded");
+        record_dead_letters(&store, &announcer, &Works::default(), &told).await.expect("recorded");
     });
     rig.start(FailingWorker::of(5));
     announce(&rig, 10_000).await;
@@ -132,7 +134,7 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     assert_eq!(rig.ready(DEAD).await, 10_000);
     let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
     assert!(!letter.redelivered, "nobody has had it in hand");
-    stopper.stop();
+    stop.cancel();
     recorded.await.expect("a task");
     rig.end(&[(DEAD, 9_999)]).await;
 }

@@ -33,7 +33,7 @@ impl<W: Worker> Consumer<'_, W> {
         }
         let mut batches = self.batches(ready);
         while let Some(batch) = batches.pop_front() {
-            if self.status.is_paused() || self.stop.is_requested() {
+            if self.status.is_paused() || self.stop.is_cancelled() {
                 self.hands.extend(batch);
                 continue;
             }

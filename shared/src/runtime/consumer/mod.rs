@@ -23,12 +23,13 @@ mod settle;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
 };
-use super::{Settings, Stop, Worker, broker::Session, retry::Delays, status::Status};
+use super::{Settings, Worker, broker::Session, retry::Delays, status::Status};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,
@@ -63,7 +64,7 @@ pub(super) struct Consumer<'a, W: Worker> {
     session: &'a Session,
     settings: &'a Settings,
     status: &'a Status,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     stage: StageInfo,
     hands: Vec<InHand<W::In>>,
     breaker: Breaker,
@@ -92,7 +93,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
         session: &'a Session,
         settings: &'a Settings,
         status: &'a Status,
-        stop: &'a Stop,
+        stop: &'a CancellationToken,
     ) -> Self {
         Self {
             worker,
@@ -111,7 +112,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
     /// Works until told to stop. Fails when the session breaks.
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         let mut intakes: Option<Intakes> = None;
-        while !self.stop.is_requested() {
+        while !self.stop.is_cancelled() {
             match self.status.state() {
                 None => self.begin().await,
                 Some(State::Consuming) => self.consume(&mut intakes).await?,
@@ -155,7 +156,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             };
             let taken = tokio::select! {
                 biased;
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 taken = open.work.take() => Some(taken),
                 () = waited => None,
                 taken = open.replays.take() => Some(taken),
@@ -181,13 +182,13 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let ask_at = Instant::now() + wait.max(self.status.retry_after());
             if intakes.is_some() && ask_at > give_back_at {
                 tokio::select! {
-                    () = self.stop.requested() => return Ok(()),
+                    () = self.stop.cancelled() => return Ok(()),
                     () = sleep_until(give_back_at) => {}
                 }
                 self.give_back(intakes.take()).await?;
             }
             tokio::select! {
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 () = sleep_until(ask_at) => {}
             }
             match self.can_go_on().await {
@@ -215,7 +216,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let Some(open) = self.open(intakes, 1).await? else { return Ok(()) };
             let taken = tokio::select! {
                 biased;
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 taken = open.work.take() => taken,
                 taken = open.replays.take() => taken,
                 () = sleep(NOTHING_TO_TRY) => {
