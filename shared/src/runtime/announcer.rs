@@ -10,7 +10,7 @@ use super::{
     broker::{self, QueueDepth, Session},
     properties_json,
     publisher::{Outgoing, PublishError, Publisher},
-    trace_context::{self, Scope},
+    spans::{self, Scope},
 };
 use crate::{
     clock::Clock,
@@ -54,7 +54,7 @@ impl Announcer {
     /// Announces, and returns when the broker has confirmed all. With each a trace begins.
     pub async fn announce(&self, announcements: Vec<Announcement>) -> Result<(), Failure> {
         let publisher = self.publisher().await?;
-        let scopes: Vec<Scope> = announcements.iter().map(trace_context::begun).collect();
+        let scopes: Vec<Scope> = announcements.iter().map(spans::begun).collect();
         let messages: Vec<_> = announcements
             .into_iter()
             .zip(&scopes)

@@ -27,6 +27,7 @@ mod rejects;
 mod report;
 mod retry;
 mod shutdown;
+mod spans;
 mod status;
 mod supervise;
 mod trace_context;

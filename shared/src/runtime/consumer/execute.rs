@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    super::{Job, Outcome, Worker, trace_context},
+    super::{Job, Outcome, Worker, spans},
     Consumer,
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
@@ -67,7 +67,7 @@ impl<W: Worker> Consumer<'_, W> {
     async fn attempt(&self, batch: &[InHand<W::In>]) -> Result<Vec<Outcome>, Failure> {
         let jobs: Vec<Job<W::In>> =
             batch.iter().map(|held| Job { held: held.taken.elapsed(), ..held.job.clone() }).collect();
-        let span = trace_context::handled_together(self.stage, batch.iter().map(|held| &held.scope));
+        let span = spans::handled_together(self.stage, batch.iter().map(|held| &held.scope));
         let handled = AssertUnwindSafe(self.worker.handle(&jobs)).catch_unwind();
         match timeout(HANDLE_TIMEOUT, handled.instrument(span)).await {
             Ok(Ok(outcomes)) if outcomes.len() == jobs.len() => Ok(outcomes),

@@ -16,7 +16,8 @@ use super::{
         Job, Worker,
         broker::Session,
         headers,
-        trace_context::{self, Scope, Trace},
+        spans::{self, Scope},
+        trace_context::Trace,
     },
     Consumer,
 };
@@ -163,8 +164,8 @@ impl<W: Worker> Consumer<'_, W> {
     pub(super) async fn accept(&mut self, deliveries: Vec<Taken>) -> Result<(), Failure> {
         for Taken { queue, mut delivery } in deliveries {
             measure::consumed(&queue);
-            let scope = trace_context::delivered(self.stage, &queue, &delivery);
-            if Trace::of(&delivery.properties).is_none() {
+            let scope = spans::delivered(self.stage, &queue, &delivery);
+            if Trace::read(&delivery.properties).is_none() {
                 // Whatever becomes of it stays in the trace that begins here.
                 delivery.properties = scope.trace.put(&delivery.properties);
             }
