@@ -66,8 +66,8 @@ impl Announcer {
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
-        let link = publisher.link();
-        Ok(link.ask(broker::depths(link.connection(), &self.delays)).await??)
+        let connection = publisher.connection();
+        Ok(connection.ask(broker::depths(connection.amqp(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it

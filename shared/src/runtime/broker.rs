@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lapin::{
-    Channel, Connection, ErrorKind, ExchangeKind,
+    Channel, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, LongString},
@@ -15,7 +15,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{amqp_url::Address, headers::short, link::Link, publisher::Publisher};
+use super::{amqp_url::Address, connection::Connection, headers::short, publisher::Publisher};
 use crate::{
     clock::Clock,
     dial::DialError,
@@ -77,7 +77,7 @@ impl From<BrokerError> for Failure {
 /// goes on to deliver, to take acknowledgements and to answer questions. The one that publishes may be made anew; the
 /// other one is the session.
 pub(super) struct Session {
-    pub(super) consume: Arc<Link>,
+    pub(super) consume: Arc<Connection>,
     pub(super) publisher: Publisher,
     delays: RetryDelays,
 }
@@ -92,7 +92,7 @@ impl Session {
     ) -> Result<Self, BrokerError> {
         let address = Address::parse(url)?;
         let connect = async {
-            let consume = Arc::new(Link::open(&address, program, "consume").await?);
+            let consume = Arc::new(Connection::open(&address, program, "consume").await?);
             let publisher = Publisher::open(address.clone(), program, clock, Arc::clone(&consume)).await?;
             Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone() })
         };
@@ -103,7 +103,7 @@ impl Session {
 
     /// Declares everything once more, or sees to it that it is there where this user may not declare.
     pub(super) async fn declare(&self) -> Result<(), BrokerError> {
-        let declared = self.consume.unless_severed(declare(self.consume.connection(), &self.delays));
+        let declared = self.consume.unless_severed(declare(self.consume.amqp(), &self.delays));
         timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
     }
 
@@ -123,7 +123,7 @@ impl Session {
 }
 
 /// Declares every exchange, queue and binding; what is there as it should be stays as it is.
-async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+async fn declare(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         match declare_exchange(&channel, name, topic, false).await {
@@ -167,7 +167,7 @@ async fn replace_queue(channel: &Channel, queue: &Queue, refusal: &lapin::Error)
 
 /// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were
 /// compared by whoever declared them.
-async fn verify(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+async fn verify(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         declare_exchange(&channel, name, topic, true).await.map_err(|error| absent(name, error))?;
@@ -271,7 +271,7 @@ pub struct QueueDepth {
 
 /// How deep every queue is. A queue that is missing is reported as such and costs one channel.
 pub(super) async fn depths(
-    connection: &Connection,
+    connection: &lapin::Connection,
     delays: &RetryDelays,
 ) -> Result<Vec<QueueDepth>, BrokerError> {
     let mut channel = connection.create_channel().await?;

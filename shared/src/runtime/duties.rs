@@ -28,7 +28,7 @@ use super::{
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
-    measure,
+    metrics,
 };
 
 /// How long one run may take, where a duty does not say otherwise.
@@ -121,7 +121,7 @@ impl Duty {
 
     /// Runs again and again until told to stop.
     async fn perform(mut self, record: Record, stop: CancellationToken) {
-        measure::duty_listed(self.name);
+        metrics::duty_listed(self.name);
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
         while !stop.is_cancelled() {
@@ -209,7 +209,7 @@ struct Record {
 
 impl Record {
     fn succeeded(&self) {
-        measure::duty_succeeded(self.duty, self.clock.now());
+        metrics::duty_succeeded(self.duty, self.clock.now());
         if let Some(trouble) = self.troubles.with(|troubles| troubles.remove(self.duty)) {
             let failures = trouble.failures;
             tracing::info!(
@@ -223,7 +223,7 @@ impl Record {
 
     /// Returns how many failures in a row this is.
     fn failed(&self, failure: &Failure) -> u32 {
-        measure::duty_failed(self.duty);
+        metrics::duty_failed(self.duty);
         let cause = fingerprint(
             self.duty,
             failure.class.as_str(),

@@ -11,7 +11,7 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{duties, line::Lines, traces::Traces};
+use super::{duties, json_log::JsonLog, traces::Traces};
 use crate::config::{self, ConfigError, LogFormat};
 
 /// What is logged, by `RUST_LOG`, or else by `default`. lapin stays silent: it repeats as errors what the supervisor reports in its own words.
@@ -40,7 +40,7 @@ pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces
             }
         }));
         // What a line is about is known at every level.
-        Lines.with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))).boxed()
+        JsonLog.with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))).boxed()
     };
     let spans = traces.tracer().map(|tracer| {
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);

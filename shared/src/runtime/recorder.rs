@@ -35,7 +35,7 @@ pub async fn record_dead_letters(
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let publisher = announcer.publisher().await?;
-    publisher.link().unless_severed(keep(store, &publisher, works, stop)).await?
+    publisher.connection().unless_severed(keep(store, &publisher, works, stop)).await?
 }
 
 /// Ends with trouble, or once it is time to stop and nothing is left in hand.
@@ -45,7 +45,7 @@ async fn keep(
     works: &Works,
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
-    let channel = publisher.link().connection().create_channel().await?;
+    let channel = publisher.connection().amqp().create_channel().await?;
     channel.basic_qos(PREFETCH, BasicQosOptions::default()).await?;
     let options = BasicConsumeOptions::default();
     let mut consumer =

@@ -19,7 +19,7 @@ use super::headers::host;
 use crate::{
     clock::Clock,
     failure::Failure,
-    measure,
+    metrics,
     version::VERSION,
     worker_state::{Pause, State, WorkerState},
 };
@@ -114,7 +114,7 @@ impl Status {
             }
             inner.pause.replace(Pause { code: failure.code, reason: failure.to_string(), since })
         });
-        measure::paused(true);
+        metrics::paused(true);
         if before.is_none_or(|before| before.code != failure.code) {
             tracing::error!(
                 stage = self.stage, class = %failure.class, code = failure.code,
@@ -211,7 +211,7 @@ impl Status {
             inner.retry_after = Duration::ZERO;
             inner.pause.take()
         });
-        measure::paused(false);
+        metrics::paused(false);
         self.changes.send_modify(|changes| *changes += 1);
         pause
     }

@@ -10,11 +10,11 @@ const MAY_USE: [(&str, &[&str]); 13] = [
     ("dead_letter.rs", &["failure"]),
     ("tls.rs", &[]),
     ("dial.rs", &[]),
-    ("measure.rs", &["version"]),
+    ("metrics.rs", &["version"]),
     ("version.rs", &[]),
     ("config", &["topology", "failure"]),
     ("schema", &[]),
-    ("helix", &["schema", "failure", "clock", "config", "token_store", "tls", "measure", "version"]),
+    ("helix", &["schema", "failure", "clock", "config", "token_store", "tls", "metrics", "version"]),
     (
         "store",
         &["schema", "failure", "clock", "config", "token_store", "dead_letter", "tls", "dial", "version"],
@@ -30,7 +30,7 @@ const MAY_USE: [(&str, &[&str]); 13] = [
             "dead_letter",
             "tls",
             "dial",
-            "measure",
+            "metrics",
             "version",
         ],
     ),
@@ -63,7 +63,7 @@ fn modules_use_only_what_they_may() {
         "clock",
         "tls",
         "dial",
-        "measure",
+        "metrics",
         "version",
     ];
     for (module, may) in MAY_USE {

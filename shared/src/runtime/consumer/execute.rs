@@ -55,7 +55,7 @@ impl<W: Worker> Consumer<'_, W> {
             };
             for (held, outcome) in batch.iter().zip(&outcomes) {
                 let code = outcome.as_ref().err().map(|failure| failure.code);
-                measure::processed(&held.queue, began.elapsed(), code);
+                metrics::processed(&held.queue, began.elapsed(), code);
             }
             self.settle(batch, outcomes).await?;
         }

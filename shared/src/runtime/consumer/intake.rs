@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     failure::{Class, Failure},
-    measure,
+    metrics,
     schema::{DecodeError, decode},
     topology::StageInfo,
 };
@@ -87,7 +87,7 @@ pub(super) struct Taken {
 
 impl Intake {
     async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
-        let channel = session.consume.connection().create_channel().await?;
+        let channel = session.consume.amqp().create_channel().await?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (name, options) = (headers::short(&queue), BasicConsumeOptions::default());
         let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await?;
@@ -163,7 +163,7 @@ impl<W: Worker> Consumer<'_, W> {
     /// Takes deliveries in hand; one that cannot be read is dead-lettered at once.
     pub(super) async fn accept(&mut self, deliveries: Vec<Taken>) -> Result<(), Failure> {
         for Taken { queue, mut delivery } in deliveries {
-            measure::consumed(&queue);
+            metrics::consumed(&queue);
             let scope = spans::delivered(self.stage, &queue, &delivery);
             if Trace::read(&delivery.properties).is_none() {
                 // Whatever becomes of it stays in the trace that begins here.

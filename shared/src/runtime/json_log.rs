@@ -24,7 +24,7 @@ const SCOPE: [&str; 5] = ["stage", "pull", "chunk", "attempt", "trace"];
 const OWN: [&str; 3] = ["timestamp", "level", "target"];
 
 /// Writes events as JSON lines to standard error.
-pub(super) struct Lines;
+pub(super) struct JsonLog;
 
 /// What a span says that lines take over.
 #[derive(Default)]
@@ -48,7 +48,7 @@ struct Line<'a> {
     target: &'a str,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut scope = Scope::default();
