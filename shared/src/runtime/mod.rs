@@ -16,6 +16,7 @@ mod duties;
 mod fingerprint;
 mod headers;
 mod json_log;
+mod log_writer;
 mod logs;
 mod probes;
 mod program;

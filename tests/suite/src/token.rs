@@ -94,7 +94,7 @@ fn scenario(name: &str) -> Scenario {
 }
 
 /// A port nobody listens on.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address")
 }
