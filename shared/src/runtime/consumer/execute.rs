@@ -12,7 +12,7 @@ use super::{
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
 };
-use crate::{failure::Failure, measure};
+use crate::{failure::Failure, metrics};
 
 /// How long one call of a handler may take. Divided three times, a batch of hundreds with one message that hangs takes four
 /// such calls, which is within the time that a message may be in hand.
