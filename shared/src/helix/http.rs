@@ -15,11 +15,12 @@ use tracing::{Instrument, Span, debug, field::Empty, info_span};
 use url::Url;
 
 use super::{
-    App, BudgetView, Error,
+    BudgetView, Error,
+    app::App,
     budget::{Budget, Reading},
-    check::Probes,
     endpoint_url::{child, sibling},
-    health::Health,
+    header::sensitive,
+    health::{Health, Probes},
     reply,
     token::{Token, Tokens},
 };
@@ -225,11 +226,4 @@ fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, ConfigError> {
         .gzip(true)
         .build()
         .map_err(|error| unusable(error.to_string()))
-}
-
-/// A header that shows itself to nobody but the receiver.
-pub(super) fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::from_str(value).ok()?;
-    header.set_sensitive(true);
-    Some(header)
 }

@@ -15,11 +15,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{amqp_url::Address, connection::Connection, headers::short, publisher::Publisher};
+use super::{
+    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers::short,
+    publisher::Publisher,
+};
 use crate::{
     clock::Clock,
-    dial::DialError,
-    failure::{Class, Failure},
+    failure::Failure,
     topology::{Argument, EXCHANGES, Queue, RetryDelays, queues},
 };
 
@@ -27,51 +29,6 @@ use crate::{
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long declaring everything may take: quorum queues that are new cost a busy broker a while.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
-
-/// What can go wrong with the broker.
-#[derive(Debug, thiserror::Error)]
-pub enum BrokerError {
-    /// The URL cannot be used, and why. It is a secret, so it is not shown.
-    #[error("AMQP_URL cannot be used: {0}")]
-    Url(String),
-    /// No connection within the time.
-    #[error("RabbitMQ did not answer in time")]
-    Timeout,
-    /// No node of the URL takes a connection.
-    #[error("{}", if .0.refused() { "RabbitMQ was reached, but refused the connection" } else { "RabbitMQ cannot be reached" })]
-    Dial(#[from] DialError),
-    /// The connection broke.
-    #[error("RabbitMQ closed the connection")]
-    Connection(#[from] lapin::Error),
-    /// A queue or exchange is there with other arguments, which cannot be changed in place.
-    #[error(
-        "{name} cannot be declared: {reason}. Drain it, delete it, and start again; or run the build that made it"
-    )]
-    Declare {
-        /// The queue or exchange.
-        name: String,
-        /// What RabbitMQ says: which argument, and both values.
-        reason: String,
-    },
-    /// A queue or exchange is not there, and this user may not declare it.
-    #[error("{0} is not there, and this user may not declare it: `operator topology --declare` does")]
-    Absent(String),
-}
-
-impl From<BrokerError> for Failure {
-    fn from(error: BrokerError) -> Self {
-        let (class, code) = match error {
-            BrokerError::Url(_) => (Class::Permanent, "broker.setup"),
-            BrokerError::Declare { .. } => (Class::Permanent, "broker.declare"),
-            BrokerError::Absent(_) => (Class::Outage, "broker.absent"),
-            BrokerError::Dial(ref failed) if failed.refused() => (Class::Outage, "broker.login_refused"),
-            BrokerError::Timeout | BrokerError::Connection(_) | BrokerError::Dial(_) => {
-                (Class::Outage, "broker.unreachable")
-            }
-        };
-        Self::of(class, code, &error)
-    }
-}
 
 /// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
 /// goes on to deliver, to take acknowledgements and to answer questions. The one that publishes may be made anew; the
@@ -300,6 +257,7 @@ mod tests {
     use lapin::protocol::{AMQPError, AMQPHardError};
 
     use super::*;
+    use crate::failure::Class;
 
     fn class_of(error: AMQPError) -> Class {
         Failure::from(refused("finalizer", ErrorKind::ProtocolError(error).into())).class

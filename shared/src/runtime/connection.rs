@@ -16,7 +16,7 @@ use lapin::{
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{amqp_url::Address, broker::BrokerError};
+use super::{amqp_url::Address, broker_error::BrokerError};
 use crate::dial::{DialError, FailedCall, Heard, place, resolve};
 
 /// How long all addresses together may be tried: less than a session may take to open.

@@ -18,7 +18,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{amqp_url::Address, broker::BrokerError, connection::Connection, headers, trace_context::Trace};
+use super::{
+    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers, trace_context::Trace,
+};
 use crate::{
     clock::Clock,
     dial::DialError,

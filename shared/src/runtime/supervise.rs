@@ -1,25 +1,16 @@
 //! Keeps a worker running: opens a session, works until it breaks, waits a little, opens another.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use secrecy::SecretString;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Announcer, Troubles, Worker,
-    broker::{BrokerError, Session},
-    consumer::Consumer,
-    duties::perform,
-    probes, prometheus,
-    report::report,
-    retry::Delays,
-    status::Status,
+    Announcer, Settings, Troubles, Worker, broker::Session, broker_error::BrokerError, consumer::Consumer,
+    duties::perform, probes, prometheus, report::report, retry::Delays, status::Status,
 };
 use crate::{
-    clock::Clock,
     failure::{Class, Failure},
-    topology::RetryDelays,
     version::VERSION,
 };
 
@@ -31,25 +22,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// A session that breaks sooner than this was hardly one: the next is waited for longer. What is in hand of a session that
 /// breaks spends one of its deliveries.
 const STEADY: Duration = Duration::from_secs(30);
-
-/// What the runtime needs to know.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where RabbitMQ is.
-    pub amqp_url: SecretString,
-    /// The retry rungs.
-    pub delays: RetryDelays,
-    /// Where probes are answered.
-    pub http_listen: SocketAddr,
-    /// How long to finish what is in hand.
-    pub shutdown_deadline: Duration,
-    /// How long a message may be in hand before it goes back to its queue; far below the broker's `consumer_timeout`.
-    pub max_in_hand: Duration,
-    /// After so many dead letters in a row with the same cause the stage pauses; 0 never.
-    pub pause_after: u32,
-    /// The time.
-    pub clock: Clock,
-}
 
 /// Runs a worker until told to stop. Fails when the broker stays unavailable, or refuses the topology.
 pub async fn run<W: Worker>(

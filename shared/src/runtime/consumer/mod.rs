@@ -9,9 +9,10 @@
 //!
 //! Trouble is what the broker, the database, the deployment or Twitch cannot do: no message pays for it. A paused
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
-//! the others. What cannot be published is kept until it can be ([`settle`]). One file a step: [`intake`] takes,
+//! the others. What cannot be published is kept until it can be ([`settle`]). One file a step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`give_back`] returns, [`breaker`] trips.
 
+mod accept;
 mod batch;
 mod breaker;
 mod execute;
