@@ -1,6 +1,6 @@
 //! What the four workers and the operator have in common.
 //!
-//! The modules are as strict as crates: `failure`, `clock`, `measure`, `dial`, `tls`, `version`, `worker_state` and `config` are leaves;
+//! The modules are as strict as crates: `failure`, `clock`, `metrics`, `dial`, `tls`, `version`, `worker_state` and `config` are leaves;
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; `work` is what several workers do
@@ -13,7 +13,7 @@ pub mod dead_letters;
 mod dial;
 pub mod failure;
 pub mod helix;
-pub mod measure;
+pub mod metrics;
 pub mod runtime;
 pub mod schema;
 pub mod store;

@@ -7,13 +7,10 @@ use serde_json::value::RawValue;
 use tracing::warn;
 
 use super::{
-    Error,
+    error::{Error, MOST_IDS},
     http::Http,
     reply::{self, List},
 };
-
-/// Most ids in one call, the same for `/games` and `/users`.
-pub(super) const MOST_IDS: usize = 100;
 
 /// What Twitch answered for the ids of one call. An id in neither list was left out of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]

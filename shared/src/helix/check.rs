@@ -1,22 +1,12 @@
 //! Whether Twitch can be called again: what a paused stage asks before it takes work.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::sync::Mutex;
+use std::sync::atomic::Ordering;
 
 use super::{
     Client, Error,
     reply::{self, List},
 };
 use crate::failure::{Class, Failure};
-
-/// The probes of a process, one at a time.
-#[derive(Default)]
-pub(super) struct Probes {
-    made: AtomicU64,
-    /// What the latest of them failed with, if it did.
-    latest: Mutex<Option<Failure>>,
-}
 
 impl Client {
     /// Whether Twitch can be called, as far as this process knows. At once, and without a call, unless the latest call

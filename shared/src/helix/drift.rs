@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tracing::warn;
 
 use super::text;
-use crate::measure;
+use crate::metrics;
 
 /// A field as it came, unread; none where it is missing or null.
 pub(super) type Raw<'a> = Option<&'a RawValue>;
@@ -67,7 +67,7 @@ impl Decoration {
     }
 
     fn drifted(self, field: &'static str, found: &str) {
-        measure::drifted(self.0, field);
+        metrics::drifted(self.0, field);
         if TOLD.lock().unwrap_or_else(PoisonError::into_inner).insert((self.0, field)) {
             let found: String = found.chars().take(SHOWN).collect();
             warn!(

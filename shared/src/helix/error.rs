@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 
-use super::batch::MOST_IDS;
 use crate::failure::{Class, Failure};
+
+/// Most ids in one call, the same for `/games` and `/users`.
+pub(super) const MOST_IDS: usize = 100;
 
 /// Why a call gave nothing. Holds no secret and no URL; `message` is what the other side said, cleaned and shortened.
 #[derive(Debug, thiserror::Error)]

@@ -3,7 +3,7 @@
 //! One call that fails may be its message's fault: a batch that Twitch always answers with 500, say. When call after call
 //! fails for a while, it is Twitch: then the stage should pause instead of charging its messages.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -74,6 +74,14 @@ impl Health {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The probes of a process, one at a time.
+#[derive(Default)]
+pub(super) struct Probes {
+    pub(super) made: AtomicU64,
+    /// What the latest of them failed with, if it did.
+    pub(super) latest: tokio::sync::Mutex<Option<Failure>>,
 }
 
 #[cfg(test)]

@@ -15,15 +15,16 @@ use tracing::{Instrument, Span, debug, field::Empty, info_span};
 use url::Url;
 
 use super::{
-    App, BudgetView, Error,
+    BudgetView, Error,
+    app::App,
     budget::{Budget, Reading},
-    check::Probes,
     endpoint_url::{child, sibling},
-    health::Health,
+    header::sensitive,
+    health::{Health, Probes},
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, measure, tls, token_store::TokenStore, version::VERSION};
+use crate::{clock::Clock, config::ConfigError, metrics, tls, token_store::TokenStore, version::VERSION};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -125,7 +126,7 @@ impl Http {
             .instrument(span.clone())
             .await;
         let millis = (self.clock.now() - started).num_milliseconds();
-        measure::called(endpoint, began.elapsed(), sent.as_ref().ok().map(|answer| answer.status().as_u16()));
+        metrics::called(endpoint, began.elapsed(), sent.as_ref().ok().map(|answer| answer.status().as_u16()));
         match sent {
             Ok(response) => self.judge(endpoint, response, &token, millis).instrument(span).await,
             Err(error) => {
@@ -146,7 +147,7 @@ impl Http {
     ) -> Result<Vec<u8>, Error> {
         let (now, status, reading) = (self.clock.now(), response.status(), Reading::of(response.headers()));
         self.bucket().learn(&reading, now);
-        measure::points(self.budget().remaining.into());
+        metrics::points(self.budget().remaining.into());
         let span = Span::current();
         span.record("http.response.status_code", status.as_u16());
         if !status.is_success() {
@@ -225,11 +226,4 @@ fn client(ca_bundle: Option<&Path>) -> Result<reqwest::Client, ConfigError> {
         .gzip(true)
         .build()
         .map_err(|error| unusable(error.to_string()))
-}
-
-/// A header that shows itself to nobody but the receiver.
-pub(super) fn sensitive(value: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::from_str(value).ok()?;
-    header.set_sensitive(true);
-    Some(header)
 }

@@ -15,7 +15,7 @@ use std::{
 use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::broker::BrokerError;
+use super::broker_error::BrokerError;
 use crate::{
     config::{ConfigError, UrlParts},
     tls,

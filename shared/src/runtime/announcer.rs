@@ -10,7 +10,7 @@ use super::{
     broker::{self, QueueDepth, Session},
     properties_json,
     publisher::{Outgoing, PublishError, Publisher},
-    trace_context::{self, Scope},
+    spans::{self, Scope},
 };
 use crate::{
     clock::Clock,
@@ -54,7 +54,7 @@ impl Announcer {
     /// Announces, and returns when the broker has confirmed all. With each a trace begins.
     pub async fn announce(&self, announcements: Vec<Announcement>) -> Result<(), Failure> {
         let publisher = self.publisher().await?;
-        let scopes: Vec<Scope> = announcements.iter().map(trace_context::begun).collect();
+        let scopes: Vec<Scope> = announcements.iter().map(spans::begun).collect();
         let messages: Vec<_> = announcements
             .into_iter()
             .zip(&scopes)
@@ -66,8 +66,8 @@ impl Announcer {
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
-        let link = publisher.link();
-        Ok(link.ask(broker::depths(link.connection(), &self.delays)).await??)
+        let connection = publisher.connection();
+        Ok(connection.ask(broker::depths(connection.amqp(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use lapin::{
-    Channel, Connection, ErrorKind, ExchangeKind,
+    Channel, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
     protocol::{AMQPErrorKind, AMQPSoftError},
     types::{AMQPValue, FieldTable, LongString},
@@ -15,11 +15,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::timeout;
 
-use super::{amqp_url::Address, headers::short, link::Link, publisher::Publisher};
+use super::{
+    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers::short,
+    publisher::Publisher,
+};
 use crate::{
     clock::Clock,
-    dial::DialError,
-    failure::{Class, Failure},
+    failure::Failure,
     topology::{Argument, EXCHANGES, Queue, RetryDelays, queues},
 };
 
@@ -28,56 +30,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long declaring everything may take: quorum queues that are new cost a busy broker a while.
 const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What can go wrong with the broker.
-#[derive(Debug, thiserror::Error)]
-pub enum BrokerError {
-    /// The URL cannot be used, and why. It is a secret, so it is not shown.
-    #[error("AMQP_URL cannot be used: {0}")]
-    Url(String),
-    /// No connection within the time.
-    #[error("RabbitMQ did not answer in time")]
-    Timeout,
-    /// No node of the URL takes a connection.
-    #[error("{}", if .0.refused() { "RabbitMQ was reached, but refused the connection" } else { "RabbitMQ cannot be reached" })]
-    Dial(#[from] DialError),
-    /// The connection broke.
-    #[error("RabbitMQ closed the connection")]
-    Connection(#[from] lapin::Error),
-    /// A queue or exchange is there with other arguments, which cannot be changed in place.
-    #[error(
-        "{name} cannot be declared: {reason}. Drain it, delete it, and start again; or run the build that made it"
-    )]
-    Declare {
-        /// The queue or exchange.
-        name: String,
-        /// What RabbitMQ says: which argument, and both values.
-        reason: String,
-    },
-    /// A queue or exchange is not there, and this user may not declare it.
-    #[error("{0} is not there, and this user may not declare it: `operator topology --declare` does")]
-    Absent(String),
-}
-
-impl From<BrokerError> for Failure {
-    fn from(error: BrokerError) -> Self {
-        let (class, code) = match error {
-            BrokerError::Url(_) => (Class::Permanent, "broker.setup"),
-            BrokerError::Declare { .. } => (Class::Permanent, "broker.declare"),
-            BrokerError::Absent(_) => (Class::Outage, "broker.absent"),
-            BrokerError::Dial(ref failed) if failed.refused() => (Class::Outage, "broker.login_refused"),
-            BrokerError::Timeout | BrokerError::Connection(_) | BrokerError::Dial(_) => {
-                (Class::Outage, "broker.unreachable")
-            }
-        };
-        Self::of(class, code, &error)
-    }
-}
-
 /// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
 /// goes on to deliver, to take acknowledgements and to answer questions. The one that publishes may be made anew; the
 /// other one is the session.
 pub(super) struct Session {
-    pub(super) consume: Arc<Link>,
+    pub(super) consume: Arc<Connection>,
     pub(super) publisher: Publisher,
     delays: RetryDelays,
 }
@@ -92,7 +49,7 @@ impl Session {
     ) -> Result<Self, BrokerError> {
         let address = Address::parse(url)?;
         let connect = async {
-            let consume = Arc::new(Link::open(&address, program, "consume").await?);
+            let consume = Arc::new(Connection::open(&address, program, "consume").await?);
             let publisher = Publisher::open(address.clone(), program, clock, Arc::clone(&consume)).await?;
             Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone() })
         };
@@ -103,7 +60,7 @@ impl Session {
 
     /// Declares everything once more, or sees to it that it is there where this user may not declare.
     pub(super) async fn declare(&self) -> Result<(), BrokerError> {
-        let declared = self.consume.unless_severed(declare(self.consume.connection(), &self.delays));
+        let declared = self.consume.unless_severed(declare(self.consume.amqp(), &self.delays));
         timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
     }
 
@@ -123,7 +80,7 @@ impl Session {
 }
 
 /// Declares every exchange, queue and binding; what is there as it should be stays as it is.
-async fn declare(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+async fn declare(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         match declare_exchange(&channel, name, topic, false).await {
@@ -167,7 +124,7 @@ async fn replace_queue(channel: &Channel, queue: &Queue, refusal: &lapin::Error)
 
 /// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were
 /// compared by whoever declared them.
-async fn verify(connection: &Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+async fn verify(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
     for (name, topic) in EXCHANGES {
         declare_exchange(&channel, name, topic, true).await.map_err(|error| absent(name, error))?;
@@ -271,7 +228,7 @@ pub struct QueueDepth {
 
 /// How deep every queue is. A queue that is missing is reported as such and costs one channel.
 pub(super) async fn depths(
-    connection: &Connection,
+    connection: &lapin::Connection,
     delays: &RetryDelays,
 ) -> Result<Vec<QueueDepth>, BrokerError> {
     let mut channel = connection.create_channel().await?;
@@ -300,6 +257,7 @@ mod tests {
     use lapin::protocol::{AMQPError, AMQPHardError};
 
     use super::*;
+    use crate::failure::Class;
 
     fn class_of(error: AMQPError) -> Class {
         Failure::from(refused("finalizer", ErrorKind::ProtocolError(error).into())).class

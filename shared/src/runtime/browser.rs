@@ -48,10 +48,10 @@ pub(super) struct QueueBrowser {
 impl QueueBrowser {
     /// Opens a queue; waits a few seconds for whoever browses it just now.
     pub(super) async fn open(publisher: Publisher, queue: &str) -> Result<Self, Failure> {
-        let link = publisher.link();
+        let connection = publisher.connection();
         let mut tries = 1;
         let (channel, guard, ahead, left) = loop {
-            match link.unless_severed(open(link.connection(), queue)).await? {
+            match connection.unless_severed(open(connection.amqp(), queue)).await? {
                 Ok(opened) => break opened,
                 Err(error) if !is_refused(&error) => return Err(error.into()),
                 Err(error) if tries == TRIES => return Err(in_use(queue, &error)),
@@ -72,7 +72,7 @@ impl QueueBrowser {
             return Ok(None);
         }
         let get = self.channel.basic_get(headers::short(&self.queue), BasicGetOptions::default());
-        let got = self.publisher.link().unless_severed(timeout(PATIENCE, get)).await?;
+        let got = self.publisher.connection().unless_severed(timeout(PATIENCE, get)).await?;
         let Ok(Some(message)) = got.map_err(|_| self.stopped())? else { return Err(self.stopped()) };
         self.left -= 1;
         Ok(Some(message.delivery))
@@ -81,14 +81,14 @@ impl QueueBrowser {
     /// Takes a message out, for good once the queue is closed.
     pub(super) async fn take(&self, delivery_tag: u64) -> Result<(), Failure> {
         let taken = self.channel.basic_ack(delivery_tag, BasicAckOptions::default());
-        Ok(self.publisher.link().unless_severed(taken).await??)
+        Ok(self.publisher.connection().unless_severed(taken).await??)
     }
 
     /// Closes the queue. When this has succeeded, what was taken is gone: the broker answers only after it has carried
     /// out what was said before.
     pub(super) async fn close(self) -> Result<(), Failure> {
         let closed = self.channel.close(200, "browsed".into());
-        Ok(self.publisher.link().unless_severed(closed).await??)
+        Ok(self.publisher.connection().unless_severed(closed).await??)
     }
 
     fn stopped(&self) -> Failure {

@@ -14,19 +14,21 @@ use std::{
     time::Duration,
 };
 
-use futures::{FutureExt, future::BoxFuture, future::join_all};
-use tokio::time::{sleep, timeout};
+use futures::{FutureExt, future::BoxFuture};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    Stop,
     fingerprint::fingerprint,
     retry::{Delays, jittered},
-    supervise::AbortOnDrop,
 };
 use crate::{
     clock::Clock,
     failure::{Class, Failure},
-    measure,
+    metrics,
 };
 
 /// How long one run may take, where a duty does not say otherwise.
@@ -91,14 +93,14 @@ impl Duty {
     }
 
     /// Runs again and again until told to stop.
-    async fn perform(mut self, record: Record, stop: Stop) {
-        measure::duty_listed(self.name);
+    async fn perform(mut self, record: Record, stop: CancellationToken) {
+        metrics::duty_listed(self.name);
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
-        while !stop.is_requested() {
+        while !stop.is_cancelled() {
             let wait = match self.attempt().await {
                 Ok(wait) => {
-                    if !stop.is_requested() {
+                    if !stop.is_cancelled() {
                         record.succeeded();
                     }
                     wait
@@ -111,7 +113,7 @@ impl Duty {
                 }
             };
             tokio::select! {
-                () = stop.requested() => {}
+                () = stop.cancelled() => {}
                 () = sleep(wait) => {}
             }
         }
@@ -141,18 +143,15 @@ pub(super) fn keep_panic(told: &impl Display) -> bool {
 }
 
 /// Does all duties until told to stop. Dropping it ends them in the middle of whatever they do.
-pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: Stop) {
-    let tasks: Vec<_> = duties
-        .into_iter()
-        .map(|duty| {
-            let record = Record { duty: duty.name, troubles: troubles.clone(), clock: clock.clone() };
-            tokio::spawn(duty.perform(record, stop.clone()))
-        })
-        .collect();
-    let _end_with_us: Vec<_> = tasks.iter().map(|task| AbortOnDrop(task.abort_handle())).collect();
-    for (ended, n) in join_all(tasks).await.into_iter().zip(1_u32..) {
+pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: CancellationToken) {
+    let mut running = JoinSet::new();
+    for duty in duties {
+        let record = Record { duty: duty.name, troubles: troubles.clone(), clock: clock.clone() };
+        running.spawn(duty.perform(record, stop.clone()));
+    }
+    while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
-            tracing::error!(%error, "background duty {n} ended");
+            tracing::error!(%error, "a background duty ended");
         }
     }
 }
@@ -166,7 +165,7 @@ struct Record {
 
 impl Record {
     fn succeeded(&self) {
-        measure::duty_succeeded(self.duty, self.clock.now());
+        metrics::duty_succeeded(self.duty, self.clock.now());
         if let Some(trouble) = self.troubles.with(|troubles| troubles.remove(self.duty)) {
             let failures = trouble.failures;
             tracing::info!(
@@ -180,7 +179,7 @@ impl Record {
 
     /// Returns how many failures in a row this is.
     fn failed(&self, failure: &Failure) -> u32 {
-        measure::duty_failed(self.duty);
+        metrics::duty_failed(self.duty);
         let cause = fingerprint(
             self.duty,
             failure.class.as_str(),
@@ -251,11 +250,11 @@ mod tests {
 
     /// Runs these duties until `enough`.
     async fn run_until(duties: Vec<Duty>, enough: &Notify) -> Troubles {
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let troubles = Troubles::default();
-        let running = tokio::spawn(perform(duties, troubles.clone(), Clock::System, stop));
+        let running = tokio::spawn(perform(duties, troubles.clone(), Clock::System, stop.clone()));
         enough.notified().await;
-        stopper.stop();
+        stop.cancel();
         running.await.unwrap();
         troubles
     }
@@ -265,7 +264,7 @@ mod tests {
         let enough = Arc::new(Notify::new());
         let (runs, others) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
         let told = Arc::new(Mutex::new(Vec::new()));
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let troubles = Troubles::default();
         let broken = every(SOON, "broken", {
             let (runs, others, told) = (Arc::clone(&runs), Arc::clone(&others), Arc::clone(&told));
@@ -289,9 +288,10 @@ mod tests {
                 async { Ok(()) }
             }
         });
-        let running = tokio::spawn(perform(vec![broken, fine], troubles.clone(), Clock::System, stop));
+        let running =
+            tokio::spawn(perform(vec![broken, fine], troubles.clone(), Clock::System, stop.clone()));
         enough.notified().await;
-        stopper.stop();
+        stop.cancel();
         running.await.unwrap();
         let told = told.lock().unwrap();
         assert_eq!(told[..5], [None, None, None, None, None], "a few failures are no news for a probe");

@@ -11,7 +11,12 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use super::{duties, line::Lines, traces::Traces};
+use super::{
+    duties,
+    json_log::{self, JsonLog},
+    log_writer::{self, LastLines},
+    traces::Traces,
+};
 use crate::config::{self, ConfigError, LogFormat};
 
 /// What is logged, by `RUST_LOG`, or else by `default`. lapin stays silent: it repeats as errors what the supervisor reports in its own words.
@@ -25,12 +30,15 @@ pub fn log_levels(default: LevelFilter) -> Result<EnvFilter, ConfigError> {
     Ok(levels.add_directive("lapin=off".parse().unwrap_or_default()))
 }
 
-/// Starts logging to standard error.
-pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) {
+/// Starts logging to standard error. What it returns is to be dropped last.
+#[must_use]
+pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) -> LastLines {
     let pretty = format.map_or_else(|| stderr().is_terminal(), |format| format == LogFormat::Pretty);
+    let dropped = if pretty { dropped } else { json_log::dropped };
+    let (writer, last_lines) = log_writer::non_blocking(stderr(), dropped);
     let lines = if pretty {
         let events = filter_fn(is_event).with_max_level_hint(LevelFilter::TRACE);
-        let layer = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false);
+        let layer = tracing_subscriber::fmt::layer().with_writer(writer).with_target(false);
         layer.with_filter(levels.and(events)).boxed()
     } else {
         // A panic, too, is a line that can be read by a program; one of a duty is told with the duty's name.
@@ -40,7 +48,9 @@ pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces
             }
         }));
         // What a line is about is known at every level.
-        Lines.with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO))).boxed()
+        JsonLog(writer)
+            .with_filter(levels.or(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO)))
+            .boxed()
     };
     let spans = traces.tracer().map(|tracer| {
         let layer = tracing_opentelemetry::layer().with_tracer(tracer);
@@ -50,6 +60,12 @@ pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces
     });
     // Fails only where somebody logs already.
     let _ = tracing_subscriber::registry().with(spans).with(lines).try_init();
+    last_lines
+}
+
+/// The line that stands where `count` others were dropped, for a person.
+fn dropped(count: usize) -> Vec<u8> {
+    format!("WARN {count} log lines were dropped: nobody read them in time\n").into_bytes()
 }
 
 /// What is told of a span beside its own end.

@@ -37,14 +37,14 @@ pub async fn understand_older_builds(
 /// Empties the queue; false where there is none.
 async fn drain(store: &dyn DeadLetterStore, announcer: &Announcer) -> Result<bool, Failure> {
     let publisher = announcer.publisher().await?;
-    let link = publisher.link();
-    let channel = link.connection().create_channel().await?;
+    let connection = publisher.connection();
+    let channel = connection.amqp().create_channel().await?;
     loop {
         let mut settled = Settled::default();
         let mut last = None;
         for _ in 0..AT_ONCE {
             let got = channel.basic_get(QUEUE.into(), BasicGetOptions::default());
-            let message = match link.unless_severed(got).await? {
+            let message = match connection.unless_severed(got).await? {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
                 Err(error) if error.is_amqp_soft_error() => return Ok(false),

@@ -9,7 +9,7 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{Export, Settings, Stop, Worker, amqp_url::check_url, logs, run, traces::Traces};
+use super::{Export, Settings, Worker, amqp_url::check_url, logs, run, shutdown, traces::Traces};
 use crate::{
     clock::Clock,
     config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},
@@ -80,13 +80,7 @@ pub fn main<S: Args, W: Worker>(
             Err(error) => refuse(name, &error),
         },
         None => match prepare(cli, build) {
-            Ok(prepared) => match start(cli, prepared) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(failure) => {
-                    tracing::error!(code = failure.code, "{name} stops: {failure}");
-                    ExitCode::FAILURE
-                }
-            },
+            Ok(prepared) => start(cli, prepared),
             Err(error) => refuse(name, &error),
         },
     }
@@ -120,9 +114,21 @@ fn prepare<S: Args, W: Worker>(
     Ok(Prepared { levels, traces: Traces::open(&cli.export, W::STAGE.info().name)?, settings, worker })
 }
 
-fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), Failure> {
+/// Runs until told to stop, and says why it ends where nobody told it to.
+fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> ExitCode {
     let Prepared { levels, traces, settings, worker } = prepared;
-    logs::init(cli.process.log_format, levels, &traces);
+    let _last_lines = logs::init(cli.process.log_format, levels, &traces);
+    match serve(worker, settings, traces) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let name = W::STAGE.info().name;
+            tracing::error!(code = failure.code, "{name} stops: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<(), Failure> {
     // Two threads: one may be busy with a page of JSON while the other keeps the heartbeats.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -130,16 +136,16 @@ fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), 
         .build()
         .map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
     runtime.block_on(async {
-        let signals =
-            Stop::on_signals().map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
+        let stop = shutdown::on_signals()
+            .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
         let deadline = settings.shutdown_deadline;
         let running = async {
-            let ended = run(Arc::new(worker), settings, signals.clone()).await;
+            let ended = run(Arc::new(worker), settings, stop.clone()).await;
             traces.close().await;
             ended
         };
         let overdue = async {
-            signals.requested().await;
+            stop.cancelled().await;
             tokio::time::sleep(deadline).await;
         };
         tokio::select! {
@@ -155,7 +161,7 @@ fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> Result<(), 
 
 /// Says in one line why there is nothing to run, and with what code.
 fn refuse(name: &str, error: &SetupError) -> ExitCode {
-    logs::init(None, EnvFilter::new("info"), &Traces::default());
+    let _last_lines = logs::init(None, EnvFilter::new("info"), &Traces::default());
     match error {
         SetupError::Config(error) => {
             tracing::error!("{name} cannot start: {error}");

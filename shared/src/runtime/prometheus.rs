@@ -1,10 +1,10 @@
-//! `/metrics`, beside the probes: what [`crate::measure`] counts, in Prometheus' text format.
+//! `/metrics`, beside the probes: what [`crate::metrics`] counts, in Prometheus' text format.
 
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use crate::measure::{self, DURATION_BOUNDS};
+use crate::metrics::{self, DURATION_BOUNDS};
 
 /// One for the process, as the facade it serves is.
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -14,7 +14,7 @@ pub(super) fn start(program: &'static str) {
     METRICS.get_or_init(|| {
         let builder = PrometheusBuilder::new().set_buckets(&DURATION_BOUNDS).ok()?;
         let metrics = builder.install_recorder().ok();
-        measure::begin(program);
+        metrics::begin(program);
         metrics
     });
 }

@@ -18,12 +18,14 @@ use tokio::{
     time::timeout,
 };
 
-use super::{amqp_url::Address, broker::BrokerError, headers, link::Link, trace_context::Trace};
+use super::{
+    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers, trace_context::Trace,
+};
 use crate::{
     clock::Clock,
     dial::DialError,
     failure::{Class, Failure},
-    measure,
+    metrics,
     topology::Announcement,
 };
 
@@ -116,7 +118,7 @@ impl Outgoing {
 pub(super) struct Publisher {
     inner: Arc<Inner>,
     /// The connection for questions and for reading, which the broker never blocks.
-    reading: Arc<Link>,
+    reading: Arc<Connection>,
 }
 
 struct Inner {
@@ -129,7 +131,7 @@ struct Inner {
 
 /// A connection, and a channel on it in confirm mode.
 struct Open {
-    link: Link,
+    connection: Connection,
     channel: Channel,
 }
 
@@ -139,7 +141,7 @@ impl Publisher {
         address: Address,
         program: &str,
         clock: Clock,
-        reading: Arc<Link>,
+        reading: Arc<Connection>,
     ) -> Result<Self, BrokerError> {
         let (blocked, _) = watch::channel(None);
         let inner = Inner { address, program: program.into(), clock, open: Mutex::new(None), blocked };
@@ -159,7 +161,7 @@ impl Publisher {
     }
 
     /// The connection for questions and for reading.
-    pub(super) fn link(&self) -> &Link {
+    pub(super) fn connection(&self) -> &Connection {
         &self.reading
     }
 
@@ -221,7 +223,7 @@ impl Publisher {
         }
         let mut slot = self.inner.open.lock().await;
         // Taken out: if this is dropped on its way, nobody meets what it left on the channel.
-        let open = match slot.take().filter(|open| open.link.is_alive()) {
+        let open = match slot.take().filter(|open| open.connection.is_alive()) {
             Some(open) => open,
             None => timeout(CONNECT_TIMEOUT, self.inner.connect())
                 .await
@@ -248,7 +250,7 @@ impl Publisher {
         if matches!(refused, Some(PublishError::Refused(_))) {
             // A channel remembers that a queue is full, and RabbitMQ 3.10 does not tell it when a policy is lifted.
             let _ = open.channel.close(200, "refused".into()).await;
-            *slot = Open::on(open.link).await.ok();
+            *slot = Open::on(open.connection).await.ok();
         } else {
             *slot = Some(open);
         }
@@ -258,16 +260,16 @@ impl Publisher {
     /// Closes its connection in the orderly way.
     pub(super) async fn close(&self) {
         if let Some(open) = self.inner.open.lock().await.take() {
-            open.link.close().await;
+            open.connection.close().await;
         }
     }
 }
 
 impl Inner {
     async fn connect(&self) -> Result<Open, BrokerError> {
-        let link = Link::open(&self.address, &self.program, "publish").await?;
+        let connection = Connection::open(&self.address, &self.program, "publish").await?;
         self.blocked.send_replace(None);
-        let (mut news, tell) = (link.blocked(), self.blocked.clone());
+        let (mut news, tell) = (connection.blocked(), self.blocked.clone());
         tokio::spawn(async move {
             while news.changed().await.is_ok() {
                 tell.send_replace(news.borrow_and_update().clone());
@@ -275,16 +277,16 @@ impl Inner {
             // The connection is gone, and with it what the broker said of it.
             tell.send_replace(None);
         });
-        Ok(Open::on(link).await?)
+        Ok(Open::on(connection).await?)
     }
 }
 
 impl Open {
     /// A new channel in confirm mode.
-    async fn on(link: Link) -> Result<Self, lapin::Error> {
-        let channel = link.connection().create_channel().await?;
+    async fn on(connection: Connection) -> Result<Self, lapin::Error> {
+        let channel = connection.amqp().create_channel().await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        Ok(Self { link, channel })
+        Ok(Self { connection, channel })
     }
 
     async fn publish(&self, batch: &[Outgoing]) -> Result<Vec<Confirmation>, PublishError> {
@@ -295,12 +297,12 @@ impl Open {
             }
             join_all(confirms).await.into_iter().collect::<Result<Vec<_>, lapin::Error>>()
         };
-        let mut published = std::pin::pin!(self.link.unless_severed(published));
+        let mut published = std::pin::pin!(self.connection.unless_severed(published));
         loop {
             match timeout(CONFIRM_TIMEOUT, &mut published).await {
                 Ok(confirmations) => return Ok(confirmations??),
                 // It confirms when it has read, and it reads again when it has room.
-                Err(_) if self.link.blocked().borrow().is_some() => {}
+                Err(_) if self.connection.blocked().borrow().is_some() => {}
                 Err(_) => {
                     let to = batch.first().map(|message| message.destination().to_owned());
                     return Err(PublishError::Timeout { to: to.unwrap_or_default() });
@@ -355,7 +357,7 @@ fn unconfirmed(
             }
         };
         match trouble {
-            None => measure::sent(message.destination()),
+            None => metrics::sent(message.destination()),
             Some(trouble) => {
                 error.get_or_insert(trouble);
                 left.push(message);

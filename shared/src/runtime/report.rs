@@ -5,8 +5,9 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
-use super::{Stop, Worker, status::Status};
+use super::{Worker, status::Status};
 use crate::{
     clock::Clock,
     worker_state::{State, StatusReporter, WorkerState},
@@ -20,7 +21,12 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tells until told to stop, and then that the worker is gone.
-pub(super) async fn report<W: Worker>(worker: Arc<W>, status: Status, address: SocketAddr, stop: Stop) {
+pub(super) async fn report<W: Worker>(
+    worker: Arc<W>,
+    status: Status,
+    address: SocketAddr,
+    stop: CancellationToken,
+) {
     let name = W::STAGE.info().name;
     let mut changes = status.changes();
     let mut ready = false;
@@ -35,7 +41,7 @@ pub(super) async fn report<W: Worker>(worker: Arc<W>, status: Status, address: S
             _ => true,
         };
         tokio::select! {
-            () = stop.requested() => break,
+            () = stop.cancelled() => break,
             _ = changes.changed() => {}
             () = sleep(if told { EVERY } else { TRY_AGAIN }) => {}
         }

@@ -13,12 +13,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use super::{Stop, headers::host};
+use super::headers::host;
 use crate::{
     clock::Clock,
     failure::Failure,
-    measure,
+    metrics,
     version::VERSION,
     worker_state::{Pause, State, WorkerState},
 };
@@ -28,7 +29,7 @@ use crate::{
 pub(super) struct Status {
     inner: Arc<Mutex<Inner>>,
     changes: watch::Sender<u64>,
-    stop: Stop,
+    stop: CancellationToken,
     clock: Clock,
     stage: &'static str,
     replica: Arc<str>,
@@ -48,7 +49,7 @@ struct Inner {
 }
 
 impl Status {
-    pub(super) fn new(stage: &'static str, clock: Clock, stop: Stop) -> Self {
+    pub(super) fn new(stage: &'static str, clock: Clock, stop: CancellationToken) -> Self {
         static REPLICAS: AtomicU64 = AtomicU64::new(0);
         let now = clock.now();
         let number = REPLICAS.fetch_add(1, Ordering::Relaxed);
@@ -113,7 +114,7 @@ impl Status {
             }
             inner.pause.replace(Pause { code: failure.code, reason: failure.to_string(), since })
         });
-        measure::paused(true);
+        metrics::paused(true);
         if before.is_none_or(|before| before.code != failure.code) {
             tracing::error!(
                 stage = self.stage, class = %failure.class, code = failure.code,
@@ -156,7 +157,7 @@ impl Status {
 
     /// Why it could not work right now, if it could not.
     pub(super) fn trouble(&self) -> Option<String> {
-        if self.stop.is_requested() {
+        if self.stop.is_cancelled() {
             return Some("draining: told to stop".to_owned());
         }
         self.with(|inner| {
@@ -210,7 +211,7 @@ impl Status {
             inner.retry_after = Duration::ZERO;
             inner.pause.take()
         });
-        measure::paused(false);
+        metrics::paused(false);
         self.changes.send_modify(|changes| *changes += 1);
         pause
     }
@@ -234,8 +235,7 @@ mod tests {
     #[test]
     fn a_pause_lasts_from_the_first_trouble_to_the_first_success() {
         let clock = Clock::manual(DateTime::UNIX_EPOCH);
-        let (_stopper, stop) = Stop::new();
-        let status = Status::new("finalizer", clock.clone(), stop);
+        let status = Status::new("finalizer", clock.clone(), CancellationToken::new());
         assert_eq!(status.snapshot(), None, "idle");
         status.connected();
         status.consuming();

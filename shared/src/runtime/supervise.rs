@@ -1,27 +1,16 @@
 //! Keeps a worker running: opens a session, works until it breaks, waits a little, opens another.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use secrecy::SecretString;
-use tokio::{
-    task::AbortHandle,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Announcer, Stop, Troubles, Worker,
-    broker::{BrokerError, Session},
-    consumer::Consumer,
-    duties::perform,
-    probes, prometheus,
-    report::report,
-    retry::Delays,
-    status::Status,
+    Announcer, Settings, Troubles, Worker, broker::Session, broker_error::BrokerError, consumer::Consumer,
+    duties::perform, probes, prometheus, report::report, retry::Delays, status::Status,
 };
 use crate::{
-    clock::Clock,
     failure::{Class, Failure},
-    topology::RetryDelays,
     version::VERSION,
 };
 
@@ -34,27 +23,12 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// breaks spends one of its deliveries.
 const STEADY: Duration = Duration::from_secs(30);
 
-/// What the runtime needs to know.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Where RabbitMQ is.
-    pub amqp_url: SecretString,
-    /// The retry rungs.
-    pub delays: RetryDelays,
-    /// Where probes are answered.
-    pub http_listen: SocketAddr,
-    /// How long to finish what is in hand.
-    pub shutdown_deadline: Duration,
-    /// How long a message may be in hand before it goes back to its queue; far below the broker's `consumer_timeout`.
-    pub max_in_hand: Duration,
-    /// After so many dead letters in a row with the same cause the stage pauses; 0 never.
-    pub pause_after: u32,
-    /// The time.
-    pub clock: Clock,
-}
-
 /// Runs a worker until told to stop. Fails when the broker stays unavailable, or refuses the topology.
-pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> Result<(), Failure> {
+pub async fn run<W: Worker>(
+    worker: Arc<W>,
+    settings: Settings,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     prometheus::start(name);
     let (status, troubles) = (Status::new(name, settings.clock.clone(), stop.clone()), Troubles::default());
@@ -65,10 +39,11 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
         Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
     })?;
     let duties = Arc::clone(&worker).duties(announcer);
-    let mut background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
-    let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     // Whichever way this ends, also when it is dropped: what it started ends with it.
-    let _ends = [AbortOnDrop(background.abort_handle()), AbortOnDrop(reporting.abort_handle())];
+    let background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
+    let mut background = AbortOnDropHandle::new(background);
+    let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
+    let reporting = AbortOnDropHandle::new(reporting);
 
     let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
@@ -116,7 +91,7 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
             told = Some(failure.code);
         }
         tokio::select! {
-            () = stop.requested() => break Ok(()),
+            () = stop.cancelled() => break Ok(()),
             () = sleep(waits.next()) => {}
         }
     };
@@ -126,19 +101,15 @@ pub async fn run<W: Worker>(worker: Arc<W>, settings: Settings, stop: Stop) -> R
     result
 }
 
-pub(super) struct AbortOnDrop(pub(super) AbortHandle);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
-    }
-}
-
 /// Opens a session, unless it is time to stop.
-async fn open(settings: &Settings, name: &str, stop: &Stop) -> Option<Result<Session, BrokerError>> {
+async fn open(
+    settings: &Settings,
+    name: &str,
+    stop: &CancellationToken,
+) -> Option<Result<Session, BrokerError>> {
     let program = format!("{name} {VERSION}");
     tokio::select! {
-        () = stop.requested() => None,
+        () = stop.cancelled() => None,
         session = Session::open(&settings.amqp_url, &settings.delays, &program, settings.clock.clone()) => Some(session),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::schema::PullId;
 use tokio_postgres::Client;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// A table, and its rows as they must be the same however the pull came about. `$1` is the pull.
 const TABLES: [(&str, &str); 7] = [

@@ -18,9 +18,10 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::{
-    Outcome, Setting,
+    outcome::Outcome,
     process::{Process, Recipe, WORKERS},
     services::Place,
+    setting::Setting,
     truth::assert_matches_world,
 };
 

@@ -9,26 +9,24 @@ mod digest;
 mod drill;
 mod flow;
 mod measure;
+mod outcome;
 mod process;
 mod server_url;
 mod services;
+mod setting;
 mod tee;
 /// The tests' own comparison: one truth, not two.
 #[path = "../../suite/src/truth.rs"]
 mod truth;
 
-use std::{
-    io::{self, Write},
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
-use services::Services;
 
-/// What a drill comes to; whatever ends it early is told in words.
-type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+use self::{
+    outcome::{Outcome, say},
+    setting::Setting,
+};
 
 /// Runs drills against the programs in `--programs` and the servers in `--services`.
 #[derive(Debug, Parser)]
@@ -38,34 +36,6 @@ struct Cli {
     setting: Setting,
     #[command(subcommand)]
     drill: Option<Drill>,
-}
-
-/// Where everything is.
-#[derive(Debug, clap::Args)]
-struct Setting {
-    /// Folder of the release programs
-    #[arg(long, default_value = "target/release", value_name = "DIR")]
-    programs: PathBuf,
-    /// Folder of `deploy/services start`
-    #[arg(long, value_name = "DIR")]
-    services: PathBuf,
-    /// Streams of a pull
-    #[arg(long, default_value_t = 20_000, value_name = "N")]
-    streams: usize,
-}
-
-impl Setting {
-    fn services(&self) -> Services {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        Services::new(root.join("deploy/services"), self.services.clone())
-    }
-
-    /// Where the programs' logs go.
-    fn logs(&self) -> Outcome<PathBuf> {
-        let logs = self.services.join("log/bench");
-        std::fs::create_dir_all(&logs)?;
-        Ok(logs)
-    }
 }
 
 /// A drill; without one, all those that need no more than one RabbitMQ and one PostgreSQL.
@@ -195,9 +165,4 @@ async fn run(cli: &Cli) -> Outcome<()> {
         drill.run(&cli.setting).await?;
     }
     Ok(())
-}
-
-/// A line for the person who runs it.
-fn say(line: &str) -> Outcome<()> {
-    Ok(writeln!(io::stdout(), "{line}")?)
 }

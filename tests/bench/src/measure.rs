@@ -10,8 +10,8 @@ use shared::{
 };
 
 use crate::{
-    Outcome,
     flow::{Flow, MIN_VIEWERS},
+    outcome::Outcome,
     process::{Taken, family_cpu, taken},
     services::Server,
 };

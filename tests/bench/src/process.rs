@@ -12,7 +12,7 @@ use tokio::{
     time::sleep,
 };
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// The four workers, in the order of the flow.
 pub(crate) const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// Such a URL, in its parts.
 #[derive(Debug, Clone)]

@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use tokio::process::Command;
 use tokio_postgres::{Client, NoTls};
 
-use crate::{Outcome, server_url::ServerUrl};
+use crate::{outcome::Outcome, server_url::ServerUrl};
 
 /// The folder of `deploy/services`.
 #[derive(Debug, Clone)]

@@ -17,7 +17,7 @@ use lapin::{
 use secrecy::{ExposeSecret, SecretString};
 use shared::topology::{STAGES, StageInfo, WORK};
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 
 /// Sends every message of every stage again. Lives as long as it is held.
 pub(crate) struct Tee {

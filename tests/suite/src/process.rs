@@ -1,10 +1,10 @@
 //! The programs themselves, as an operating system runs them: started, frozen, killed.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, PipeReader, pipe},
     net::SocketAddr,
     path::PathBuf,
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,6 +19,8 @@ pub(crate) struct Process {
     name: &'static str,
     child: Child,
     log: Arc<Mutex<Vec<String>>>,
+    /// What it says, until somebody reads it.
+    unread: Option<PipeReader>,
 }
 
 /// What a program is told beside where everything is.
@@ -29,6 +31,8 @@ pub(crate) struct Options {
     pub(crate) delays: &'static str,
     /// More variables.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// Nobody reads what it says, until [`Process::read`].
+    pub(crate) unread: bool,
 }
 
 impl Process {
@@ -36,7 +40,8 @@ impl Process {
     pub(crate) fn start(rig: &Rig, name: &'static str, told: &Options) -> Self {
         let amqp = format!("{}?{}", rig.amqp_url_of(name).expose_secret(), told.amqp);
         let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
-        let mut child = Command::new(binary(name))
+        let (log, out) = pipe().expect("a pipe");
+        let child = Command::new(binary(name))
             .env_clear()
             .env("DATABASE_URL", rig.database.url_of(name))
             .env("AMQP_URL", amqp)
@@ -50,19 +55,27 @@ impl Process {
             .env("HTTP_LISTEN", "127.0.0.1:0")
             .env("LOG_FORMAT", "json")
             .envs(told.variables.iter().map(|(name, value)| (name, value)))
-            .stderr(Stdio::piped())
+            .stdout(out.try_clone().expect("a pipe"))
+            .stderr(out)
             .spawn()
             .unwrap_or_else(|error| panic!("{name}: {error}: tests/run builds the programs first"));
-        let lines = BufReader::new(child.stderr.take().expect("its log")).lines();
-        let log = Arc::<Mutex<Vec<String>>>::default();
-        let kept = Arc::clone(&log);
+        let mut process = Self { name, child, log: Arc::default(), unread: Some(log) };
+        if !told.unread {
+            process.read();
+        }
+        process
+    }
+
+    /// Begins to read what it says.
+    pub(crate) fn read(&mut self) {
+        let lines = BufReader::new(self.unread.take().expect("its log")).lines();
+        let kept = Arc::clone(&self.log);
         // Ends with the program.
         std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| {
                 kept.lock().unwrap_or_else(PoisonError::into_inner).push(line);
             });
         });
-        Self { name, child, log }
     }
 
     /// Its number, for the operating system.

@@ -5,10 +5,11 @@ use std::{sync::Arc, time::Duration};
 use chrono::TimeDelta;
 use fake_twitch::{World, WorldConfig};
 use shared::{
-    runtime::{Announcer, Stop, Troubles, Worker, perform},
+    runtime::{Announcer, Troubles, Worker, perform},
     schema::{PullId, PullStatus},
     store::{Kind, PullReport},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     builders::{extracted, filled, now, pages},
@@ -216,17 +217,17 @@ async fn no_rescue_is_spent_while_the_broker_cannot_be_asked() {
     let connected = Announcer::connect(&line.url(&rig.amqp_url), &rig.setup.delays, "test").await;
     let (announcer, connection) = connected.expect("the broker should answer");
     line.close();
-    let (stopper, stop) = Stop::new();
+    let stop = CancellationToken::new();
     let duties = Arc::new(rig.finalizer()).duties(announcer);
     let watch = duties.into_iter().filter(|duty| duty.name() == "stall-watch").collect();
     let (troubles, clock) = (Troubles::default(), rig.setup.clock.clone());
-    let watching = tokio::spawn(perform(watch, troubles.clone(), clock, stop));
+    let watching = tokio::spawn(perform(watch, troubles.clone(), clock, stop.clone()));
     // The looks go on although nobody can be asked, and the probe tells of it.
     eventually("the watch should look again and again", || {
         std::future::ready(troubles.describe().filter(|told| told.contains("stall-watch")).ok_or("no word"))
     })
     .await;
-    stopper.stop();
+    stop.cancel();
     watching.await.expect("it should end well");
     assert_eq!(rig.store.pull_report(pull).await.expect("a report").rescues, 0);
     drop(connection);

@@ -21,13 +21,14 @@ use shared::{
     config::Twitch,
     failure::Failure,
     helix,
-    runtime::{Announcer, QueueDepth, Settings, Stop, Stopper, Worker, run},
+    runtime::{Announcer, QueueDepth, Settings, Worker, run},
     schema::{PullId, PullRequested},
     store::{AlarmLimits, PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
     work::EnricherSettings,
 };
 use tokio::task::JoinHandle;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     eventually::{DEADLINE, eventually},
@@ -79,14 +80,14 @@ impl Default for Setup {
 /// A worker of a test.
 pub(crate) struct Running {
     name: &'static str,
-    stopper: Stopper,
+    stop: DropGuard,
     ended: JoinHandle<Result<(), Failure>>,
 }
 
 impl Running {
     /// Stops it as SIGTERM does; it must end well.
     pub(crate) async fn stop(self) {
-        self.stopper.stop();
+        drop(self.stop);
         let ended = tokio::time::timeout(DEADLINE, self.ended).await;
         let ended = ended.unwrap_or_else(|_| panic!("{} did not stop", self.name));
         ended.expect("a worker must not panic").unwrap_or_else(|failure| panic!("{}: {failure}", self.name));
@@ -236,7 +237,7 @@ impl Rig {
 
     /// Runs a worker, to be stopped or killed by the caller.
     pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let settings = Settings {
             amqp_url: self.amqp_url_of(W::STAGE.info().name),
             delays: self.setup.delays.clone(),
@@ -246,8 +247,8 @@ impl Rig {
             pause_after: self.setup.pause_after,
             clock: self.setup.clock.clone(),
         };
-        let ended = tokio::spawn(run(Arc::new(worker), settings, stop));
-        Running { name: W::STAGE.info().name, stopper, ended }
+        let ended = tokio::spawn(run(Arc::new(worker), settings, stop.clone()));
+        Running { name: W::STAGE.info().name, stop: stop.drop_guard(), ended }
     }
 
     /// Runs the worker of this stage, to be stopped or killed by the caller.

@@ -8,12 +8,13 @@ use fake_twitch::{World, WorldConfig};
 use futures::future::join_all;
 use shared::{
     clock::Clock,
-    runtime::{Stop, Troubles, perform},
+    runtime::{Troubles, perform},
     schema::{PullId, PullRequested, decode},
     store::{MissedSlot, Store, migrate},
     topology::Announcement,
 };
 use tokio_postgres::Client;
+use tokio_util::sync::CancellationToken;
 
 use crate::{eventually::eventually, rig::Rig, services::Database};
 
@@ -169,7 +170,7 @@ async fn cron_starts_pulls_at_its_times_and_misses_none_in_between() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn running_schedules_share_the_slots_and_survive_each_other() {
     let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
-    let (_stopper, stop) = Stop::new();
+    let stop = CancellationToken::new();
     let mut running: Vec<_> = replicas(&rig.database, 3)
         .into_iter()
         .map(|store| {

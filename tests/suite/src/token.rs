@@ -13,8 +13,9 @@ use shared::{
     clock::Clock,
     failure::{Class, Failure},
     helix,
-    runtime::{Settings, Stop, Worker, run},
+    runtime::{Settings, Worker, run},
 };
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     eventually::eventually,
@@ -93,7 +94,7 @@ fn scenario(name: &str) -> Scenario {
 }
 
 /// A port nobody listens on.
-fn free() -> SocketAddr {
+pub(crate) fn free() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address")
 }
@@ -101,13 +102,13 @@ fn free() -> SocketAddr {
 /// A worker that answers probes where the test can ask it.
 pub(crate) struct Probed {
     address: SocketAddr,
-    stopper: shared::runtime::Stopper,
+    stop: DropGuard,
     ended: tokio::task::JoinHandle<Result<(), Failure>>,
 }
 
 impl Probed {
     pub(crate) fn start<W: Worker>(rig: &Rig, worker: W) -> Self {
-        let (stopper, stop) = Stop::new();
+        let stop = CancellationToken::new();
         let address = free();
         let settings = Settings {
             amqp_url: rig.vhost.url(),
@@ -118,8 +119,8 @@ impl Probed {
             pause_after: rig.setup.pause_after,
             clock: rig.setup.clock.clone(),
         };
-        let ended = tokio::spawn(run(Arc::new(worker), settings, stop));
-        Self { address, stopper, ended }
+        let ended = tokio::spawn(run(Arc::new(worker), settings, stop.clone()));
+        Self { address, stop: stop.drop_guard(), ended }
     }
 
     /// Waits until `/readyz` answers with this status, and returns what it says.
@@ -135,7 +136,7 @@ impl Probed {
     }
 
     pub(crate) async fn stop(self) {
-        self.stopper.stop();
+        drop(self.stop);
         self.ended.await.expect("no panic").expect("it should end well");
     }
 }

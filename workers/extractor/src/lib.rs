@@ -30,7 +30,7 @@ use shared::{
     dead_letters,
     failure::Failure,
     helix::{self, Client},
-    measure,
+    metrics,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, StopReason},
     store::{Error, Extraction, Store, StoredPage, by_rule},
@@ -199,10 +199,10 @@ fn announcements(chunk: ChunkRef, by_rule: BTreeMap<String, u32>) -> Vec<Announc
 
 /// Counts what became of a page's records.
 fn count(page: &StoredPage, by_rule: &BTreeMap<String, u32>) {
-    measure::records("stored", u64::try_from(page.stored).unwrap_or_default());
-    measure::records("duplicate", u64::try_from(page.duplicates).unwrap_or_default());
+    metrics::records("stored", u64::try_from(page.stored).unwrap_or_default());
+    metrics::records("duplicate", u64::try_from(page.duplicates).unwrap_or_default());
     for (rule, records) in by_rule {
-        measure::records(rule, (*records).into());
+        metrics::records(rule, (*records).into());
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use metrics::{counter, gauge};
 use shared::{
     failure::Failure,
-    measure::{DEAD_LETTER_ALARMS, DEAD_LETTER_OLDEST_AGE, DEAD_LETTERS},
+    metrics::{DEAD_LETTER_ALARMS, DEAD_LETTER_OLDEST_AGE, DEAD_LETTERS},
     topology::{STAGES, StageInfo},
 };
 

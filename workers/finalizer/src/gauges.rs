@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use metrics::gauge;
 use shared::{
     failure::Failure,
-    measure::{CHUNK_AGE, LAST_SUCCESS, SLOT_LAG, STREAMS},
+    metrics::{CHUNK_AGE, LAST_SUCCESS, SLOT_LAG, STREAMS},
     topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER},
 };
 

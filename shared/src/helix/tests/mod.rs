@@ -16,7 +16,7 @@ use chrono::DateTime;
 use futures::{FutureExt, future::BoxFuture};
 
 use self::server::{Answer, Server};
-use super::{App, Client, Error};
+use super::{Client, Error, app::App};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use url::Url;
 
-use super::super::{App, Error, http::sensitive, reply};
+use super::super::{Error, app::App, header::sensitive, reply};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},

@@ -25,7 +25,7 @@ use self::{
     issue::{Grant, Issuer},
     seal::Seal,
 };
-use super::{App, http::sensitive};
+use super::{app::App, header::sensitive};
 use crate::{
     clock::Clock,
     failure::{Class, Failure},

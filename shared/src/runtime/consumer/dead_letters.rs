@@ -10,9 +10,7 @@ use lapin::message::Delivery;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    super::{
-        Worker, dead_letter, fingerprint, headers, publisher::Outgoing, retry::Delays, trace_context::Scope,
-    },
+    super::{Worker, dead_letter, fingerprint, headers, publisher::Outgoing, retry::Delays, spans::Scope},
     Consumer, broken,
     intake::InHand,
     settle::{Fate, Settlement, acknowledge},
@@ -158,7 +156,7 @@ impl<W: Worker> Consumer<'_, W> {
                 return Err(broken(format!("deliveries cannot be settled for 20 minutes: {failure}")));
             }
             tokio::select! {
-                () = self.stop.requested() => return Err(broken(format!("told to stop, and {failure}"))),
+                () = self.stop.cancelled() => return Err(broken(format!("told to stop, and {failure}"))),
                 () = sleep(waits.next()) => {}
             }
         }

@@ -7,12 +7,12 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    super::{Job, Outcome, Worker, trace_context},
+    super::{Job, Outcome, Worker, spans},
     Consumer,
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
 };
-use crate::{failure::Failure, measure};
+use crate::{failure::Failure, metrics};
 
 /// How long one call of a handler may take. Divided three times, a batch of hundreds with one message that hangs takes four
 /// such calls, which is within the time that a message may be in hand.
@@ -33,7 +33,7 @@ impl<W: Worker> Consumer<'_, W> {
         }
         let mut batches = self.batches(ready);
         while let Some(batch) = batches.pop_front() {
-            if self.status.is_paused() || self.stop.is_requested() {
+            if self.status.is_paused() || self.stop.is_cancelled() {
                 self.hands.extend(batch);
                 continue;
             }
@@ -55,7 +55,7 @@ impl<W: Worker> Consumer<'_, W> {
             };
             for (held, outcome) in batch.iter().zip(&outcomes) {
                 let code = outcome.as_ref().err().map(|failure| failure.code);
-                measure::processed(&held.queue, began.elapsed(), code);
+                metrics::processed(&held.queue, began.elapsed(), code);
             }
             self.settle(batch, outcomes).await?;
         }
@@ -67,7 +67,7 @@ impl<W: Worker> Consumer<'_, W> {
     async fn attempt(&self, batch: &[InHand<W::In>]) -> Result<Vec<Outcome>, Failure> {
         let jobs: Vec<Job<W::In>> =
             batch.iter().map(|held| Job { held: held.taken.elapsed(), ..held.job.clone() }).collect();
-        let span = trace_context::handled_together(self.stage, batch.iter().map(|held| &held.scope));
+        let span = spans::handled_together(self.stage, batch.iter().map(|held| &held.scope));
         let handled = AssertUnwindSafe(self.worker.handle(&jobs)).catch_unwind();
         match timeout(HANDLE_TIMEOUT, handled.instrument(span)).await {
             Ok(Ok(outcomes)) if outcomes.len() == jobs.len() => Ok(outcomes),

@@ -1,7 +1,5 @@
 //! Taking deliveries: the queues a consumer reads, and a delivery in its hand.
 
-use std::time::Duration;
-
 use futures::{FutureExt, StreamExt};
 use lapin::{
     Channel,
@@ -11,19 +9,9 @@ use lapin::{
 };
 use tokio::time::Instant;
 
-use super::{
-    super::{
-        Job, Worker,
-        broker::Session,
-        headers,
-        trace_context::{self, Scope, Trace},
-    },
-    Consumer,
-};
+use super::super::{Job, broker::Session, headers, spans::Scope};
 use crate::{
     failure::{Class, Failure},
-    measure,
-    schema::{DecodeError, decode},
     topology::StageInfo,
 };
 
@@ -31,17 +19,6 @@ use crate::{
 pub(super) const CANCELLED: &str = "broker.cancelled";
 /// Most replayed messages in hand.
 const MOST_REPLAYS: u16 = 10;
-
-impl From<DecodeError> for Failure {
-    fn from(error: DecodeError) -> Self {
-        let code = match error {
-            DecodeError::Malformed { .. } => "message.malformed",
-            DecodeError::Kind { .. } => "message.kind",
-            DecodeError::Version { .. } => "message.version",
-        };
-        Self::of(Class::Permanent, code, &error)
-    }
-}
 
 /// The queues of a stage, being read.
 pub(super) struct Intakes {
@@ -80,13 +57,13 @@ pub(super) struct Intake {
 
 /// A delivery as it comes, and the queue it comes from.
 pub(super) struct Taken {
-    queue: String,
-    delivery: Delivery,
+    pub(super) queue: String,
+    pub(super) delivery: Delivery,
 }
 
 impl Intake {
     async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
-        let channel = session.consume.connection().create_channel().await?;
+        let channel = session.consume.amqp().create_channel().await?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (name, options) = (headers::short(&queue), BasicConsumeOptions::default());
         let consumer = channel.basic_consume(name, "".into(), options, FieldTable::default()).await?;
@@ -155,30 +132,5 @@ impl<In> InHand<In> {
     /// The message's id; empty where it has none.
     pub(super) fn id(&self) -> &str {
         self.delivery.properties.message_id().as_ref().map_or("", |id| id.as_str())
-    }
-}
-
-impl<W: Worker> Consumer<'_, W> {
-    /// Takes deliveries in hand; one that cannot be read is dead-lettered at once.
-    pub(super) async fn accept(&mut self, deliveries: Vec<Taken>) -> Result<(), Failure> {
-        for Taken { queue, mut delivery } in deliveries {
-            measure::consumed(&queue);
-            let scope = trace_context::delivered(self.stage, &queue, &delivery);
-            if Trace::of(&delivery.properties).is_none() {
-                // Whatever becomes of it stays in the trace that begins here.
-                delivery.properties = scope.trace.put(&delivery.properties);
-            }
-            match decode::<W::In>(&delivery.data) {
-                Ok(message) => {
-                    let now = Instant::now();
-                    let job = Job { message, held: Duration::ZERO, steps: 0 };
-                    let (taken, not_before, due) = (now, now, now);
-                    self.hands.push(InHand { delivery, queue, scope, job, taken, not_before, due });
-                }
-                Err(error) => self.reject(&delivery, &scope, &error.into()).await?,
-            }
-        }
-        self.count_hands(0);
-        Ok(())
     }
 }

@@ -9,10 +9,11 @@
 //!
 //! Trouble is what the broker, the database, the deployment or Twitch cannot do: no message pays for it. A paused
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
-//! the others. What cannot be published is kept until it can be ([`settle`]). One file a step: [`intake`] takes,
+//! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
 //! returns, [`breaker`] trips.
 
+mod accept;
 mod batch;
 mod breaker;
 mod dead_letters;
@@ -25,12 +26,13 @@ mod settle;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
 
 use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
 };
-use super::{Settings, Stop, Worker, broker::Session, retry::Delays, status::Status};
+use super::{Settings, Worker, broker::Session, retry::Delays, status::Status};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,
@@ -65,7 +67,7 @@ pub(super) struct Consumer<'a, W: Worker> {
     session: &'a Session,
     settings: &'a Settings,
     status: &'a Status,
-    stop: &'a Stop,
+    stop: &'a CancellationToken,
     stage: StageInfo,
     hands: Vec<InHand<W::In>>,
     breaker: Breaker,
@@ -94,7 +96,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
         session: &'a Session,
         settings: &'a Settings,
         status: &'a Status,
-        stop: &'a Stop,
+        stop: &'a CancellationToken,
     ) -> Self {
         Self {
             worker,
@@ -113,7 +115,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
     /// Works until told to stop. Fails when the session breaks.
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         let mut intakes: Option<Intakes> = None;
-        while !self.stop.is_requested() {
+        while !self.stop.is_cancelled() {
             match self.status.state() {
                 None => self.begin().await,
                 Some(State::Consuming) => self.consume(&mut intakes).await?,
@@ -157,7 +159,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             };
             let taken = tokio::select! {
                 biased;
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 taken = open.work.take() => Some(taken),
                 () = waited => None,
                 taken = open.replays.take() => Some(taken),
@@ -183,13 +185,13 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let ask_at = Instant::now() + wait.max(self.status.retry_after());
             if intakes.is_some() && ask_at > give_back_at {
                 tokio::select! {
-                    () = self.stop.requested() => return Ok(()),
+                    () = self.stop.cancelled() => return Ok(()),
                     () = sleep_until(give_back_at) => {}
                 }
                 self.give_back(intakes.take()).await?;
             }
             tokio::select! {
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 () = sleep_until(ask_at) => {}
             }
             match self.can_go_on().await {
@@ -217,7 +219,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let Some(open) = self.open(intakes, 1).await? else { return Ok(()) };
             let taken = tokio::select! {
                 biased;
-                () = self.stop.requested() => return Ok(()),
+                () = self.stop.cancelled() => return Ok(()),
                 taken = open.work.take() => taken,
                 taken = open.replays.take() => taken,
                 () = sleep(NOTHING_TO_TRY) => {

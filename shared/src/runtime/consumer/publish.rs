@@ -53,7 +53,7 @@ impl<W: Worker> Consumer<'_, W> {
                 return Err(broken(format!("deliveries cannot be settled for 20 minutes: {failure}")));
             }
             tokio::select! {
-                () = self.stop.requested() => return Err(broken(format!("told to stop, and {failure}"))),
+                () = self.stop.cancelled() => return Err(broken(format!("told to stop, and {failure}"))),
                 () = sleep(waits.next()) => {}
             }
             if matches!(failure.code, "broker.unroutable" | "broker.publish") {
@@ -88,7 +88,7 @@ impl<W: Worker> Consumer<'_, W> {
                     self.status.pause(&PublishError::Blocked(why).into());
                 }
                 // A broker that is well is waited for: what is handled should be settled.
-                () = self.stop.requested(), if *paused => {
+                () = self.stop.cancelled(), if *paused => {
                     return Err(broken("told to stop while the broker takes nothing"));
                 }
                 () = sleep(KEEP_UNPUBLISHED.saturating_sub(began.elapsed())) => {

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use super::{settled, undisturbed};
 use crate::{
-    Outcome, Setting,
     digest::same,
     flow::{Flow, Shape},
-    say,
+    outcome::{Outcome, say},
+    setting::Setting,
 };
 
 /// How long the flow may take to move again.

@@ -11,10 +11,10 @@ use shared::{
 use tokio::time::sleep;
 
 use crate::{
-    Outcome, Setting,
     flow::{Flow, Shape},
-    say,
+    outcome::{Outcome, say},
     services::Server,
+    setting::Setting,
 };
 
 const LETTERS: u32 = 1_000;

@@ -7,11 +7,11 @@ use tokio::time::sleep;
 
 use super::{settled, undisturbed};
 use crate::{
-    Outcome, Setting,
     digest::same,
     flow::{Flow, Shape},
+    outcome::{Outcome, say},
     process::WORKERS,
-    say,
+    setting::Setting,
 };
 
 /// How long a stage may take to move again.

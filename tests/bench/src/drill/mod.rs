@@ -27,9 +27,10 @@ pub(crate) use table::run as table;
 use shared::schema::PullId;
 
 use crate::{
-    Outcome, Setting,
     digest::{Digest, digest},
     flow::{Flow, Shape},
+    outcome::Outcome,
+    setting::Setting,
 };
 
 /// What an undisturbed pull leaves behind.

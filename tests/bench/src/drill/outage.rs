@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
 use crate::{
-    Outcome, Setting,
     flow::{Flow, Shape},
+    outcome::{Outcome, say},
     process::Process,
-    say,
+    setting::Setting,
 };
 
 /// How often pulls are due.

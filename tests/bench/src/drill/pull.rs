@@ -1,9 +1,10 @@
 //! A cold pull, where nothing is known, and a warm one after it.
 
 use crate::{
-    Outcome, Setting,
     flow::{Flow, Shape},
-    measure, say,
+    measure,
+    outcome::{Outcome, say},
+    setting::Setting,
 };
 
 pub(crate) async fn run(setting: &Setting) -> Outcome<()> {

@@ -2,10 +2,11 @@
 
 use super::{settled, undisturbed};
 use crate::{
-    Outcome, Setting,
     digest::same,
     flow::{Flow, Shape},
-    measure, say,
+    measure,
+    outcome::{Outcome, say},
+    setting::Setting,
     tee::Tee,
 };
 

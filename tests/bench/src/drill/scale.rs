@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 use fake_twitch::{Endpoint, Latency};
 
 use crate::{
-    Outcome, Setting,
     flow::{Flow, Shape},
     measure::{self, mebibytes},
-    say,
+    outcome::{Outcome, say},
+    setting::Setting,
 };
 
 /// How many times the streams, for the memory check and to keep four workers busy.

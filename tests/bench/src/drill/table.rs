@@ -13,11 +13,11 @@ use shared::schema::PullId;
 use tokio_postgres::Client;
 
 use crate::{
-    Outcome, Setting,
     flow::{Flow, Shape},
     measure::{self, Measured},
+    outcome::{Outcome, say},
     process::{Process, WORKERS},
-    say,
+    setting::Setting,
 };
 
 /// Statements that cost less than this share of all are not worth a line.

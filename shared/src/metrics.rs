@@ -9,8 +9,8 @@
 
 use std::time::Duration;
 
+use ::metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use chrono::{DateTime, Utc};
-use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::version::VERSION;
 

@@ -2,21 +2,21 @@
 //!
 //! lapin never answers a request that is made just as its connection breaks: it rejects what waits when the connection
 //! ends, and what is put down a moment later waits for ever. And a connection that only publishes may end while nobody
-//! uses it. So whatever waits for the broker, or for work that needs it, waits through [`Link::unless_severed`], and a
-//! question that should be answered at once through [`Link::ask`].
+//! uses it. So whatever waits for the broker, or for work that needs it, waits through [`Connection::unless_severed`], and a
+//! question that should be answered at once through [`Connection::ask`].
 
 use std::{io, net::SocketAddr, time::Duration};
 
 use futures::StreamExt;
 use lapin::{
-    Connection, ConnectionProperties, ConnectionState, ErrorKind, Event,
+    ConnectionProperties, ConnectionState, ErrorKind, Event,
     tcp::AsyncTcpStream,
     types::LongString,
     uri::{AMQPScheme, AMQPUri},
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{amqp_url::Address, broker::BrokerError};
+use super::{amqp_url::Address, broker_error::BrokerError};
 use crate::dial::{DialError, FailedCall, Heard, place, resolve};
 
 /// How long all addresses together may be tried: less than a session may take to open.
@@ -25,15 +25,15 @@ const PATIENCE: Duration = Duration::from_secs(9);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to the broker.
-pub(super) struct Link {
-    connection: Connection,
+pub(super) struct Connection {
+    amqp: lapin::Connection,
     /// Why it ended, once it has.
     end: watch::Receiver<Option<lapin::Error>>,
     /// Why the broker reads nothing that is published on it, while that is so.
     blocked: watch::Receiver<Option<String>>,
 }
 
-impl Link {
+impl Connection {
     /// Connects to whichever node of the broker takes it; `role` tells the connections of a program apart in the broker's
     /// lists. Every node is tried at every address of it, and a dead one costs its share of the patience only.
     pub(super) async fn open(address: &Address, program: &str, role: &str) -> Result<Self, DialError> {
@@ -67,14 +67,14 @@ impl Link {
     }
 
     /// Listens for the end of a connection.
-    fn on(connection: Connection) -> Self {
-        let mut events = connection.events_listener();
+    fn on(amqp: lapin::Connection) -> Self {
+        let mut events = amqp.events_listener();
         let (tell, end) = watch::channel(None);
         let (tell_blocked, blocked) = watch::channel(None);
-        if !connection.status().connected() {
+        if !amqp.status().connected() {
             tell.send_replace(Some(closed()));
         }
-        let status = connection.status().clone();
+        let status = amqp.status().clone();
         tokio::spawn(async move {
             while let Some(event) = events.next().await {
                 match event {
@@ -89,24 +89,24 @@ impl Link {
                 }
             }
         });
-        Self { connection, end, blocked }
+        Self { amqp, end, blocked }
     }
 
-    /// The connection itself.
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    /// As lapin knows it.
+    pub(super) fn amqp(&self) -> &lapin::Connection {
+        &self.amqp
     }
 
     /// Closes it in the orderly way; what is not acknowledged on it goes back to its queue.
     pub(super) async fn close(&self) {
         // One that is gone already needs no closing.
-        let closed = self.unless_severed(self.connection.close(200, "stopping".into()));
+        let closed = self.unless_severed(self.amqp.close(200, "stopping".into()));
         let _ = timeout(Duration::from_secs(2), closed).await;
     }
 
     /// Whether it can still be used.
     pub(super) fn is_alive(&self) -> bool {
-        self.end.borrow().is_none() && self.connection.status().connected()
+        self.end.borrow().is_none() && self.amqp.status().connected()
     }
 
     /// Why the broker reads nothing that is published on it, while that is so: short of memory, or of disk.
@@ -140,7 +140,7 @@ async fn call(
     target: SocketAddr,
     share: Duration,
     name: &str,
-) -> Result<Connection, lapin::Error> {
+) -> Result<lapin::Connection, lapin::Error> {
     let properties = ConnectionProperties::default().with_connection_name(LongString::from(name));
     // Fails only when a provider is installed already, and any will do.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -159,7 +159,7 @@ async fn call(
         };
         timeout(share, stream).await.unwrap_or_else(|_| Err(late())).map_err(lapin::Error::from)
     };
-    Connection::connector(uri, runtime, connect, properties).await
+    lapin::Connection::connector(uri, runtime, connect, properties).await
 }
 
 /// What a failed call says of the other side, and why it failed.

@@ -2,18 +2,16 @@
 //!
 //! First `timestamp`, `level` and `message`; then what the event says, and from the spans around it [`SCOPE`].
 
-use std::{
-    fmt::Debug,
-    io::{Write, stderr},
-};
+use std::{fmt::Debug, io::Write};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tracing::{
-    Event, Subscriber,
+    Event, Level, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
+use tracing_appender::non_blocking::NonBlocking;
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use crate::clock::Clock;
@@ -23,8 +21,8 @@ const SCOPE: [&str; 5] = ["stage", "pull", "chunk", "attempt", "trace"];
 /// What every line has, and no event can say otherwise.
 const OWN: [&str; 3] = ["timestamp", "level", "target"];
 
-/// Writes events as JSON lines to standard error.
-pub(super) struct Lines;
+/// Writes events as JSON lines.
+pub(super) struct JsonLog(pub(super) NonBlocking);
 
 /// What a span says that lines take over.
 #[derive(Default)]
@@ -48,7 +46,7 @@ struct Line<'a> {
     target: &'a str,
 }
 
-impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
         if let Some(span) = context.span(id) {
             let mut scope = Scope::default();
@@ -79,19 +77,29 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Lines {
             }
         }
         let about = event.metadata();
-        let line = Line {
-            timestamp: Clock::System.now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true),
-            level: about.level().as_str(),
-            message: fields.remove("message").unwrap_or_else(|| about.name().into()),
-            fields,
-            target: about.target(),
-        };
-        if let Ok(mut line) = serde_json::to_vec(&line) {
-            line.push(b'\n');
-            // In one piece, and where nobody reads it there is nobody to tell.
-            let _ = stderr().lock().write_all(&line);
-        }
+        let message = fields.remove("message").unwrap_or_else(|| about.name().into());
+        // In one piece. It waits for nobody, and what is dropped is told of later.
+        let _ = self.0.clone().write_all(&line(*about.level(), about.target(), message, fields));
     }
+}
+
+/// The line that stands where `count` others were dropped.
+pub(super) fn dropped(count: usize) -> Vec<u8> {
+    let fields = Map::from_iter([("dropped".to_owned(), count.into())]);
+    line(
+        Level::WARN,
+        module_path!(),
+        format!("{count} log lines were dropped: nobody read them in time").into(),
+        fields,
+    )
+}
+
+fn line(level: Level, target: &str, message: Value, fields: Map<String, Value>) -> Vec<u8> {
+    let timestamp = Clock::System.now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+    let line = Line { timestamp, level: level.as_str(), message, fields, target };
+    let mut line = serde_json::to_vec(&line).unwrap_or_default();
+    line.push(b'\n');
+    line
 }
 
 /// Fields, by name.

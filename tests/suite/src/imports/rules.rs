@@ -1,0 +1,129 @@
+//! What may use what, and the circles that are left.
+
+/// Which modules of `shared` each may use, beside itself. Those with none are leaves.
+pub(super) const MAY_USE: [(&str, &[&str]); 16] = [
+    ("failure", &[]),
+    ("clock", &[]),
+    ("tls", &[]),
+    ("dial", &[]),
+    ("version", &[]),
+    ("schema", &[]),
+    ("worker_state", &["failure"]),
+    ("token_store", &["failure"]),
+    ("dead_letter", &["failure"]),
+    ("metrics", &["version"]),
+    ("topology", &["schema"]),
+    ("config", &["topology", "failure"]),
+    ("helix", &["schema", "failure", "clock", "config", "token_store", "tls", "metrics", "version"]),
+    (
+        "store",
+        &[
+            "schema",
+            "failure",
+            "clock",
+            "config",
+            "token_store",
+            "dead_letter",
+            "tls",
+            "dial",
+            "version",
+            "worker_state",
+        ],
+    ),
+    (
+        "runtime",
+        &[
+            "topology",
+            "schema",
+            "failure",
+            "clock",
+            "config",
+            "dead_letter",
+            "tls",
+            "dial",
+            "metrics",
+            "version",
+            "worker_state",
+        ],
+    ),
+    (
+        "work",
+        &["topology", "schema", "failure", "clock", "config", "dead_letter", "helix", "store", "runtime"],
+    ),
+];
+
+/// The only place for each crate that speaks a protocol of its own, or that nobody looks after.
+pub(super) const ONLY_IN: [(&str, &str); 7] = [
+    ("lapin", "shared::runtime"),
+    ("reqwest", "shared::helix"),
+    ("tokio_postgres", "shared::store"),
+    ("deadpool", "shared::store"),
+    ("deadpool_postgres", "shared::store"),
+    ("sqlx", "shared::store"),
+    ("backoff", "shared::runtime::retry"),
+];
+
+/// Files whose imports go in a circle, and why they do. Circles only leave this list, and files only leave their circles.
+pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 4] = [
+    (
+        "a world carries its faults, and a scenario changes the world it is a fault of",
+        &[
+            "tests/fake-twitch/src/fault/defect.rs",
+            "tests/fake-twitch/src/fault/mod.rs",
+            "tests/fake-twitch/src/fault/scenario.rs",
+            "tests/fake-twitch/src/world/generate.rs",
+            "tests/fake-twitch/src/world/journal.rs",
+            "tests/fake-twitch/src/world/mod.rs",
+        ],
+    ),
+    (
+        "the list of duties is in the file of what the duties share",
+        &[
+            "workers/finalizer/src/alarms.rs",
+            "workers/finalizer/src/background.rs",
+            "workers/finalizer/src/dead_letters.rs",
+            "workers/finalizer/src/gauges.rs",
+            "workers/finalizer/src/watch.rs",
+        ],
+    ),
+    (
+        "commands are parsed and run by one enum, and use what stands beside it; being taken apart",
+        &[
+            "workers/operator/src/cli.rs",
+            "workers/operator/src/command/config.rs",
+            "workers/operator/src/command/migrate.rs",
+            "workers/operator/src/command/mod.rs",
+            "workers/operator/src/command/pull.rs",
+            "workers/operator/src/command/pulls.rs",
+            "workers/operator/src/command/rerun.rs",
+            "workers/operator/src/command/show.rs",
+            "workers/operator/src/command/status.rs",
+            "workers/operator/src/command/topology.rs",
+            "workers/operator/src/command/wait.rs",
+            "workers/operator/src/context.rs",
+            "workers/operator/src/dead_letters/discard.rs",
+            "workers/operator/src/dead_letters/edit.rs",
+            "workers/operator/src/dead_letters/export.rs",
+            "workers/operator/src/dead_letters/groups.rs",
+            "workers/operator/src/dead_letters/hold.rs",
+            "workers/operator/src/dead_letters/import.rs",
+            "workers/operator/src/dead_letters/list.rs",
+            "workers/operator/src/dead_letters/mod.rs",
+            "workers/operator/src/dead_letters/note.rs",
+            "workers/operator/src/dead_letters/replay.rs",
+            "workers/operator/src/dead_letters/report.rs",
+            "workers/operator/src/dead_letters/restore.rs",
+            "workers/operator/src/dead_letters/show.rs",
+            "workers/operator/src/progress/follow.rs",
+            "workers/operator/src/rejected/groups.rs",
+            "workers/operator/src/rejected/list.rs",
+            "workers/operator/src/rejected/mod.rs",
+            "workers/operator/src/rejected/replay.rs",
+            "workers/operator/src/rejected/show.rs",
+        ],
+    ),
+    (
+        "errors ask the session what they mean; being taken apart",
+        &["shared/src/store/database_url.rs", "shared/src/store/error.rs", "shared/src/store/session.rs"],
+    ),
+];
