@@ -99,7 +99,8 @@ mod tests {
 
     fn write(lines: &mut NonBlocking, count: usize) {
         for number in 0..count {
-            writeln!(lines, "line {number:0100}").unwrap();
+            // Each line in one piece, as the log layer writes it.
+            lines.write_all(format!("line {number:0100}\n").as_bytes()).unwrap();
         }
     }
 
@@ -127,8 +128,9 @@ mod tests {
         let (reader, out) = pipe().unwrap();
         let (mut lines, last) = non_blocking(out, notice);
         write(&mut lines, 100);
+        let read = thread::spawn(move || BufReader::new(reader).lines().count());
         drop(last);
-        assert_eq!(BufReader::new(reader).lines().count(), 100);
+        assert_eq!(read.join().unwrap(), 100);
     }
 
     #[test]

@@ -43,7 +43,7 @@ async fn a_duty_that_meets_a_column_of_another_type_is_told_and_harms_no_other()
     let (_, metrics) = probe(address, "metrics").await;
     assert!(value(&metrics, "duty_failures_total", "dead-letter-alarms") >= 5.0, "{metrics}");
     assert!(value(&metrics, "duty_last_success_timestamp_seconds", "dead-letter-alarms") < 1.0);
-    for duty in ["stall-watch", "dead-letter-recorder", "dead-letter-reconciliation", "flow-gauges"] {
+    for duty in ["stall-watch", "build-releases", "claim-sweep", "flow-gauges"] {
         assert!(value(&metrics, "duty_last_success_timestamp_seconds", duty) > 1e9, "{duty}: {metrics}");
     }
     let lines: Vec<_> =
