@@ -1,7 +1,7 @@
 //! The programs themselves, as an operating system runs them: started, frozen, killed.
 
 use std::{
-    io::{BufRead, BufReader, PipeReader, pipe},
+    io::{BufRead, BufReader, PipeReader, Write, pipe},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command},
@@ -13,6 +13,9 @@ use reqwest::StatusCode;
 use secrecy::ExposeSecret;
 
 use crate::{eventually::eventually, rig::Rig};
+
+/// As much as a pipe holds, in bytes: <https://man7.org/linux/man-pages/man7/pipe.7.html>.
+const PIPE: usize = 64 * 1024;
 
 /// A program that runs. Killed when dropped.
 pub(crate) struct Process {
@@ -31,7 +34,7 @@ pub(crate) struct Options {
     pub(crate) delays: &'static str,
     /// More variables.
     pub(crate) variables: Vec<(&'static str, String)>,
-    /// Nobody reads what it says, until [`Process::read`].
+    /// Nobody reads what it says, and there is no room for it, until [`Process::read`].
     pub(crate) unread: bool,
 }
 
@@ -40,7 +43,10 @@ impl Process {
     pub(crate) fn start(rig: &Rig, name: &'static str, told: &Options) -> Self {
         let amqp = format!("{}?{}", rig.amqp_url_of(name).expose_secret(), told.amqp);
         let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
-        let (log, out) = pipe().expect("a pipe");
+        let (log, mut out) = pipe().expect("a pipe");
+        if told.unread {
+            out.write_all(&[b'\n'; PIPE]).expect("room in the pipe");
+        }
         let child = Command::new(binary(name))
             .env_clear()
             .env("DATABASE_URL", rig.database.url_of(name))
