@@ -376,7 +376,7 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
         ("dead-letters replay 99 --yes", 1, "no dead letter 99"),
         ("dead-letters replay --group ffffff --yes", 1, "no dead letter matches"),
         ("dead-letters discard --pull 77 --yes", 1, "no dead letter matches"),
-        ("dead-letters replay --yes", 2, "say which dead letters"),
+        ("dead-letters replay --yes", 2, "select dead letters"),
         ("dead-letters list --stage nowhere", 2, "channel-enricher"),
         ("dead-letters report 5", 1, "no replay 5"),
         ("dead-letters note ffff --note x", 1, "no group"),
