@@ -126,7 +126,7 @@ pub(crate) fn worker() -> WorkerRow {
     }
 }
 
-/// A message that waits to be tried again.
+/// A message that is retried.
 pub(crate) fn retry() -> RetryRow {
     RetryRow {
         stage: "extractor".into(),

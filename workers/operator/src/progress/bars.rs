@@ -25,10 +25,7 @@ impl Bars {
     pub(crate) fn new() -> Self {
         let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
         let line = |name: &'static str, template: &str| {
-            // A template that does not parse would show the default one.
-            let style =
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            all.add(ProgressBar::new(0).with_prefix(name).with_style(style.progress_chars("━╸─")))
+            all.add(ProgressBar::new(0).with_prefix(name).with_style(style(template)))
         };
         let bar = "  {prefix:9} {bar:30.cyan/black.bright} {msg}";
         Self {
@@ -71,4 +68,11 @@ impl Bars {
     pub(crate) fn clear(&self) {
         let _ = self.all.clear();
     }
+}
+
+/// The style of a line. A template that does not parse gives the default one.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
 }

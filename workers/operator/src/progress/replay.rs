@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use shared::store::ReplayReport;
 use tokio::time::Instant;
 
+use super::bars::style;
 use crate::output;
 
 /// The shortest time between two lines.
@@ -26,12 +27,7 @@ impl ReplayProgress {
     pub(crate) fn new(json: bool) -> Self {
         match (output::is_watched(), json) {
             (true, _) => {
-                let bar = ProgressBar::new(1);
-                // A template that does not parse would show the default one.
-                if let Ok(style) = ProgressStyle::with_template("  {bar:30.cyan/black.bright} {msg}") {
-                    bar.set_style(style.progress_chars("━╸─"));
-                }
-                Self::Bar(bar)
+                Self::Bar(ProgressBar::new(1).with_style(style("  {bar:30.cyan/black.bright} {msg}")))
             }
             (false, false) => Self::Lines(None),
             (false, true) => Self::Silent,

@@ -38,7 +38,7 @@ pub(crate) struct Facts {
     pub(crate) missed_slots: Vec<MissedSlot>,
     /// Each stage's queues.
     pub(crate) stages: Vec<StageQueues>,
-    /// How each worker is doing.
+    /// The workers' states.
     pub(crate) workers: Vec<WorkerRow>,
     /// Messages that are retried, the oldest of each stage.
     pub(crate) retries: Vec<RetryRow>,
@@ -87,49 +87,51 @@ fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
 }
 
 fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
-    let services = facts.database_trouble.iter().chain(&facts.broker_trouble).cloned();
-    // A paused worker consumes nothing, and says why.
-    let is_paused =
-        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
-    let absent: Vec<_> =
-        facts.stages.iter().filter(|queues| queues.workers == 0 && !is_paused(queues.stage)).collect();
-    let absent = if !absent.is_empty() && absent.len() == facts.stages.len() {
-        vec!["no worker is running".to_owned()]
-    } else {
-        absent.into_iter().map(|queues| format!("no {} is running", queues.stage)).collect()
-    };
+    let mut troubles: Vec<String> =
+        facts.database_trouble.iter().chain(&facts.broker_trouble).cloned().collect();
+    troubles.extend(missing_workers(facts));
+    troubles.extend(pauses(&facts.workers, now));
+    troubles.extend(long_retries(&facts.retries, now));
+    troubles.extend(
+        facts.under_way.iter().filter(|pull| pull.rescues > 0).map(|pull| {
+            format!("pull {} stalled; re-announced {}", pull.pull_id, count(pull.rescues, "time"))
+        }),
+    );
+    troubles.extend(facts.last_closed.as_ref().and_then(bad_end));
     let dead = facts.stages.iter().filter(|queues| queues.dead > 0);
-    let dead = dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage));
-    let stuck = facts.under_way.iter().filter(|pull| pull.rescues > 0);
-    let stuck = stuck
-        .map(|pull| format!("pull {} stalled; re-announced {}", pull.pull_id, count(pull.rescues, "time")));
-    let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
-    let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
-    // A page cap is a setting; cursors that lead in a circle are a fault.
-    let looped = facts.last_closed.iter().filter(|pull| {
-        pull.status == PullStatus::Success.as_str()
-            && pull.stop_reason.as_deref() == Some(StopReason::CursorLoop.as_str())
-    });
-    let looped = looped.filter_map(|pull| {
-        Some(format!("pull {} succeeded, but {}", pull.pull_id, describe_incomplete(pull)?))
-    });
-    let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
-    let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
+    troubles
+        .extend(dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage)));
+    troubles.extend(facts.vanished.iter().map(|Vanished { stage, letters }| {
         suggest::typed(&format!(
             "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
-             `operator dead-letters list --state vanished` lists them, `restore ID` brings one back",
+             `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back",
             count(*letters, "dead letter")
         ))
-    });
-    services
-        .chain(absent)
-        .chain(obstacles)
-        .chain(stuck)
-        .chain(failed)
-        .chain(looped)
-        .chain(dead)
-        .chain(vanished)
-        .collect()
+    }));
+    troubles
+}
+
+/// The stages without a worker. A paused worker consumes nothing, but it is there.
+fn missing_workers(facts: &Facts) -> Vec<String> {
+    let is_paused =
+        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
+    let missing = facts.stages.iter().filter(|queues| queues.workers == 0 && !is_paused(queues.stage));
+    let missing: Vec<_> = missing.map(|queues| format!("no {} is running", queues.stage)).collect();
+    if !missing.is_empty() && missing.len() == facts.stages.len() {
+        return vec!["no worker is running".to_owned()];
+    }
+    missing
+}
+
+/// Why the pull did not end well, if so. A page cap is a setting; cursors that lead in a circle are a fault.
+fn bad_end(pull: &PullReport) -> Option<String> {
+    let id = pull.pull_id;
+    if pull.status == PullStatus::Failed.as_str() {
+        return Some(format!("pull {id}, the last that ended, failed"));
+    }
+    let looped = pull.stop_reason.as_deref() == Some(StopReason::CursorLoop.as_str());
+    let why = describe_incomplete(pull).filter(|_| looped)?;
+    Some(format!("pull {id} succeeded, but {why}"))
 }
 
 #[cfg(test)]
@@ -205,7 +207,7 @@ mod tests {
             "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stalled; re-announced \
              1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
              channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
-             them): `operator dead-letters list --state vanished` lists them, `restore ID` brings one back."
+             them): `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back."
         );
     }
 }

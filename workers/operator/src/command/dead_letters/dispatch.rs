@@ -13,7 +13,7 @@ Examples:
   operator dead-letters groups                                what is wrong, by cause
   operator dead-letters list --stage finalizer --since 2h     which messages
   operator dead-letters show 17                               one of them in full
-  operator dead-letters replay --group 3fa9 --canary          in growing batches, once the cause is resolved
+  operator dead-letters replay --group 3fa9 --canary          in growing batches
   operator dead-letters report                                results of the replay";
 
 /// Show what failed and why, send it back, or archive it
