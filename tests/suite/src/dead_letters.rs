@@ -284,12 +284,12 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
     let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
     assert_eq!(code, 0, "{err}");
-    assert!(err.contains("+   \"remark\": \"x\""), "{err}");
+    assert!(err.contains("+  \"remark\": \"x\""), "{err}");
     std::fs::remove_file(&file).expect("a file");
     let letter = rig.store.dead_letter(1).await.expect("a dead letter").expect("it");
     let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
     assert_eq!(event.by, "ada");
-    assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
+    assert!(event.detail.contains("+  \"remark\": \"x\""), "{}", event.detail);
     eventually("it should be handled", || async {
         if patient.handled().len() == 1 { Ok(()) } else { Err("not yet") }
     })

@@ -43,15 +43,11 @@ impl List {
 
 fn text(records: &[RejectedRecord]) -> String {
     let mut table = Table::new(&["RECORD", "RULE", "~DETAIL"]);
-    for record in records {
-        table.row([name(record), record.rule.clone(), record.detail.clone()]);
+    for RejectedRecord { pull_id, chunk, place, rule, detail, .. } in records {
+        table.row([format!("{pull_id}/{chunk}/{place}"), rule.clone(), detail.clone()]);
     }
-    let hint = records.first().map(|record| {
-        suggest::typed(&format!("\n`operator rejected show {}` shows one whole", name(record)))
+    let hint = records.first().map(|RejectedRecord { pull_id, chunk, place, .. }| {
+        suggest::typed(&format!("\n`operator rejected show {pull_id}/{chunk}/{place}` shows one in full"))
     });
     format!("{table}{}", hint.unwrap_or_default())
-}
-
-fn name(record: &RejectedRecord) -> String {
-    format!("{}/{}/{}", record.pull_id, record.chunk, record.place)
 }
