@@ -99,4 +99,11 @@ mod tests {
         let line = "operator rejected replay --pull 1 --min-viewers 0 --dry-run";
         command().try_get_matches_from(line.split(' ')).unwrap();
     }
+    #[test]
+    fn a_check_reports_every_setting_at_once() {
+        let line = "operator config check --database-url-file /none --amqp-url-file /none";
+        let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+        let (_, context) = Cli::from_arg_matches(&matches).unwrap().into_parts(Ok(String::new()));
+        assert_eq!(context.check().len(), 2);
+    }
 }

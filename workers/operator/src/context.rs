@@ -36,10 +36,10 @@ pub(crate) struct Connected {
 }
 
 impl Context {
-    /// Checks that all settings can be used, without connecting.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.store()?;
-        Ok(runtime::check_url(&self.broker.url()?)?)
+    /// All settings that cannot be used, without connecting.
+    pub(crate) fn check(&self) -> Vec<Error> {
+        let broker = self.broker.url().map_err(Error::from).and_then(|url| Ok(runtime::check_url(&url)?));
+        [self.store().map(drop), broker].into_iter().filter_map(Result::err).collect()
     }
 
     /// The store, not connected yet.

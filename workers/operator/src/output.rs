@@ -42,7 +42,9 @@ impl Output {
         text: impl FnOnce(&[T]) -> String,
     ) {
         if self.json {
-            found.into_iter().for_each(|one| print(&to_json(&document(one))));
+            for one in found {
+                print(&to_json(&document(one)));
+            }
         } else {
             print(text(&found).trim_end());
         }

@@ -16,7 +16,13 @@ impl Config {
     pub(super) fn run(self, context: &Context) -> Result<Exit, Error> {
         let (text, exit) = match (self.command, &context.settings) {
             (ConfigCommand::Check, _) => {
-                context.check()?;
+                let mut errors = context.check();
+                if let Some(last) = errors.pop() {
+                    for error in &errors {
+                        output::error(error);
+                    }
+                    return Err(last);
+                }
                 ("operator: the settings can be used", Exit::Success)
             }
             (ConfigCommand::Show, Ok(settings)) => (settings.as_str(), Exit::Success),

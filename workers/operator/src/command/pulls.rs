@@ -23,7 +23,7 @@ impl Pulls {
         let store = context.ready_store().await?;
         let pulls = store.pulls(self.limit).await?;
         let now = context.clock.now();
-        context.output.list(pulls, json::Pull::from, |pulls| view::pulls(pulls, now));
+        context.output.list(pulls, json::PullReport::from, |pulls| view::pulls(pulls, now));
         Ok(Exit::Success)
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use shared::{
     schema::{PullId, PullStatus},
-    store::Store,
+    store::{PullReport, Store},
 };
 
 use crate::{
@@ -85,7 +85,7 @@ pub(super) async fn follow(
         }
     };
     if ended == Ended::Closed || context.output.json {
-        let document = |report: shared::store::PullReport| json::Waited { outcome, pull: report.into() };
+        let document = |report: PullReport| json::Waited { outcome, pull: report.into() };
         context.output.result(report, document, summary);
     }
     if let Some(error) = error {

@@ -19,7 +19,7 @@ document! {
 }
 
 document! {
-    /// Dead letters of one cause; "sample" is the number of the newest.
+    /// Dead letters of one cause; `sample` is the number of the newest.
     DeadLetterGroup from store::DeadLetterGroup {
         fingerprint: String, stage: String, class: String, code: String, letters: i64, held: i64,
         first_failed_at: DateTime<Utc>, last_failed_at: DateTime<Utc>, sample: i64, message: String,
@@ -29,10 +29,10 @@ document! {
 
 document! {
     /// An event in a dead letter's history.
-    Event from store::DeadLetterEvent { at: DateTime<Utc>, by: String, event: String, detail: String }
+    HistoryEntry from store::DeadLetterEvent { at: DateTime<Utc>, by: String, event: String, detail: String }
 }
 
-/// A page of dead letters; "next_after" is null on the last one.
+/// A page of dead letters; `next_after` is null on the last one.
 #[derive(Debug, Serialize)]
 pub(crate) struct DeadLetterPage {
     matching: i64,
@@ -60,7 +60,7 @@ struct Details {
     properties: Value,
     held_until: Option<String>,
     replay_of: Option<i64>,
-    events: Vec<Event>,
+    events: Vec<HistoryEntry>,
 }
 
 impl From<store::DeadLetterDetails> for Details {

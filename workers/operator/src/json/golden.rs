@@ -31,7 +31,7 @@ fn documents_of_pulls_keep_their_shape() {
         .into_iter()
         .zip(include_str!("golden/pulls.ndjson").lines())
     {
-        assert_eq!(serde_json::to_string(&json::Pull::from(pull)).unwrap(), line);
+        assert_eq!(serde_json::to_string(&json::PullReport::from(pull)).unwrap(), line);
     }
     assert_golden!("show", json::PullDetails::from(sample::pull_details()));
     assert_golden!("pull", json::Requested { pull_id: PullId(7), announced: true });
@@ -100,7 +100,7 @@ fn documents_of_dead_letters_keep_their_shape() {
     assert_golden!("export", json::Exported { exported: 3 });
     let note = json::GroupNote { fingerprint: "ab".into(), note: Some("n".into()), owner: None };
     assert_golden!("note", note);
-    assert_golden!("replay", json::Replay::from(sample::replay_report()));
+    assert_golden!("replay", json::ReplayReport::from(sample::replay_report()));
     let outcome = Outcome {
         id: 17,
         outcome: Some("done".into()),

@@ -17,8 +17,8 @@ pub(crate) use dead_letter::{
     Imported, Restored,
 };
 pub(crate) use migration::Migration;
-pub(crate) use pull::{Pull, PullDetails, Requested, Rerun, Waited};
+pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
-pub(crate) use replay::{Replay, ReplayDetails, ReplayPreview};
+pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;

@@ -10,8 +10,8 @@ use super::document::{document, each};
 use crate::view;
 
 document! {
-    /// A pull. "slot" is null unless it was scheduled; counts of games and channels are null until it has ended.
-    Pull from store::PullReport {
+    /// A pull. `slot` is null unless it was scheduled; counts of games and channels are null until it has ended.
+    PullReport from store::PullReport {
         pull_id: PullId, status: String, slot: Option<DateTime<Utc>>, requested_by: String,
         started_at: DateTime<Utc>, extracted_at: Option<DateTime<Utc>>, completed_at: Option<DateTime<Utc>>,
         stop_reason: Option<String>, whole: Option<bool>, error: Option<String>, pages: i32, fetched: i32,
@@ -40,7 +40,7 @@ document! {
 /// Everything about a pull.
 #[derive(Debug, Serialize)]
 pub(crate) struct PullDetails {
-    pull: Pull,
+    pull: PullReport,
     stages: Vec<StageSpan>,
     waiting: Vec<Waiting>,
     obstacle: Option<String>,
@@ -60,7 +60,7 @@ document! {
 
 document! {
     /// How waiting for a pull ended: `success`, `failed`, `timeout` or `interrupted`.
-    Waited { outcome: &'static str, pull: Pull }
+    Waited { outcome: &'static str, pull: PullReport }
 }
 
 /// A pull that runs again, and what it was before.

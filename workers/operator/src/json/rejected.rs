@@ -6,7 +6,7 @@ use shared::{schema::PullId, store, work::Entered};
 use super::document::document;
 
 document! {
-    /// A rejected record; "raw" is the record as Twitch sent it, byte for byte.
+    /// A rejected record; `raw` is the record as Twitch sent it, byte for byte.
     RejectedRecord from store::RejectedRecord {
         pull_id: i64, chunk: i32, place: i32, rule: String, detail: String, raw: String,
     }

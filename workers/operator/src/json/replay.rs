@@ -11,8 +11,8 @@ use super::{
 use crate::view;
 
 document! {
-    /// Results of a replay: done + returned_same + returned_different + pending + not_sent = letters.
-    Replay from store::ReplayReport {
+    /// Results of a replay: `letters` is the sum of the five counts after it.
+    ReplayReport from store::ReplayReport {
         replay_id: i64, letters: i64, done: i64, returned_same: i64, returned_different: i64, pending: i64,
         not_sent: i64, cured_by: Option<String>, ending: Option<String>,
     }
@@ -20,7 +20,7 @@ document! {
 
 document! {
     /// The result of one dead letter's replay, and the dead letter it came back as.
-    Outcome from store::Outcome {
+    ReplayOutcome from store::Outcome {
         id: i64, outcome: Option<String>, outcome_at: Option<DateTime<Utc>>, build: Option<String>,
         came_back_as: Option<i64>,
     }
@@ -30,8 +30,8 @@ document! {
 #[derive(Debug, Serialize)]
 pub(crate) struct ReplayDetails {
     #[serde(flatten)]
-    report: Replay,
-    outcomes: Vec<Outcome>,
+    report: ReplayReport,
+    outcomes: Vec<ReplayOutcome>,
 }
 
 impl From<view::ReplayDetails> for ReplayDetails {

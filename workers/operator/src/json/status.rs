@@ -6,12 +6,12 @@ use shared::store;
 
 use super::{
     document::{document, each},
-    pull::Pull,
+    pull::PullReport,
 };
 use crate::view;
 
 document! {
-    /// A worker's state; "code" and "reason" are null unless it is paused.
+    /// A worker's state; `code` and `reason` are null unless it is paused.
     Worker from store::WorkerRow {
         stage: String, replica: String, build: String, host: String, state: String, code: Option<String>,
         reason: Option<String>, since: DateTime<Utc>, in_hand: i32, seen_at: DateTime<Utc>,
@@ -20,7 +20,7 @@ document! {
 
 document! {
     /// A message that failed and is retried.
-    Retry from store::RetryRow {
+    RetriedMessage from store::RetryRow {
         stage: String, message_id: String, pull_id: Option<i64>, chunk: Option<i32>, attempts: i32,
         code: String, message: String, first_failed_at: DateTime<Utc>, last_failed_at: DateTime<Utc>,
         retry_at: DateTime<Utc>,
@@ -57,12 +57,12 @@ pub(crate) struct Status {
     troubles: Vec<String>,
     database_trouble: Option<String>,
     broker_trouble: Option<String>,
-    under_way: Vec<Pull>,
-    last_closed: Option<Pull>,
+    under_way: Vec<PullReport>,
+    last_closed: Option<PullReport>,
     missed_slots: Vec<MissedSlot>,
     stages: Vec<StageQueues>,
     workers: Vec<Worker>,
-    retries: Vec<Retry>,
+    retries: Vec<RetriedMessage>,
     vanished: Vec<Vanished>,
     alarms: Vec<Alarm>,
     rejected: u32,
@@ -78,7 +78,7 @@ impl From<view::Health> for Status {
             database_trouble: facts.database_trouble,
             broker_trouble: facts.broker_trouble,
             under_way: each(facts.under_way),
-            last_closed: facts.last_closed.map(Pull::from),
+            last_closed: facts.last_closed.map(PullReport::from),
             missed_slots: each(facts.missed_slots),
             stages: each(facts.stages),
             workers: each(facts.workers),

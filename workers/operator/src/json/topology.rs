@@ -7,7 +7,7 @@ use shared::{
     topology::{self, Argument, EXCHANGES, STAGES, StageInfo},
 };
 
-/// What the broker holds for the flow. Without a broker "ready" and "consumers" are null.
+/// What the broker holds for the flow. Without a broker `ready` and `consumers` are null.
 #[derive(Debug, Serialize)]
 pub(crate) struct Topology {
     stages: Vec<Stage>,

@@ -43,9 +43,9 @@ fn stages() -> Table {
 /// The queues that belong to no stage.
 fn background(queues: &[Queue], depths: &[QueueDepth]) -> String {
     let background = queues.iter().filter(|queue| stage_of(&queue.name).is_none());
-    background
-        .map(|queue| format!("{}: {}\n", queue.name, count(ready(&queue.name, depths), "message")))
-        .collect()
+    let holds =
+        background.map(|queue| format!("{}: {}", queue.name, count(ready(&queue.name, depths), "message")));
+    lines(holds) + "\n"
 }
 
 fn exchanges() -> Table {

@@ -127,7 +127,7 @@ pub(super) async fn carry_out(context: &Context, store: &Store, order: &Order) -
     };
     progress.clear();
     let Some(replay) = ended? else { return Err(explain_no_match(store, &order.filter).await?) };
-    context.output.result(replay.report, json::Replay::from, replay_report);
+    context.output.result(replay.report, json::ReplayReport::from, replay_report);
     if let Some(why) = replay.stopped {
         let left = count(store.count_replay(&order.filter, None).await?, "dead letter");
         output::error(&format!("the replay stopped by itself: {why}; {left} still match"));
