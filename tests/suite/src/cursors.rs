@@ -127,7 +127,10 @@ async fn the_page_cap_ends_a_pull() {
     assert_eq!(report.stop_reason.as_deref(), Some("page_cap"));
     assert_eq!((report.pages, report.stored, report.whole), (3, 300, Some(false)));
     let (code, out, _) = operator(&rig, "status").await;
-    assert!(code == 0 && out.contains("the list of streams is not whole: the page cap was reached"), "{out}");
+    assert!(
+        code == 0 && out.contains("the list of streams is incomplete: the page cap was reached"),
+        "{out}"
+    );
     let stored = documents(&rig.db, report.pull_id).await;
     for stream in &rig.twitch.world().streams()[..300] {
         assert_eq!(stored[&stream.id], document(rig.twitch.world(), stream));
@@ -157,8 +160,7 @@ async fn a_pull_in_a_circle_is_told_by_status() {
     let report = rig.whole_pull().await;
     assert_eq!(report.whole, Some(false));
     let (code, out, _) = operator(&rig, "status").await;
-    let told =
-        "Not well: pull 1 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle.";
+    let told = "Not well: pull 1 succeeded, but the list of streams is incomplete: Twitch's cursors led in a circle.";
     assert!(code == 1 && out.starts_with(told), "{out}");
     rig.end(&[]).await;
 }

@@ -274,12 +274,12 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     std::fs::write(&file, body.replace('{', "{\"remark\":\"x\",")).expect("a file");
     let (code, _, err) = operator(&rig, &format!("{edit} --allow-edit")).await;
     assert_eq!(code, 0, "{err}");
-    assert!(err.contains("+   \"remark\": \"x\""), "{err}");
+    assert!(err.contains("+  \"remark\": \"x\""), "{err}");
     std::fs::remove_file(&file).expect("a file");
     let letter = rig.store.dead_letter(1).await.expect("a dead letter").expect("it");
     let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
     assert_eq!(event.by, "ada");
-    assert!(event.detail.contains("+   \"remark\": \"x\""), "{}", event.detail);
+    assert!(event.detail.contains("+  \"remark\": \"x\""), "{}", event.detail);
     eventually("it should be handled", || async {
         if worker.handled().len() == 1 { Ok(()) } else { Err("not yet") }
     })
@@ -363,7 +363,7 @@ async fn what_is_not_there_is_said_and_nothing_is_changed() {
         ("dead-letters replay 99 --yes", 1, "no dead letter 99"),
         ("dead-letters replay --group ffffff --yes", 1, "no dead letter matches"),
         ("dead-letters discard --pull 77 --yes", 1, "no dead letter matches"),
-        ("dead-letters replay --yes", 2, "say which dead letters"),
+        ("dead-letters replay --yes", 2, "select dead letters"),
         ("dead-letters list --stage nowhere", 2, "channel-enricher"),
         ("dead-letters report 5", 1, "no replay 5"),
         ("dead-letters note ffff --note x", 1, "no group"),

@@ -25,7 +25,7 @@ async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     assert!(told.contains("check TWITCH_CLIENT_SECRET"), "{told}");
     assert!(!told.contains("no extractor is running"), "{told}");
     let last = told.lines().last().unwrap_or_default();
-    assert!(last.contains("it waits: the extractor is paused"), "the end says it as well: {last}");
+    assert!(last.contains("waiting: the extractor is paused"), "the end says it as well: {last}");
     assert!(!told.contains("not-the-secret"), "a secret is told to nobody");
 
     let (code, status, _) = operator(&rig, "status").await;
@@ -54,7 +54,7 @@ async fn what_is_tried_again_is_told_with_its_reason() {
     rig.waits("channel-enricher.retry.3600000", 2).await;
     let told = eventually("the retries should be told", || async {
         let (_, status, _) = operator(&rig, "status --retry-delays=300ms,1h").await;
-        if status.contains("the channel-enricher has tried 2 messages again") {
+        if status.contains("the channel-enricher has been retrying 2 messages") {
             Ok(status)
         } else {
             Err(status)

@@ -52,9 +52,9 @@ async fn a_refused_login_is_no_missing_server() {
     says(&operator(&["topology", "--declare"], &database, &missing), &refused, &away);
 
     let nobody = |url: &str| changed(url, |url| url.set_port(Some(1)).expect("a port"));
-    let unreached = ["PostgreSQL cannot be reached", "127.0.0.1:1", "does PostgreSQL run"];
+    let unreached = ["PostgreSQL cannot be reached", "127.0.0.1:1", "is PostgreSQL running"];
     says(&operator(&["pulls"], &nobody(&database), &amqp), &unreached, &["refused the connection"]);
-    let unreached = ["RabbitMQ cannot be reached", "127.0.0.1:1", "does RabbitMQ run"];
+    let unreached = ["RabbitMQ cannot be reached", "127.0.0.1:1", "is RabbitMQ running"];
     says(&operator(&["topology", "--declare"], &database, &nobody(&amqp)), &unreached, &[]);
     rig.end(&[]).await;
 }

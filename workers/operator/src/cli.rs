@@ -1,12 +1,9 @@
-//! The command line. `--help` is the reference, so its words are chosen here.
-
-use std::str::FromStr;
+//! The command line. `--help` is the reference, so its texts are written here.
 
 use clap::{CommandFactory, Parser, builder::StyledStr};
 use shared::{
     clock::Clock,
     config::{self, Broker, Database, Parsed, Unparsed},
-    schema::PullId,
     version::VERSION,
 };
 
@@ -14,28 +11,28 @@ use crate::{command::Command, context::Context, output::Output, suggest};
 
 const EXIT_CODES: &str = "\
 Exit codes:
-    0  done, and well
-    1  the thing failed, is not there, or is not well
-    2  the command line cannot be understood, or somebody has to be asked and nobody is there
-    3  a careful replay stopped by itself
-   69  PostgreSQL or RabbitMQ cannot be used
+    0  done, or all is well
+    1  failed, not found, or not well
+    2  wrong command line, or confirmation needed without a terminal
+    3  a canary replay stopped by itself
+   69  PostgreSQL or RabbitMQ is unavailable
    78  a setting cannot be used
-  124  the time given with --timeout is over
-  130  Ctrl-C while waiting: the pull goes on
+  124  --timeout expired
+  130  Ctrl-C while waiting; the pull continues
 
 Examples:
   operator migrate && operator pull --wait
   operator show latest
   operator pulls --json | jq 'select(.status == \"failed\") | .error'
-  operator status || echo somebody should look";
+  operator status || echo not well";
 
-/// Runs and explains the flow: asks for pulls, follows them, and tells how everything stands.
+/// Run and explain the flow: request pulls, follow them, and show overall health
 #[derive(Debug, Parser)]
 #[command(name = "operator", version = VERSION, after_help = EXIT_CODES, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print JSON: one document, or for `pulls` one a line
+    /// Print JSON: one document, or for lists one per line
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -44,7 +41,7 @@ pub(crate) struct Cli {
     broker: Broker,
 }
 
-/// Parses the command line. Settings may stand anywhere.
+/// Parses the command line. Settings may come before or after the command.
 pub(crate) fn parse() -> Result<Parsed<Cli>, Unparsed> {
     config::parse(command())
 }
@@ -69,33 +66,10 @@ fn as_typed(command: clap::Command) -> clap::Command {
 }
 
 impl Cli {
-    /// What to do, and what with; `settings` are all of them, as they may be seen.
+    /// The command and what it works with; `settings` are all of them, with secrets hidden.
     pub(crate) fn into_parts(self, settings: Result<String, String>) -> (Command, Context) {
         let Self { command, json, database, broker } = self;
         (command, Context { database, broker, settings, output: Output { json }, clock: Clock::System })
-    }
-}
-
-/// How a person names a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PullRef {
-    /// By its number.
-    Id(PullId),
-    /// The newest.
-    Latest,
-}
-
-impl FromStr for PullRef {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "latest" => Ok(Self::Latest),
-            number => number
-                .parse()
-                .map(Self::Id)
-                .map_err(|_| "name a pull by its number, or the newest as `latest`"),
-        }
     }
 }
 
@@ -119,5 +93,17 @@ mod tests {
         let error = command().try_get_matches_from(["operator", "show", "newest"]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert!(error.to_string().contains("`latest`"), "{error}");
+    }
+    #[test]
+    fn the_former_name_of_a_command_still_works() {
+        let line = "operator rejected replay --pull 1 --min-viewers 0 --dry-run";
+        command().try_get_matches_from(line.split(' ')).unwrap();
+    }
+    #[test]
+    fn a_check_reports_every_setting_at_once() {
+        let line = "operator config check --database-url-file /none --amqp-url-file /none";
+        let matches = command().try_get_matches_from(line.split(' ')).unwrap();
+        let (_, context) = Cli::from_arg_matches(&matches).unwrap().into_parts(Ok(String::new()));
+        assert_eq!(context.check().len(), 2);
     }
 }

@@ -1,4 +1,4 @@
-//! What commands work with. Only what a command asks for has to be set, and to be there.
+//! What commands work with. Only what a command uses must be set and available.
 
 use shared::{
     clock::Clock,
@@ -8,9 +8,9 @@ use shared::{
     store::Store,
 };
 
-use crate::{cli::PullRef, error::Error, output::Output};
+use crate::{error::Error, output::Output, pull_ref::PullRef};
 
-/// Name under which PostgreSQL and RabbitMQ show us.
+/// The name under which PostgreSQL and RabbitMQ list this program.
 const PROGRAM: &str = "operator";
 
 /// Settings, and where results go.
@@ -20,34 +20,34 @@ pub(crate) struct Context {
     pub(crate) database: Database,
     /// Where RabbitMQ is.
     pub(crate) broker: Broker,
-    /// All settings, as they may be seen; an error where a secret cannot be had.
+    /// All settings with secrets hidden; an error if a secret cannot be read.
     pub(crate) settings: Result<String, String>,
     /// Where results go.
     pub(crate) output: Output,
-    /// The time.
+    /// The clock.
     pub(crate) clock: Clock,
 }
 
-/// A connection to the broker, which lives as long as this.
+/// A connection to the broker, open as long as this lives.
 pub(crate) struct Connected {
-    /// Publishes, and counts.
+    /// Publishes messages and counts those in queues.
     pub(crate) announcer: Announcer,
     _session: Box<dyn Send + Sync>,
 }
 
 impl Context {
-    /// Whether all settings can be used. Calls nobody.
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        self.store()?;
-        Ok(runtime::check_url(&self.broker.url()?)?)
+    /// All settings that cannot be used, without connecting.
+    pub(crate) fn check(&self) -> Vec<Error> {
+        let broker = self.broker.url().map_err(Error::from).and_then(|url| Ok(runtime::check_url(&url)?));
+        [self.store().map(drop), broker].into_iter().filter_map(Result::err).collect()
     }
 
-    /// The store, not asked anything yet.
+    /// The store, not connected yet.
     pub(crate) fn store(&self) -> Result<Store, Error> {
         Ok(Store::new(&self.database.url()?, self.database.database_connections, PROGRAM)?)
     }
 
-    /// The store, which answers and has the schema of this build.
+    /// The store, once it answers and has this build's schema.
     pub(crate) async fn ready_store(&self) -> Result<Store, Error> {
         let store = self.store()?;
         store.check().await?;
@@ -61,12 +61,12 @@ impl Context {
         Ok(Connected { announcer, _session: Box::new(session) })
     }
 
-    /// Every queue, as deep as it is now.
+    /// The depth of every queue.
     pub(crate) async fn depths(&self) -> Result<Vec<QueueDepth>, Error> {
         Ok(self.connect().await?.announcer.depths().await?)
     }
 
-    /// The pull that a person means.
+    /// The number of the pull that was named.
     pub(crate) async fn resolve(&self, store: &Store, pull: PullRef) -> Result<PullId, Error> {
         match pull {
             PullRef::Id(id) => Ok(id),

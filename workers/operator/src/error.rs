@@ -1,4 +1,4 @@
-//! What can keep a command from doing its work, in one line: what was wrong, and what to do.
+//! Why a command failed, in one line: what went wrong, and what to do.
 
 use shared::{
     config::ConfigError,
@@ -16,20 +16,20 @@ pub(crate) enum Error {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The store, or the broker.
-    #[error("{}{}", told(.failure), advice(.failure))]
+    #[error("{}{}", describe_failure(.failure), advice(.failure))]
     Failure {
         /// What went wrong.
         #[from]
         failure: Failure,
     },
     /// `latest`, and there is none.
-    #[error("there is no pull yet: `operator pull` asks for one")]
+    #[error("there is no pull yet: `operator pull` requests one")]
     NoPulls,
-    /// The request is in the database, and the broker did not take it.
+    /// The request is in the database, but the broker did not accept it.
     #[error(
-        "pull {pull} is recorded, but could not be announced ({}): the finalizer's watch announces it again \
-         within minutes, once RabbitMQ is back; `operator wait {pull}` follows it",
-        told(.failure)
+        "pull {pull} is recorded but was not announced ({}): the finalizer announces it within minutes once RabbitMQ \
+         is back; `operator wait {pull}` follows it",
+        describe_failure(.failure)
     )]
     Unannounced {
         /// The pull.
@@ -37,13 +37,13 @@ pub(crate) enum Error {
         /// What went wrong.
         failure: Failure,
     },
-    /// The command line asks for what cannot be done like that.
+    /// The command line cannot be used as it is.
     #[error("{0}")]
     Usage(String),
-    /// What is asked for is not there, or there is nothing to do.
+    /// What was asked for was not found, or cannot be done.
     #[error("{0}")]
-    Nothing(String),
-    /// The process cannot start its machinery.
+    Failed(String),
+    /// The async runtime cannot start.
     #[error("the operator cannot start: {0}")]
     Runtime(std::io::Error),
 }
@@ -68,13 +68,13 @@ impl Error {
             Self::Failure { failure } if failure.class == Class::Outage => Exit::Unavailable,
             Self::Unannounced { .. } => Exit::Unavailable,
             Self::Usage(_) => Exit::Usage,
-            Self::Failure { .. } | Self::NoPulls | Self::Nothing(_) | Self::Runtime(_) => Exit::Failed,
+            Self::Failure { .. } | Self::NoPulls | Self::Failed(_) | Self::Runtime(_) => Exit::Failed,
         }
     }
 }
 
-/// A failure with its causes, without those that only repeat what was said.
-pub(crate) fn told(failure: &Failure) -> String {
+/// A failure with its causes, without those that repeat it.
+pub(crate) fn describe_failure(failure: &Failure) -> String {
     let mut text = failure.message.clone();
     for cause in &failure.causes {
         if !text.contains(cause.as_str()) {
@@ -84,19 +84,19 @@ pub(crate) fn told(failure: &Failure) -> String {
     text
 }
 
-/// What to do about a failure whose own words do not say.
+/// What to do about a failure whose message does not say.
 fn advice(failure: &Failure) -> &'static str {
     match failure.code {
-        // Only where nobody answered: elsewhere PostgreSQL's own words say what is wrong.
-        "store.unreachable" => " (does PostgreSQL run, and does DATABASE_URL lead to it?)",
+        // Only if nobody answered: otherwise PostgreSQL's own message says what is wrong.
+        "store.unreachable" => " (is PostgreSQL running, and is DATABASE_URL right?)",
         "store.login_refused" => {
             " (are user, password and database in DATABASE_URL right, and may that user log in?)"
         }
-        "broker.unreachable" => " (does RabbitMQ run, and does AMQP_URL lead to it?)",
+        "broker.unreachable" => " (is RabbitMQ running, and is AMQP_URL right?)",
         "broker.login_refused" => {
-            " (are user, password and virtual host in AMQP_URL right, and may that user use that virtual host?)"
+            " (are user, password and virtual host in AMQP_URL right, and may that user use the virtual host?)"
         }
-        "store.not_there" => ": `operator pulls` lists those there are",
+        "store.not_there" => ": `operator pulls` lists the pulls",
         _ => "",
     }
 }
@@ -106,13 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_mentioned_once() {
         let mut failure = Failure::permanent("store.unreachable", "PostgreSQL cannot be reached");
         failure.causes = ["connecting: refused", "refused", "os error 111"].map(str::to_owned).to_vec();
         assert_eq!(
             Error::from(failure).to_string(),
             "PostgreSQL cannot be reached: connecting: refused: os error 111 \
-             (does PostgreSQL run, and does DATABASE_URL lead to it?)"
+             (is PostgreSQL running, and is DATABASE_URL right?)"
         );
     }
 
@@ -123,7 +123,7 @@ mod tests {
         let cases: [(Error, u8, &str); 8] = [
             (ConfigError::Missing { name: "AMQP_URL".into() }.into(), 78, "AMQP_URL is not set"),
             (Failure::permanent("broker.setup", "AMQP_URL is not an AMQP URL").into(), 78, "AMQP_URL"),
-            (outage.clone().into(), 69, "does PostgreSQL run"),
+            (outage.clone().into(), 69, "is PostgreSQL running"),
             (refused("store.login_refused").into(), 69, "user, password and database"),
             (refused("broker.login_refused").into(), 69, "virtual host"),
             (store::Error::NoPull(PullId(9)).into(), 1, "there is no pull 9: `operator pulls`"),

@@ -7,21 +7,21 @@ use shared::config::EXIT_CONFIG;
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// Done, and well.
+    /// Done, or all is well.
     Success,
-    /// The thing failed, is not there, or is not well.
+    /// Failed, not found, or not well.
     Failed,
-    /// The command line asks for what cannot be done like that.
+    /// Wrong command line, or confirmation needed without a terminal.
     Usage,
-    /// It stopped by itself before its end, and says why.
+    /// A canary replay stopped by itself.
     Stopped,
-    /// PostgreSQL or RabbitMQ cannot be used, so nothing is known. `EX_UNAVAILABLE` of sysexits(3).
+    /// PostgreSQL or RabbitMQ is unavailable. `EX_UNAVAILABLE` of sysexits(3).
     Unavailable,
     /// A setting cannot be used.
     Config,
-    /// The time given with `--timeout` is over. As timeout(1) has it.
+    /// `--timeout` expired; the code of timeout(1).
     Timeout,
-    /// Ctrl-C. As shells have it.
+    /// Ctrl-C; the code shells use.
     Interrupted,
 }
 

@@ -1,17 +1,19 @@
 //! The tool of the person who runs the flow: asks for pulls, follows them, and explains how everything stands.
 //!
-//! One command a file in [`command`]; each asks the store or the broker, and gives what it learned to [`output`] as
-//! text or JSON. The words are made by pure functions in [`text`] and [`progress`], from facts handed to them.
+//! One command per file in [`command`]. Each asks the store or the broker and hands what it learned to [`output`], which prints it
+//! as text (drawn in [`view`]) or as a document (defined in [`json`]).
 
 mod cli;
 mod command;
 mod context;
-mod dead_letters;
 mod error;
 mod exit;
+mod json;
 mod output;
 mod progress;
-mod rejected;
+mod pull_ref;
+#[cfg(test)]
+mod sample;
 mod suggest;
 mod view;
 mod warnings;
@@ -25,7 +27,7 @@ use error::Error;
 use exit::Exit;
 use shared::config::Unparsed;
 
-/// The whole of the operator's `main`: parses the command line, runs the command, exits honestly.
+/// The whole of the operator's `main`: parses the command line, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {
     let exit = match cli::parse() {
         Err(Unparsed::Told(code)) => return code,
@@ -37,7 +39,7 @@ pub fn main() -> ExitCode {
         }
     };
     let exit = exit.unwrap_or_else(|error| {
-        output::complain(&error);
+        output::error(&error);
         error.exit()
     });
     exit.into()

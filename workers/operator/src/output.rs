@@ -1,7 +1,7 @@
 //! The one place that writes to the terminal: results to standard output, everything else to standard error.
 //!
-//! A reader that goes away (`operator pulls | head -1`) is no error: the rest is not written, and the exit code stays
-//! what the command found.
+//! A reader that leaves (`operator pulls | head -1`) is no error: the rest is not written, and the exit code stays what the
+//! command found.
 
 use std::{
     fmt::Display,
@@ -12,51 +12,66 @@ use serde::Serialize;
 
 use crate::suggest;
 
-/// Writes as text or as JSON.
+/// Prints results as text or as JSON.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
-    /// Whether a program reads, with `--json`.
+    /// Whether `--json` was given.
     pub(crate) json: bool,
 }
 
 impl Output {
-    /// The result of a command: one JSON document, or the text.
-    pub(crate) fn result<T: Serialize>(self, document: &T, text: impl FnOnce(&T) -> String) {
+    /// Prints the result of a command: what it found, as one JSON document or as text.
+    pub(crate) fn result<T, D: Serialize>(
+        self,
+        found: T,
+        document: impl FnOnce(T) -> D,
+        text: impl FnOnce(&T) -> String,
+    ) {
         if self.json {
-            line(&mut stdout(), &json(document));
+            print(&to_json(&document(found)));
         } else {
-            line(&mut stdout(), text(document).trim_end());
+            print(text(&found).trim_end());
         }
     }
 
-    /// The result of a command that lists: one JSON document a line, or the text.
-    pub(crate) fn list<T: Serialize>(self, documents: &[T], text: impl FnOnce(&[T]) -> String) {
+    /// Prints the result of a command that lists: one JSON document per line, or the text.
+    pub(crate) fn list<T, D: Serialize>(
+        self,
+        found: Vec<T>,
+        document: impl Fn(T) -> D,
+        text: impl FnOnce(&[T]) -> String,
+    ) {
         if self.json {
-            for document in documents {
-                line(&mut stdout(), &json(document));
+            for one in found {
+                print(&to_json(&document(one)));
             }
         } else {
-            line(&mut stdout(), text(documents).trim_end());
+            print(text(&found).trim_end());
         }
     }
 }
 
-/// A result that is the same for people and programs.
-pub(crate) fn say(text: &str) {
+/// Prints a line of the result, as it is.
+pub(crate) fn print(text: &str) {
     line(&mut stdout(), text);
 }
 
-/// What went wrong, in one line on standard error; commands in it are as a person types them.
-pub(crate) fn complain(what: &dyn Display) {
-    remark(&suggest::typed(&format!("operator: {what}")));
+/// Reports an error in one line on standard error; commands in it are as a person types them.
+pub(crate) fn error(what: &dyn Display) {
+    warn(&suggest::typed(&format!("operator: {what}")));
 }
 
-/// Something to know beside the result, in one line on standard error.
-pub(crate) fn remark(what: &str) {
+/// Reports progress or a warning in one line on standard error.
+pub(crate) fn warn(what: &str) {
     line(&mut stderr(), &what.split_whitespace().collect::<Vec<_>>().join(" "));
 }
 
-/// Asks a person at the terminal; no answer is a no. None where nobody can be asked.
+/// Shows a text on standard error before a person is asked about it.
+pub(crate) fn preview(text: &str) {
+    line(&mut stderr(), text.trim_end());
+}
+
+/// Asks a person at the terminal; no answer is a no. None if standard input is no terminal.
 pub(crate) fn ask(question: &str) -> Option<bool> {
     if !stdin().is_terminal() {
         return None;
@@ -67,30 +82,20 @@ pub(crate) fn ask(question: &str) -> Option<bool> {
     Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// What a person should see before they are asked, on standard error.
-pub(crate) fn show(text: &str) {
-    line(&mut stderr(), text.trim_end());
-}
-
-/// Raw lines, for a file or a pipe.
-pub(crate) fn raw(text: &str) {
-    line(&mut stdout(), text);
-}
-
-/// Whether a person watches standard error, where progress is shown.
+/// Whether standard error, where progress is shown, is a terminal.
 pub(crate) fn is_watched() -> bool {
     stderr().is_terminal()
 }
 
-/// One JSON document on one line.
+/// A document on one line.
 ///
 /// # Panics
-/// Never: what commands print are structs of texts, numbers and times.
-pub(crate) fn json<T: Serialize>(document: &T) -> String {
-    serde_json::to_string(document).expect("a report is JSON")
+/// Never: documents are structs of texts, numbers and times.
+pub(crate) fn to_json<T: Serialize>(document: &T) -> String {
+    serde_json::to_string(document).expect("a document is JSON")
 }
 
 fn line(out: &mut impl Write, text: &str) {
-    // Nobody reads any more: nobody misses the rest.
+    // A reader that left misses nothing.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());
 }

@@ -1,12 +1,12 @@
-//! Commands that are suggested, as whoever reads them can type them.
+//! Suggested commands, written so that the reader can type them.
 //!
-//! In our own texts a command is written as its name and words, in backticks. A person may reach the operator otherwise,
-//! through `deploy/quickstart` or compose; what starts it then says how, in `OPERATOR_COMMAND`. Only the database's owner may
-//! migrate it, so that command can have a way of its own, in `OPERATOR_MIGRATE_COMMAND`.
+//! Our texts name a command in backticks. A person may start the operator through `deploy/quickstart` or compose, which then
+//! set `OPERATOR_COMMAND`. Only the database's owner may migrate it, so that command has a variable of its own,
+//! `OPERATOR_MIGRATE_COMMAND`.
 
 use std::sync::LazyLock;
 
-/// The name that our own texts use.
+/// The name that our texts use.
 const NAME: &str = "operator";
 
 static TYPED: LazyLock<Typed> = LazyLock::new(|| {
@@ -15,7 +15,7 @@ static TYPED: LazyLock<Typed> = LazyLock::new(|| {
     Typed { operator, migrate }
 });
 
-/// What a person types.
+/// What a person types to start the operator.
 struct Typed {
     operator: String,
     migrate: String,
@@ -29,14 +29,14 @@ impl Typed {
         }
     }
 
-    /// The text with each of its commands, which begin at a backtick or a line of examples.
+    /// The text with its commands rewritten. A command begins after a backtick, or on a line of examples.
     fn text(&self, text: &str) -> String {
         let mut typed = String::new();
-        for (place, part) in text.split(NAME).enumerate() {
+        for (n, part) in text.split(NAME).enumerate() {
             let begins = typed.ends_with('`') || typed.ends_with("\n  ") || typed.ends_with("&& ");
             match part.strip_prefix(' ') {
-                Some(words) if place > 0 && begins => typed.push_str(&self.command(words)),
-                _ if place > 0 => typed.extend([NAME, part]),
+                Some(words) if n > 0 && begins => typed.push_str(&self.command(words)),
+                _ if n > 0 => typed.extend([NAME, part]),
                 _ => typed.push_str(part),
             }
         }
@@ -45,10 +45,7 @@ impl Typed {
 }
 
 fn variable(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "no setting of a person's: whatever starts us names itself"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "set by what starts the operator, not by a person")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -57,12 +54,12 @@ pub(crate) fn operator() -> &'static str {
     &TYPED.operator
 }
 
-/// A command of the operator with these words, to be shown by itself.
+/// The command with these arguments, to be shown by itself.
 pub(crate) fn command(words: &str) -> String {
     TYPED.command(words)
 }
 
-/// The text with its commands as a person types them.
+/// The text, with its commands as a person types them.
 pub(crate) fn typed(text: &str) -> String {
     TYPED.text(text)
 }

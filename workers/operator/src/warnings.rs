@@ -1,11 +1,11 @@
-//! Warnings of the libraries beneath, on standard error. A person's tool is silent otherwise; `RUST_LOG` opens it.
+//! Warnings of libraries, on standard error. `RUST_LOG` shows more.
 
 use std::io::stderr;
 
 use shared::{config::ConfigError, runtime::log_levels};
 use tracing_subscriber::filter::LevelFilter;
 
-/// Starts it; a command says in its own words when the broker is away. Fails where `RUST_LOG` cannot be used.
+/// Starts logging. Fails if `RUST_LOG` cannot be used.
 pub(crate) fn init() -> Result<(), ConfigError> {
     tracing_subscriber::fmt()
         .with_env_filter(log_levels(LevelFilter::WARN)?)

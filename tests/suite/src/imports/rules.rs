@@ -65,7 +65,7 @@ pub(super) const ONLY_IN: [(&str, &str); 7] = [
 ];
 
 /// Files whose imports go in a circle, and why they do. Circles only leave this list, and files only leave their circles.
-pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 4] = [
+pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 3] = [
     (
         "a world carries its faults, and a scenario changes the world it is a fault of",
         &[
@@ -84,42 +84,6 @@ pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 4] = [
             "workers/finalizer/src/background.rs",
             "workers/finalizer/src/gauges.rs",
             "workers/finalizer/src/watch.rs",
-        ],
-    ),
-    (
-        "commands are parsed and run by one enum, and use what stands beside it; being taken apart",
-        &[
-            "workers/operator/src/cli.rs",
-            "workers/operator/src/command/config.rs",
-            "workers/operator/src/command/migrate.rs",
-            "workers/operator/src/command/mod.rs",
-            "workers/operator/src/command/pull.rs",
-            "workers/operator/src/command/pulls.rs",
-            "workers/operator/src/command/rerun.rs",
-            "workers/operator/src/command/show.rs",
-            "workers/operator/src/command/status.rs",
-            "workers/operator/src/command/topology.rs",
-            "workers/operator/src/command/wait.rs",
-            "workers/operator/src/context.rs",
-            "workers/operator/src/dead_letters/discard.rs",
-            "workers/operator/src/dead_letters/edit.rs",
-            "workers/operator/src/dead_letters/export.rs",
-            "workers/operator/src/dead_letters/groups.rs",
-            "workers/operator/src/dead_letters/hold.rs",
-            "workers/operator/src/dead_letters/import.rs",
-            "workers/operator/src/dead_letters/list.rs",
-            "workers/operator/src/dead_letters/mod.rs",
-            "workers/operator/src/dead_letters/note.rs",
-            "workers/operator/src/dead_letters/replay.rs",
-            "workers/operator/src/dead_letters/report.rs",
-            "workers/operator/src/dead_letters/restore.rs",
-            "workers/operator/src/dead_letters/show.rs",
-            "workers/operator/src/progress/follow.rs",
-            "workers/operator/src/rejected/groups.rs",
-            "workers/operator/src/rejected/list.rs",
-            "workers/operator/src/rejected/mod.rs",
-            "workers/operator/src/rejected/replay.rs",
-            "workers/operator/src/rejected/show.rs",
         ],
     ),
     (

@@ -5,7 +5,7 @@ use shared::config::ConfigCommand;
 
 use crate::{context::Context, error::Error, exit::Exit, output};
 
-/// Look at the settings
+/// Check or show the settings
 #[derive(Debug, Args)]
 pub(crate) struct Config {
     #[command(subcommand)]
@@ -13,21 +13,22 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    pub(crate) fn run(self, context: &Context) -> Result<Exit, Error> {
-        match (self.command, &context.settings) {
+    pub(super) fn run(self, context: &Context) -> Result<Exit, Error> {
+        let (text, exit) = match (self.command, &context.settings) {
             (ConfigCommand::Check, _) => {
-                context.check()?;
-                output::say("operator: the settings can be used");
-                Ok(Exit::Success)
+                let mut errors = context.check();
+                if let Some(last) = errors.pop() {
+                    for error in &errors {
+                        output::error(error);
+                    }
+                    return Err(last);
+                }
+                ("operator: the settings can be used", Exit::Success)
             }
-            (ConfigCommand::Show, Ok(settings)) => {
-                output::say(settings);
-                Ok(Exit::Success)
-            }
-            (ConfigCommand::Show, Err(settings)) => {
-                output::say(settings);
-                Ok(Exit::Config)
-            }
-        }
+            (ConfigCommand::Show, Ok(settings)) => (settings.as_str(), Exit::Success),
+            (ConfigCommand::Show, Err(settings)) => (settings.as_str(), Exit::Config),
+        };
+        output::print(text);
+        Ok(exit)
     }
 }

@@ -1,38 +1,30 @@
 //! `operator migrate`.
 
 use clap::Args;
-use serde::Serialize;
-use shared::store;
+use shared::store::{self, Migrated};
 
-use crate::{context::Context, error::Error, exit::Exit};
+use crate::{context::Context, error::Error, exit::Exit, json};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"version": 3, "applied": ["pull", …]}"#;
 
-/// Bring the database to the schema of this build; harmless to repeat
+/// Migrate the database to this build's schema; harmless to repeat
 ///
-/// Runs the migrations that have not run yet, in order, and says which. Several at once wait for each other.
+/// Runs the migrations that have not run yet, in order, and names them. Several at once wait for each other.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Migrate;
 
-#[derive(Serialize)]
-struct Document {
-    version: i64,
-    applied: Vec<&'static str>,
-}
-
 impl Migrate {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let migrated = store::migrate(&context.database.url()?).await?;
-        let document = Document { version: migrated.version, applied: migrated.applied };
-        context.output.result(&document, text);
+        context.output.result(migrated, json::Migration::from, text);
         Ok(Exit::Success)
     }
 }
 
-fn text(document: &Document) -> String {
-    let Document { version, applied } = document;
+fn text(migrated: &Migrated) -> String {
+    let Migrated { version, applied } = migrated;
     if applied.is_empty() {
         format!("The schema is up to date (version {version}).")
     } else {

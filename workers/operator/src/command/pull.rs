@@ -1,23 +1,18 @@
-//! `operator pull`: the request is committed, then announced; a crash between is mended by the finalizer's watch.
+//! `operator pull`: the request is committed, then announced; after a crash in between the finalizer announces it.
 
 use clap::Args;
-use serde::Serialize;
-use shared::{
-    schema::{PullId, PullRequested},
-    topology::EXTRACTOR,
-};
+use shared::{schema::PullRequested, topology::EXTRACTOR};
 
-use super::wait::{self, Patience};
-use crate::{context::Context, error::Error, exit::Exit, output};
+use super::wait::{self, Timeout};
+use crate::{context::Context, error::Error, exit::Exit, json, output};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"pull_id": 7, "announced": true}; with --wait as `operator wait`"#;
 
-/// Ask for one pull; with --wait, follow it to its end
+/// Request a pull; with --wait, follow it to its end
 ///
-/// Without --wait prints the number of the pull and leaves. With it, shows progress on standard error (bars on a
-/// terminal, lines elsewhere) and at the end a summary; exits 0 if the pull succeeded and 1 if it failed. Ctrl-C and
-/// the timeout end only the waiting.
+/// Without --wait, prints the pull's number and exits. With it, shows progress on standard error (bars at a terminal, lines
+/// elsewhere), then a summary; exits 0 if the pull succeeded and 1 if it failed. Ctrl-C and the timeout end only the waiting.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Pull {
@@ -25,22 +20,16 @@ pub(crate) struct Pull {
     #[arg(long)]
     wait: bool,
     #[command(flatten)]
-    patience: Patience,
-    /// Who asks, for the record
+    timeout: Timeout,
+    /// Who requests it, for the record
     #[arg(long, value_name = "WHO", default_value = "operator")]
     by: String,
 }
 
-#[derive(Serialize)]
-struct Document {
-    pull_id: PullId,
-    announced: bool,
-}
-
 impl Pull {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        // Before anything is recorded: without a broker nobody is asked for anything.
+        // Before anything is recorded: without a broker nothing is requested.
         let broker = context.connect().await?;
         let pull = store.request_pull(&self.by, context.clock.now()).await?;
         let request = EXTRACTOR.request(&PullRequested { pull_id: pull });
@@ -49,12 +38,12 @@ impl Pull {
         drop(broker);
         if self.wait {
             if let Some(error) = unannounced {
-                output::complain(&error);
+                output::error(&error);
             }
-            return wait::follow(context, &store, pull, self.patience).await;
+            return wait::follow(context, &store, pull, self.timeout).await;
         }
-        let document = Document { pull_id: pull, announced: unannounced.is_none() };
-        context.output.result(&document, |document| document.pull_id.to_string());
+        let announced = unannounced.is_none();
+        context.output.result(pull, |pull_id| json::Requested { pull_id, announced }, ToString::to_string);
         unannounced.map_or(Ok(Exit::Success), Err)
     }
 }

@@ -1,19 +1,18 @@
 //! `operator rerun`.
 
 use clap::Args;
-use serde::Serialize;
 use shared::{
-    schema::PullId,
-    store::{Rerun as Done, RerunFrom},
+    store::{Rerun as Started, RerunFrom},
     work,
 };
 
+use super::confirmation::Confirmation;
 use crate::{
-    cli::PullRef,
     context::Context,
-    dead_letters::Confirmation,
     error::Error,
     exit::Exit,
+    json,
+    pull_ref::PullRef,
     suggest,
     view::format::{count, time},
 };
@@ -22,56 +21,47 @@ use crate::{
 const JSON: &str =
     r#"JSON: {"pull_id", "from_stage", "build", "was_status", "was_completed_at", "was_build", "chunks"}"#;
 
-/// Send a past pull through its stages again, from its stored pages
+/// Run a past pull again, from its stored pages
 ///
-/// Twitch's list of streams is not asked for again: the pages are in the database. Games and channels are asked for only
-/// where what is known of them is not fresh; with `--from merge` nothing is. The pull ends once more, with another event,
-/// and `operator wait PULL` follows it. Who asked, from where on, and which build had made the pull before is kept in the
-/// table `pull_rerun`.
+/// Requests no streams from Twitch: the pages are in the database. Requests only games and channels that are unknown or stale;
+/// with `--from merge`, none. The pull ends once more, with another event; `operator wait PULL` follows it. The table
+/// `pull_rerun` records who asked, the first stage, and both builds.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Rerun {
     /// The pull, by number or `latest`
     #[arg(value_name = "PULL")]
     pull: PullRef,
-    /// Where to begin
+    /// The first stage to run again
     #[arg(long, value_name = "STAGE", default_value = "games")]
     from: RerunFrom,
     #[command(flatten)]
-    consent: Confirmation,
-}
-
-#[derive(Serialize)]
-struct Document {
-    #[serde(flatten)]
-    rerun: Done,
-    chunks: usize,
+    confirmation: Confirmation,
 }
 
 impl Rerun {
-    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+    pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
         let pull = context.resolve(&store, self.pull).await?;
         let broker = context.connect().await?;
-        let stage = self.from.as_str();
-        self.consent.ask(&format!("Send pull {pull} through its stages again, from the {stage} on?"))?;
-        let rerun =
-            work::rerun(&store, &broker.announcer, &context.clock, pull, self.from, &self.consent.by).await?;
-        let document = Document { chunks: rerun.chunks(), rerun };
-        context.output.result(&document, told);
+        self.confirmation.ask(&format!("Run pull {pull} again, from the {} on?", self.from.as_str()))?;
+        let by = &self.confirmation.by;
+        let rerun = work::rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?;
+        context.output.result(rerun, json::Rerun::from, text);
         Ok(Exit::Success)
     }
 }
 
-fn told(document: &Document) -> String {
-    let Document { rerun, chunks } = document;
-    let pull: PullId = rerun.pull_id;
-    let chunks = count(i64::try_from(*chunks).unwrap_or(i64::MAX), "chunk");
-    let by = rerun.was_build.as_ref().map(|build| format!(" by build {build}")).unwrap_or_default();
+fn text(rerun: &Started) -> String {
+    let pull = rerun.pull_id;
+    let build = rerun.was_build.as_ref().map(|build| format!(" (build {build})")).unwrap_or_default();
     let at = rerun.was_completed_at.map(|at| format!(" at {}", time(at))).unwrap_or_default();
     suggest::typed(&format!(
-        "pull {pull} goes through its stages again, {chunks} from the {} on, as build {}; it was {}{by}{at}. \
+        "pull {pull} runs again, {} from the {} on, with build {}; previously {}{build}{at}. \
          `operator wait {pull}` follows it",
-        rerun.from_stage, rerun.build, rerun.was_status
+        count(rerun.chunks(), "chunk"),
+        rerun.from_stage,
+        rerun.build,
+        rerun.was_status
     ))
 }

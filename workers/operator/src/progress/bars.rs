@@ -1,16 +1,16 @@
-//! Progress at a terminal: a heading, and one line a stage.
+//! Progress at a terminal: a heading, and one line per stage.
 
 use chrono::{DateTime, Utc};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use shared::store::PullReport;
 
-use super::{format, rate::Pace};
-use crate::view::format::heading;
+use super::{format, rate::Rate};
+use crate::view::describe_progress;
 
-/// Most draws in a second. Each line of each look is one, and one left out would show two looks at once.
-const DRAWS_A_SECOND: u8 = 100;
+/// Most draws per second. Each line of each poll is one; leaving one out would mix two polls.
+const DRAWS_PER_SECOND: u8 = 100;
 
-/// The lines, redrawn at every look.
+/// The lines, redrawn at every poll.
 pub(crate) struct Bars {
     all: MultiProgress,
     heading: ProgressBar,
@@ -23,12 +23,9 @@ pub(crate) struct Bars {
 impl Bars {
     /// Draws on standard error, so that standard output stays the result's.
     pub(crate) fn new() -> Self {
-        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_A_SECOND));
+        let all = MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(DRAWS_PER_SECOND));
         let line = |name: &'static str, template: &str| {
-            // A template that does not parse would show the default one.
-            let style =
-                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            all.add(ProgressBar::new(0).with_prefix(name).with_style(style.progress_chars("━╸─")))
+            all.add(ProgressBar::new(0).with_prefix(name).with_style(style(template)))
         };
         let bar = "  {prefix:9} {bar:30.cyan/black.bright} {msg}";
         Self {
@@ -42,15 +39,15 @@ impl Bars {
     }
 
     /// Shows how far the pull is.
-    pub(crate) fn show(&self, pull: &PullReport, pace: &Pace, now: DateTime<Utc>) {
+    pub(crate) fn show(&self, pull: &PullReport, rate: &Rate, now: DateTime<Utc>) {
         self.heading.tick();
-        self.heading.set_message(heading(pull, now));
-        self.extractor.set_message(format::fetched(pull, pace));
+        self.heading.set_message(describe_progress(pull, now));
+        self.extractor.set_message(format::fetched(pull, rate));
         let chunks = u64::try_from(pull.chunks).unwrap_or_default();
         let stages = [
-            (&self.games, pull.games_chunks, format::share(pull.games_chunks, pull)),
-            (&self.channels, pull.channels_chunks, format::share(pull.channels_chunks, pull)),
-            (&self.merged, pull.merged_chunks, format::merged(pull, pace)),
+            (&self.games, pull.games_chunks, format::done(pull.games_chunks, pull)),
+            (&self.channels, pull.channels_chunks, format::done(pull.channels_chunks, pull)),
+            (&self.merged, pull.merged_chunks, format::merged(pull, rate)),
         ];
         for (bar, done, text) in stages {
             bar.update(|state| {
@@ -61,14 +58,21 @@ impl Bars {
         }
     }
 
-    /// Says something above the bars.
-    pub(crate) fn remark(&self, what: &str) {
+    /// Shows a warning above the bars.
+    pub(crate) fn warn(&self, what: &str) {
         // A terminal that is gone reads nothing.
         let _ = self.all.println(what);
     }
 
-    /// Takes the bars away: the summary says more.
+    /// Removes the bars: the summary says more.
     pub(crate) fn clear(&self) {
         let _ = self.all.clear();
     }
+}
+
+/// The style of a line. A template that does not parse gives the default one.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
 }

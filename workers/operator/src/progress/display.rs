@@ -1,9 +1,9 @@
-//! Where progress is shown: bars for a person, lines for a log, nothing for a program that reads JSON.
+//! Where progress is shown: bars at a terminal, lines in a log, nothing for a program that reads JSON.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::PullReport;
 
-use super::{bars::Bars, format, rate::Pace};
+use super::{bars::Bars, format, rate::Rate};
 use crate::output;
 
 /// The shortest time between two lines.
@@ -15,13 +15,13 @@ pub(crate) enum Display {
     Bars(Bars),
     /// Elsewhere: a line when something changed.
     Lines(Option<(DateTime<Utc>, PullReport)>),
-    /// Nobody wants to know.
+    /// Nowhere.
     Silent,
 }
 
 impl Display {
-    /// The display that fits who reads.
-    pub(crate) fn fit(json: bool) -> Self {
+    /// The display for whoever reads.
+    pub(crate) fn new(json: bool) -> Self {
         match (output::is_watched(), json) {
             (true, _) => Self::Bars(Bars::new()),
             (false, false) => Self::Lines(None),
@@ -30,14 +30,14 @@ impl Display {
     }
 
     /// Shows how far the pull is.
-    pub(crate) fn show(&mut self, pull: &PullReport, pace: &Pace, now: DateTime<Utc>) {
+    pub(crate) fn show(&mut self, pull: &PullReport, rate: &Rate, now: DateTime<Utc>) {
         match self {
-            Self::Bars(bars) => bars.show(pull, pace, now),
+            Self::Bars(bars) => bars.show(pull, rate, now),
             Self::Lines(last) => {
-                let news = last.as_ref().is_none_or(|(at, before)| is_news(before, pull, now - *at));
-                // The end needs no line: the summary comes.
-                if news && pull.completed_at.is_none() {
-                    output::remark(&format::line(pull, pace, now));
+                let due = last.as_ref().is_none_or(|(at, before)| is_line_due(before, pull, now - *at));
+                // The end needs no line: the summary follows.
+                if due && pull.completed_at.is_none() {
+                    output::warn(&format::line(pull, rate, now));
                     *last = Some((now, pull.clone()));
                 }
             }
@@ -45,11 +45,11 @@ impl Display {
         }
     }
 
-    /// Says something beside the progress.
-    pub(crate) fn remark(&self, what: &str) {
+    /// Shows a warning beside the progress.
+    pub(crate) fn warn(&self, what: &str) {
         match self {
-            Self::Bars(bars) => bars.remark(what),
-            Self::Lines(_) => output::remark(what),
+            Self::Bars(bars) => bars.warn(what),
+            Self::Lines(_) => output::warn(what),
             Self::Silent => {}
         }
     }
@@ -63,22 +63,22 @@ impl Display {
 }
 
 /// Whether a line is due: something changed, and the last one is a while ago.
-fn is_news(before: &PullReport, pull: &PullReport, since: TimeDelta) -> bool {
+fn is_line_due(before: &PullReport, pull: &PullReport, since: TimeDelta) -> bool {
     before != pull && since >= LINE_EVERY
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::sample;
+    use crate::sample;
 
     #[test]
     fn a_line_is_due_when_something_changed_and_not_too_often() {
         let before = sample::under_way();
         let mut pull = before.clone();
-        assert!(!is_news(&before, &pull, TimeDelta::minutes(5)), "nothing changed");
+        assert!(!is_line_due(&before, &pull, TimeDelta::minutes(5)), "nothing changed");
         pull.merged_chunks += 1;
-        assert!(!is_news(&before, &pull, TimeDelta::seconds(1)), "too soon");
-        assert!(is_news(&before, &pull, TimeDelta::seconds(2)));
+        assert!(!is_line_due(&before, &pull, TimeDelta::seconds(1)), "too soon");
+        assert!(is_line_due(&before, &pull, TimeDelta::seconds(2)));
     }
 }

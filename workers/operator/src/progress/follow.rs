@@ -1,4 +1,4 @@
-//! The following itself: look, show, until the pull has ended, the time is over, or the person has seen enough.
+//! Polls and shows a pull until it has ended, the time is over, or the person presses Ctrl-C.
 
 use std::time::Duration;
 
@@ -11,26 +11,26 @@ use shared::{
 };
 use tokio::{signal::ctrl_c, time::sleep};
 
-use super::{display::Display, missing_worker::MissingWorker, queue_poller::QueuePoller, rate::Pace};
+use super::{display::Display, missing_worker::MissingWorker, queue_poller::QueuePoller, rate::Rate};
 use crate::{
     context::Context,
-    error::{Error, told},
+    error::{Error, describe_failure},
     view,
 };
 
-/// The time between two looks.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-/// The same, while the database is away.
+/// The time between two polls.
+const POLL_EVERY: Duration = Duration::from_millis(250);
+/// The same, while the database is unavailable.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
-/// The time between two looks for what keeps the pull from going on.
+/// The time between two checks for what stops the pull.
 const OBSTACLES_EVERY: TimeDelta = TimeDelta::seconds(2);
-/// The most messages of a stage that are tried again and read.
+/// The most retried messages per stage that are read.
 const MOST_RETRIES: i64 = 1_000;
 
 /// Why following ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Ended {
-    /// The pull came to its end.
+    /// The pull has ended.
     Closed,
     /// The time is over.
     TimedOut,
@@ -44,15 +44,15 @@ pub(crate) struct Follower<'a> {
     clock: &'a Clock,
     queue_poller: QueuePoller,
     display: Display,
-    pace: Pace,
+    rate: Rate,
     missing_worker: MissingWorker,
     pull: PullReport,
-    /// How the workers are doing, and when that was asked last.
+    /// The workers' states, and when they were read.
     workers: Vec<WorkerRow>,
-    asked_at: DateTime<Utc>,
-    /// What keeps the pull from going on, as it was said.
+    checked_at: DateTime<Utc>,
+    /// What stops the pull, as it was reported.
     obstacle: Option<String>,
-    /// The pull that has to be fetched before this one, once that was said.
+    /// The pull that is fetched before this one, once that was reported.
     behind: Option<PullId>,
 }
 
@@ -63,25 +63,25 @@ impl<'a> Follower<'a> {
             store,
             clock: &context.clock,
             queue_poller: QueuePoller::start(&context.broker),
-            display: Display::fit(context.output.json),
-            pace: Pace::default(),
+            display: Display::new(context.output.json),
+            rate: Rate::default(),
             missing_worker: MissingWorker::default(),
             pull,
             workers: Vec::new(),
-            asked_at: DateTime::UNIX_EPOCH,
+            checked_at: DateTime::UNIX_EPOCH,
             obstacle: None,
             behind: None,
         }
     }
 
-    /// Follows it for `patience` at most: why that ended, how the pull looked then, and what kept it from going on.
+    /// Follows it for `timeout` at most. Returns why that ended, the pull as it was then, and what stopped it.
     pub(crate) async fn follow(
         mut self,
-        patience: Duration,
+        timeout: Duration,
     ) -> Result<(Ended, PullReport, Option<String>), Error> {
         let ended = tokio::select! {
             closed = self.until_closed() => closed.map(|()| Ended::Closed),
-            () = sleep(patience) => Ok(Ended::TimedOut),
+            () = sleep(timeout) => Ok(Ended::TimedOut),
             _ = ctrl_c() => Ok(Ended::Interrupted),
         };
         self.display.clear();
@@ -94,57 +94,58 @@ impl<'a> Follower<'a> {
             if self.pull.completed_at.is_some() {
                 return Ok(());
             }
-            sleep(LOOK_EVERY).await;
-            self.look().await?;
+            sleep(POLL_EVERY).await;
+            self.poll().await?;
         }
     }
 
     fn show(&mut self) {
         let now = self.clock.now();
-        self.pace.note(&self.pull, now);
-        self.display.show(&self.pull, &self.pace, now);
+        self.rate.record(&self.pull, now);
+        self.display.show(&self.pull, &self.rate, now);
         if let Some(missing) =
-            self.missing_worker.note(&self.pull, &self.queue_poller.queues(), &self.workers, now)
+            self.missing_worker.check(&self.pull, &self.queue_poller.queues(), &self.workers, now)
         {
-            self.display.remark(&missing);
+            self.display.warn(&missing);
         }
     }
 
-    /// Looks at the pull; while the database is away, tries again.
-    async fn look(&mut self) -> Result<(), Failure> {
-        let mut said = false;
+    /// Reads the pull again; tries until the database is available.
+    async fn poll(&mut self) -> Result<(), Failure> {
+        let mut warned = false;
         loop {
-            let failure = match self.ask().await {
+            let failure = match self.read().await {
                 Ok(()) => return Ok(()),
                 Err(error) => Failure::from(error),
             };
             if !matches!(failure.class, Class::Outage | Class::Transient) {
                 return Err(failure);
             }
-            if !said {
-                self.display.remark(&format!("still waiting, but {}", told(&failure)));
-                said = true;
+            if !warned {
+                self.display.warn(&format!("still waiting: {}", describe_failure(&failure)));
+                warned = true;
             }
             sleep(RETRY_EVERY).await;
         }
     }
 
-    /// Says what keeps the pull from going on, once for each reason, and when it goes on again.
-    async fn look_for_obstacles(&mut self) -> Result<(), store::Error> {
+    /// Reports what stops the pull, once per reason, and when it continues.
+    async fn check_obstacles(&mut self) -> Result<(), store::Error> {
         let now = self.clock.now();
-        if now - self.asked_at < OBSTACLES_EVERY {
+        if now - self.checked_at < OBSTACLES_EVERY {
             return Ok(());
         }
-        self.asked_at = now;
+        self.checked_at = now;
         self.workers = self.store.worker_states(now).await?;
         let retries = self.store.retries(MOST_RETRIES).await?;
-        let obstacle = view::obstacle(&self.pull, &self.workers, &retries, now);
+        let obstacle = view::pull_obstacle(&self.pull, &self.workers, &retries, now);
         // The same reason, only for longer, is no news.
-        let reason = |told: &Option<String>| told.as_ref().map(|told| view::reason(told).to_owned());
+        let reason =
+            |obstacle: &Option<String>| obstacle.as_deref().map(|text| view::reason(text).to_owned());
         if reason(&obstacle) != reason(&self.obstacle) {
             match &obstacle {
-                Some(obstacle) => self.display.remark(&format!("waiting: {obstacle}")),
-                None if self.pull.completed_at.is_none() => self.display.remark("it goes on"),
+                Some(obstacle) => self.display.warn(&format!("waiting: {obstacle}")),
+                None if self.pull.completed_at.is_none() => self.display.warn("the pull continues"),
                 None => {}
             }
         }
@@ -152,18 +153,17 @@ impl<'a> Follower<'a> {
         Ok(())
     }
 
-    async fn ask(&mut self) -> Result<(), store::Error> {
+    async fn read(&mut self) -> Result<(), store::Error> {
         let id = self.pull.pull_id;
         self.pull = self.store.pull_report(id).await?;
-        self.look_for_obstacles().await?;
+        self.check_obstacles().await?;
         if self.pull.pages == 0 && self.behind.is_none() {
             let pulls = self.store.pulls_under_way().await?;
             let fetched =
                 |pull: &&PullReport| pull.pull_id != id && pull.pages > 0 && pull.extracted_at.is_none();
             self.behind = pulls.iter().find(fetched).map(|pull| pull.pull_id);
             if let Some(other) = self.behind {
-                self.display
-                    .remark(&format!("the extractor is busy with pull {other}: pull {id} comes after it"));
+                self.display.warn(&format!("the extractor is fetching pull {other}; pull {id} is next"));
             }
         }
         Ok(())

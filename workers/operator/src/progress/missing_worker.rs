@@ -1,64 +1,59 @@
-//! Noticing that nobody works on a pull.
+//! Noticing that a pull's next stage has no worker.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     runtime::QueueDepth,
     store::{PullReport, WorkerRow},
-    topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
+    topology::StageInfo,
 };
 
-/// How long a stage may be without a worker before it is said: a worker that is started again is back by then.
+use crate::view::stages_with_work;
+
+/// How long a stage may be without a worker before a warning: a restarted worker is back by then.
 const GRACE: TimeDelta = TimeDelta::seconds(5);
 
-/// Remembers since when which stage lacks a worker, and whether it was said.
+/// The stage without a worker, since when, and whether a warning was given.
 #[derive(Debug, Default)]
 pub(crate) struct MissingWorker {
     stage: Option<(StageInfo, DateTime<Utc>)>,
-    said: bool,
+    warned: bool,
 }
 
 impl MissingWorker {
-    /// What to say: once when a worker is missed, once when it is back.
-    pub(crate) fn note(
+    /// The warning to give: once when a worker is missing, once when it is back.
+    pub(crate) fn check(
         &mut self,
         pull: &PullReport,
         queues: &[QueueDepth],
         workers: &[WorkerRow],
         now: DateTime<Utc>,
     ) -> Option<String> {
-        let absent = absent(pull, queues, workers);
-        if absent.map(|stage| stage.name) != self.stage.map(|(stage, _)| stage.name) {
+        let missing = missing_stage(pull, queues, workers);
+        if missing.map(|stage| stage.name) != self.stage.map(|(stage, _)| stage.name) {
             let before =
-                std::mem::replace(self, Self { stage: absent.map(|stage| (stage, now)), said: false });
-            let back = before.stage.filter(|(stage, _)| before.said && is_read(stage, queues));
+                std::mem::replace(self, Self { stage: missing.map(|stage| (stage, now)), warned: false });
+            let back = before.stage.filter(|(stage, _)| before.warned && is_read(stage, queues));
             return back.map(|(stage, _)| format!("the {} is running again", stage.name));
         }
-        let (stage, since) = self.stage.filter(|_| !self.said)?;
+        let (stage, since) = self.stage.filter(|_| !self.warned)?;
         (now - since >= GRACE).then(|| {
-            self.said = true;
+            self.warned = true;
             let name = stage.name;
             format!(
-                "no {name} is running: nothing reads the queue {name:?}; the pull goes on as soon as one does"
+                "no {name} is running: queue {name:?} has no consumer; the pull continues when one starts"
             )
         })
     }
 }
 
-/// The first stage that has work of this pull and no worker. One that is paused reads no queue, and is there.
-fn absent(pull: &PullReport, queues: &[QueueDepth], workers: &[WorkerRow]) -> Option<StageInfo> {
-    if pull.completed_at.is_some() {
+/// The first stage that has work of this pull and no worker. A paused worker consumes nothing, but it is there.
+fn missing_stage(pull: &PullReport, queues: &[QueueDepth], workers: &[WorkerRow]) -> Option<StageInfo> {
+    if queues.is_empty() {
+        // The broker was not asked yet.
         return None;
     }
-    let stages = [
-        (EXTRACTOR.info(), pull.extracted_at.is_none()),
-        (GAME_ENRICHER.info(), pull.games_chunks < pull.chunks.into()),
-        (CHANNEL_ENRICHER.info(), pull.channels_chunks < pull.games_chunks),
-        (FINALIZER.info(), pull.merged_chunks < pull.channels_chunks),
-    ];
-    // Without a look at the queues nothing is known of them.
     let is_there = |stage: &StageInfo| workers.iter().any(|worker| worker.stage == stage.name);
-    let unread = |stage: &StageInfo| !queues.is_empty() && !is_read(stage, queues) && !is_there(stage);
-    stages.into_iter().find(|(stage, has_work)| *has_work && unread(stage)).map(|(stage, _)| stage)
+    stages_with_work(pull).find(|stage| !is_read(stage, queues) && !is_there(stage))
 }
 
 fn is_read(stage: &StageInfo, queues: &[QueueDepth]) -> bool {
@@ -70,7 +65,7 @@ fn is_read(stage: &StageInfo, queues: &[QueueDepth]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::sample;
+    use crate::sample;
 
     fn queues(extractors: u32) -> Vec<QueueDepth> {
         let stages = shared::topology::STAGES.into_iter();
@@ -84,32 +79,26 @@ mod tests {
     }
 
     #[test]
-    fn an_absence_is_said_once_and_after_a_while() {
-        let (pull, start) = (sample::under_way(), sample::now());
+    fn a_missing_worker_is_reported_once_and_after_a_while() {
         let mut missing_worker = MissingWorker::default();
-        let at = |seconds| start + TimeDelta::seconds(seconds);
-        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(0)), None);
-        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(4)), None);
-        let said = missing_worker.note(&pull, &queues(0), &[], at(5)).unwrap();
-        assert!(said.starts_with("no extractor is running: nothing reads the queue \"extractor\""), "{said}");
-        assert_eq!(missing_worker.note(&pull, &queues(0), &[], at(60)), None, "once is enough");
-        assert_eq!(
-            missing_worker.note(&pull, &queues(1), &[], at(61)).as_deref(),
-            Some("the extractor is running again")
-        );
-        assert_eq!(missing_worker.note(&pull, &queues(1), &[], at(62)), None);
-        assert_eq!(
-            missing_worker.note(&pull, &queues(0), &[], at(62)),
-            None,
-            "a new absence has its own grace"
-        );
-        assert!(missing_worker.note(&pull, &queues(0), &[], at(67)).is_some());
+        let mut check = |extractors, seconds| {
+            let at = sample::now() + TimeDelta::seconds(seconds);
+            missing_worker.check(&sample::under_way(), &queues(extractors), &[], at)
+        };
+        assert_eq!(check(0, 0), None);
+        assert_eq!(check(0, 4), None);
+        let warning = check(0, 5).unwrap();
+        assert!(warning.starts_with("no extractor is running: queue \"extractor\""), "{warning}");
+        assert_eq!(check(0, 60), None, "once is enough");
+        assert_eq!(check(1, 61).as_deref(), Some("the extractor is running again"));
+        assert_eq!(check(1, 62), None);
+        assert_eq!(check(0, 62), None, "a new absence has its own grace");
+        assert!(check(0, 67).is_some());
     }
 
     #[test]
-    fn a_stage_without_work_may_be_away() {
-        let mut pull = sample::under_way();
-        pull.extracted_at = Some(sample::now());
-        assert_eq!(absent(&pull, &queues(0), &[]), None);
+    fn a_stage_without_work_may_be_absent() {
+        let pull = PullReport { extracted_at: Some(sample::now()), ..sample::under_way() };
+        assert_eq!(missing_stage(&pull, &queues(0), &[]), None);
     }
 }

@@ -1,4 +1,4 @@
-//! Following a pull: looks at the database a few times a second, and shows what changed.
+//! Following a pull or a replay: polls the database a few times per second, and shows what changed.
 
 mod bars;
 mod display;
@@ -7,5 +7,7 @@ mod format;
 mod missing_worker;
 mod queue_poller;
 mod rate;
+mod replay;
 
 pub(crate) use follow::{Ended, Follower};
+pub(crate) use replay::ReplayProgress;

@@ -1,18 +1,18 @@
-//! How fast a pull goes, by what the last seconds brought.
+//! The speed of a pull over the last seconds.
 
 use std::collections::VecDeque;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::PullReport;
 
-/// How far back it looks: long enough to be calm, short enough to notice a change.
+/// The time it covers: long enough to be steady, short enough to show a change.
 const WINDOW: TimeDelta = TimeDelta::seconds(15);
-/// The shortest time a rate may be told from.
+/// The shortest time that gives a rate.
 const LEAST: TimeDelta = TimeDelta::milliseconds(900);
 
-/// Remembers the last seconds.
+/// The progress of the last seconds.
 #[derive(Debug, Default)]
-pub(crate) struct Pace(VecDeque<Sample>);
+pub(crate) struct Rate(VecDeque<Sample>);
 
 #[derive(Debug, Clone, Copy)]
 struct Sample {
@@ -21,27 +21,27 @@ struct Sample {
     merged: i64,
 }
 
-impl Pace {
-    /// Takes note of how far the pull is now.
-    pub(crate) fn note(&mut self, pull: &PullReport, now: DateTime<Utc>) {
+impl Rate {
+    /// Records the progress of the pull now.
+    pub(crate) fn record(&mut self, pull: &PullReport, now: DateTime<Utc>) {
         while self.0.front().is_some_and(|sample| now - sample.at > WINDOW) {
             self.0.pop_front();
         }
         if pull.fetched == 0 {
-            // Waiting for the first page says nothing about the pace.
+            // Waiting for the first page says nothing about the rate.
             self.0.clear();
         }
         self.0.push_back(Sample { at: now, records: pull.fetched.into(), merged: pull.merged_chunks });
     }
 
-    /// Records fetched in a second; none while too little was seen, or nothing moves.
+    /// Records fetched per second; none if too little was seen, or nothing moves.
     pub(crate) fn records_per_second(&self) -> Option<i64> {
         let (first, last, span) = self.span()?;
         let rate = (last.records - first.records) * 1000 / span.num_milliseconds();
         (rate > 0).then_some(rate)
     }
 
-    /// The time until every chunk is merged, once their number is known.
+    /// The time until every chunk is merged; none until their number is known.
     pub(crate) fn time_left(&self, pull: &PullReport) -> Option<TimeDelta> {
         pull.extracted_at?;
         let (first, last, span) = self.span()?;
@@ -57,29 +57,35 @@ impl Pace {
     }
 }
 
+/// A pull that was polled twice, with so many records and merged chunks in between.
+#[cfg(test)]
+pub(super) fn polled_twice(after: TimeDelta, records: i32, merged: i64) -> (PullReport, Rate) {
+    let (mut pull, mut rate) = (crate::sample::under_way(), Rate::default());
+    rate.record(&pull, crate::sample::now());
+    pull.fetched += records;
+    pull.merged_chunks += merged;
+    rate.record(&pull, crate::sample::now() + after);
+    (pull, rate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::sample;
+    use crate::sample;
 
     #[test]
-    fn a_rate_and_what_is_left_come_of_two_looks() {
+    fn two_polls_give_a_rate_and_the_time_left() {
+        assert_eq!(polled_twice(TimeDelta::zero(), 0, 0).1.records_per_second(), None, "nothing moved");
+        let (mut pull, mut rate) = polled_twice(TimeDelta::seconds(2), 1_000, 20);
+        assert_eq!(rate.records_per_second(), Some(500));
+        assert_eq!(rate.time_left(&pull), None, "the number of chunks is not known yet");
         let start = sample::now();
-        let mut pull = sample::under_way();
-        let mut pace = Pace::default();
-        pace.note(&pull, start);
-        assert_eq!(pace.records_per_second(), None, "one look is no rate");
-        pull.fetched += 1_000;
-        pull.merged_chunks += 20;
-        pace.note(&pull, start + TimeDelta::seconds(2));
-        assert_eq!(pace.records_per_second(), Some(500));
-        assert_eq!(pace.time_left(&pull), None, "nobody knows yet how many chunks there will be");
         pull.extracted_at = Some(start);
         pull.chunks = 260;
         pull.merged_chunks = 60;
-        pace.note(&pull, start + TimeDelta::seconds(4));
-        assert_eq!(pace.time_left(&pull), Some(TimeDelta::seconds(20)), "40 in 4 s, 200 to go");
-        pace.note(&pull, start + TimeDelta::seconds(40));
-        assert_eq!(pace.records_per_second(), None, "what was seen long ago counts no more");
+        rate.record(&pull, start + TimeDelta::seconds(4));
+        assert_eq!(rate.time_left(&pull), Some(TimeDelta::seconds(20)), "40 in 4 s, 200 to go");
+        rate.record(&pull, start + TimeDelta::seconds(40));
+        assert_eq!(rate.records_per_second(), None, "old polls no longer count");
     }
 }

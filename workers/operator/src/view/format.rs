@@ -1,31 +1,24 @@
-//! Numbers, durations, times, and what a pull is doing, in words.
+//! Numbers, durations and times for people.
 
-use std::cmp::Reverse;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use shared::{schema::Rule, store::PullReport};
+use indicatif::{HumanCount, HumanDuration};
 
-/// A whole number with its thousands set apart: `21,034`.
-pub(crate) fn number(n: impl Into<i64>) -> String {
-    let n = n.into();
-    let digits = n.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if n < 0 { format!("-{text}") } else { text }
+/// A count with thousands separators: `21,034`.
+pub(crate) fn number(n: impl TryInto<u64>) -> String {
+    // No count is negative.
+    HumanCount(n.try_into().unwrap_or_default()).to_string()
 }
 
-/// How many of what: `1 chunk`, `12 chunks`.
-pub(crate) fn count(n: impl Into<i64>, what: &str) -> String {
-    let n = n.into();
-    format!("{} {what}{}", number(n), if n == 1 { "" } else { "s" })
+/// A count and its noun: `1 chunk`, `12 chunks`.
+pub(crate) fn count(n: impl TryInto<u64>, noun: &str) -> String {
+    let number = number(n);
+    let plural = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{plural}")
 }
 
-/// A duration with the two units that matter: `0.4s`, `12s`, `1m 05s`, `2h 03m`, `3d 04h`.
+/// A duration in its two largest units: `0.4s`, `12s`, `1m 05s`, `2h 03m`, `3d 04h`.
 pub(crate) fn duration(duration: TimeDelta) -> String {
     let millis = duration.num_milliseconds().max(0);
     let seconds = millis / 1000;
@@ -40,13 +33,9 @@ pub(crate) fn duration(duration: TimeDelta) -> String {
 
 /// How long ago it was, in one unit: `just now`, `12s ago`, `3m ago`.
 pub(crate) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    let seconds = (now - time).num_seconds();
-    match seconds {
-        i64::MIN..1 => "just now".to_owned(),
-        1..60 => format!("{seconds}s ago"),
-        60..3600 => format!("{}m ago", seconds / 60),
-        3600..86_400 => format!("{}h ago", seconds / 3600),
-        _ => format!("{}d ago", seconds / 86_400),
+    match (now - time).to_std() {
+        Ok(past) if past >= Duration::from_secs(1) => format!("{:#} ago", HumanDuration(past)),
+        _ => "just now".to_owned(),
     }
 }
 
@@ -55,54 +44,19 @@ pub(crate) fn time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-/// A time as short as it can be read: without the date on the same day.
+/// A time without its date if that is today's.
 pub(crate) fn short_time(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let format = if time.date_naive() == now.date_naive() { "%H:%M:%S" } else { "%b %d %H:%M" };
     time.format(format).to_string()
 }
 
-/// Why fetching stopped, for those who do not know the names.
-pub(crate) fn stop_reason(reason: &str) -> &'static str {
-    match reason {
-        "end" => "Twitch had no more pages",
-        "min_viewers" => "remaining streams are below MIN_VIEWERS",
-        "page_cap" => "the page cap was reached",
-        "cursor_loop" => "Twitch's cursors led in a circle",
-        "error" => "it could not go on",
-        _ => "for a reason this build does not know",
+/// The first line of a text, cut to `longest` characters.
+pub(crate) fn first_line(text: &str, longest: usize) -> String {
+    let line = text.lines().next().unwrap_or_default();
+    if line.chars().count() <= longest {
+        return line.to_owned();
     }
-}
-
-/// What a pull's list lacks, if it was cut short.
-pub(crate) fn not_whole(pull: &PullReport) -> Option<String> {
-    let reason = pull.stop_reason.as_deref().filter(|_| pull.whole == Some(false))?;
-    Some(format!("the list of streams is not whole: {}", stop_reason(reason)))
-}
-
-/// The records of a pull that were rejected and should not have been there, by rule: `12 records rejected (10 malformed-json,
-/// 2 tags-not-strings)`. Streams below `MIN_VIEWERS` are not among them.
-pub(crate) fn malformed(pull: &PullReport) -> Option<String> {
-    let mut rules: Vec<_> =
-        pull.rejected_by_rule.iter().filter(|(rule, _)| *rule != Rule::BelowMinViewers.as_str()).collect();
-    rules.sort_by_key(|(_, records)| Reverse(**records));
-    let all: i64 = rules.iter().map(|(_, records)| i64::from(**records)).sum();
-    let rules = rules.into_iter().map(|(rule, records)| format!("{} {rule}", number(*records)));
-    (all > 0).then(|| format!("{} rejected ({})", count(all, "record"), rules.collect::<Vec<_>>().join(", ")))
-}
-
-/// What a pull is doing, and for how long.
-pub(crate) fn heading(pull: &PullReport, now: DateTime<Utc>) -> String {
-    let doing = match pull.status.as_str() {
-        "pending" if pull.pages == 0 => "waits for its first page",
-        "pending" => "is fetching pages",
-        "filling-games" => "has all its pages, and is filling games",
-        "filling-channels" => "has all its games, and is filling channels",
-        "success" => "succeeded",
-        "failed" => "failed",
-        other => other,
-    };
-    let until = pull.completed_at.unwrap_or(now);
-    format!("Pull {} {doing}, {}", pull.pull_id, duration(until - pull.started_at))
+    line.chars().take(longest.saturating_sub(1)).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -110,14 +64,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped() {
-        let cases =
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (-21_034, "-21,034"), (1_234_567, "1,234,567")];
-        for (n, text) in cases {
-            assert_eq!(number(n), text);
-        }
+    fn counts_have_their_noun() {
         assert_eq!(count(1, "chunk"), "1 chunk");
         assert_eq!(count(0, "chunk"), "0 chunks");
+        assert_eq!(count(1_234_567_i64, "chunk"), "1,234,567 chunks");
     }
 
     #[test]
@@ -144,5 +94,11 @@ mod tests {
         assert_eq!(ago(now - TimeDelta::hours(49), now), "2d ago");
         assert_eq!(short_time(now, now), "10:42:00");
         assert_eq!(short_time(now - TimeDelta::days(1), now), "Jul 11 10:42");
+    }
+
+    #[test]
+    fn long_texts_are_cut() {
+        assert_eq!(first_line("żżżż", 4), "żżżż");
+        assert_eq!(first_line("żżżżż\nmore", 4), "żżż…");
     }
 }

@@ -1,21 +1,21 @@
-//! Whether all is well, in words.
+//! Whether all is well, and if not, why.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
 use shared::{
     schema::{PullStatus, StopReason},
     store::{Alarm, MissedSlot, PullReport, RetryRow, WorkerRow},
 };
 
 use super::{
-    format::{ago, count, not_whole},
+    describe_pull::describe_incomplete,
+    format::{ago, count},
     obstacles::{long_retries, pauses},
     queues::StageQueues,
 };
 use crate::suggest;
 
-/// Dead letters that are no longer in their queue, though nobody who said so took them out.
-#[derive(Debug, Clone, Serialize)]
+/// Dead letters that are no longer in their queue, though no command of ours took them out.
+#[derive(Debug, Clone)]
 pub(crate) struct Vanished {
     /// Their stage.
     pub(crate) stage: String,
@@ -23,26 +23,26 @@ pub(crate) struct Vanished {
     pub(crate) letters: i64,
 }
 
-/// What there is to know at a glance. What could not be asked is empty, and its trouble says why.
-#[derive(Debug, Default, Serialize)]
+/// What health is judged by. What is unavailable is empty, and its trouble says why.
+#[derive(Debug, Default)]
 pub(crate) struct Facts {
     /// Why the database cannot be used; none when it can.
     pub(crate) database_trouble: Option<String>,
     /// Why the broker cannot be used; none when it can.
     pub(crate) broker_trouble: Option<String>,
-    /// Pulls that have not come to their end, oldest first.
+    /// Pulls that have not ended, oldest first.
     pub(crate) under_way: Vec<PullReport>,
-    /// The pull that came to its end last.
+    /// The pull that ended last.
     pub(crate) last_closed: Option<PullReport>,
     /// Slots of the last day at which no pull was started, newest first.
     pub(crate) missed_slots: Vec<MissedSlot>,
     /// Each stage's queues.
     pub(crate) stages: Vec<StageQueues>,
-    /// How each worker is doing.
+    /// The workers' states.
     pub(crate) workers: Vec<WorkerRow>,
-    /// Messages that are tried again, the oldest of each stage.
+    /// Messages that are retried, the oldest of each stage.
     pub(crate) retries: Vec<RetryRow>,
-    /// How many dead letters of each stage vanished from their queue in the last day, and are still gone.
+    /// How many dead letters of each stage vanished from their queue in the last day and were not restored.
     pub(crate) vanished: Vec<Vanished>,
     /// Alarms about dead letters of the last day, newest first.
     pub(crate) alarms: Vec<Alarm>,
@@ -50,8 +50,8 @@ pub(crate) struct Facts {
     pub(crate) rejected: u32,
 }
 
-/// The facts, and what they come to.
-#[derive(Debug, Serialize)]
+/// A judgement, and its facts.
+#[derive(Debug)]
 pub(crate) struct Health {
     /// Whether all is well.
     pub(crate) well: bool,
@@ -60,13 +60,12 @@ pub(crate) struct Health {
     /// Each thing that is not well.
     pub(crate) troubles: Vec<String>,
     /// What it was judged by.
-    #[serde(flatten)]
     pub(crate) facts: Facts,
 }
 
 impl Health {
     /// Judges the facts.
-    pub(crate) fn of(facts: Facts, now: DateTime<Utc>) -> Self {
+    pub(crate) fn from_facts(facts: Facts, now: DateTime<Utc>) -> Self {
         let troubles = troubles(&facts, now);
         let well = troubles.is_empty();
         let verdict =
@@ -79,7 +78,7 @@ fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
     let last = match &facts.last_closed {
         Some(pull) => {
             let when = ago(pull.completed_at.unwrap_or(pull.started_at), now);
-            let lacks = not_whole(pull).map(|lacks| format!(", but {lacks}")).unwrap_or_default();
+            let lacks = describe_incomplete(pull).map(|why| format!(", but {why}")).unwrap_or_default();
             format!("pull {} succeeded {when}{lacks}", pull.pull_id)
         }
         None => "there was no pull yet".to_owned(),
@@ -88,54 +87,57 @@ fn good_news(facts: &Facts, now: DateTime<Utc>) -> String {
 }
 
 fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
-    let services = facts.database_trouble.iter().chain(&facts.broker_trouble).cloned();
-    // A paused worker reads no queue, and says why.
-    let is_there =
-        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
-    let absent: Vec<_> =
-        facts.stages.iter().filter(|queues| queues.workers == 0 && !is_there(queues.stage)).collect();
-    let absent = if !absent.is_empty() && absent.len() == facts.stages.len() {
-        vec!["no worker is running".to_owned()]
-    } else {
-        absent.into_iter().map(|queues| format!("no {} is running", queues.stage)).collect()
-    };
+    let mut troubles: Vec<String> =
+        facts.database_trouble.iter().chain(&facts.broker_trouble).cloned().collect();
+    troubles.extend(missing_workers(facts));
+    troubles.extend(pauses(&facts.workers, now));
+    troubles.extend(long_retries(&facts.retries, now));
+    troubles.extend(
+        facts.under_way.iter().filter(|pull| pull.rescues > 0).map(|pull| {
+            format!("pull {} stalled; re-announced {}", pull.pull_id, count(pull.rescues, "time"))
+        }),
+    );
+    troubles.extend(facts.last_closed.as_ref().and_then(bad_end));
     let dead = facts.stages.iter().filter(|queues| queues.dead > 0);
-    let dead = dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage));
-    let stuck = facts.under_way.iter().filter(|pull| pull.rescues > 0);
-    let stuck = stuck
-        .map(|pull| format!("pull {} stalled; re-announced {}", pull.pull_id, count(pull.rescues, "time")));
-    let failed = facts.last_closed.iter().filter(|pull| pull.status == PullStatus::Failed.as_str());
-    let failed = failed.map(|pull| format!("pull {}, the last that ended, failed", pull.pull_id));
-    // A page cap is somebody's wish; cursors that lead in a circle are nobody's.
-    let looped = facts.last_closed.iter().filter(|pull| {
-        pull.status == PullStatus::Success.as_str()
-            && pull.stop_reason.as_deref() == Some(StopReason::CursorLoop.as_str())
-    });
-    let looped =
-        looped.filter_map(|pull| Some(format!("pull {} succeeded, but {}", pull.pull_id, not_whole(pull)?)));
-    let obstacles = pauses(&facts.workers, now).into_iter().chain(long_retries(&facts.retries, now));
-    let vanished = facts.vanished.iter().map(|Vanished { stage, letters }| {
+    troubles
+        .extend(dead.map(|queues| format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage)));
+    troubles.extend(facts.vanished.iter().map(|Vanished { stage, letters }| {
         suggest::typed(&format!(
             "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
-             `operator dead-letters list --state vanished` lists them, `restore` with their numbers brings them back",
+             `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back",
             count(*letters, "dead letter")
         ))
-    });
-    services
-        .chain(absent)
-        .chain(obstacles)
-        .chain(stuck)
-        .chain(failed)
-        .chain(looped)
-        .chain(dead)
-        .chain(vanished)
-        .collect()
+    }));
+    troubles
+}
+
+/// The stages without a worker. A paused worker consumes nothing, but it is there.
+fn missing_workers(facts: &Facts) -> Vec<String> {
+    let is_paused =
+        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
+    let missing = facts.stages.iter().filter(|queues| queues.workers == 0 && !is_paused(queues.stage));
+    let missing: Vec<_> = missing.map(|queues| format!("no {} is running", queues.stage)).collect();
+    if !missing.is_empty() && missing.len() == facts.stages.len() {
+        return vec!["no worker is running".to_owned()];
+    }
+    missing
+}
+
+/// Why the pull did not end well, if so. A page cap is a setting; cursors that lead in a circle are a fault.
+fn bad_end(pull: &PullReport) -> Option<String> {
+    let id = pull.pull_id;
+    if pull.status == PullStatus::Failed.as_str() {
+        return Some(format!("pull {id}, the last that ended, failed"));
+    }
+    let looped = pull.stop_reason.as_deref() == Some(StopReason::CursorLoop.as_str());
+    let why = describe_incomplete(pull).filter(|_| looped)?;
+    Some(format!("pull {id} succeeded, but {why}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::{queues::by_stage, sample};
+    use crate::{sample, view::queues::by_stage};
 
     fn working() -> Vec<StageQueues> {
         by_stage(&[]).into_iter().map(|queues| StageQueues { workers: 1, ..queues }).collect()
@@ -152,18 +154,18 @@ mod tests {
             rejected: 12,
             ..Facts::default()
         };
-        let health = Health::of(facts, sample::successful().completed_at.unwrap());
+        let health = Health::from_facts(facts, sample::successful().completed_at.unwrap());
         assert!(health.well);
         assert_eq!(
             health.verdict,
             "All is well: every stage has a worker, there are no dead letters, pull 7 succeeded just now."
         );
-        let health = Health::of(Facts { stages: working(), ..Facts::default() }, sample::now());
+        let health = Health::from_facts(Facts { stages: working(), ..Facts::default() }, sample::now());
         assert!(health.verdict.ends_with("there was no pull yet."), "{}", health.verdict);
     }
 
     #[test]
-    fn a_list_that_is_not_whole_is_told() {
+    fn an_incomplete_list_is_reported() {
         let health = |reason: &str| {
             let last = PullReport {
                 stop_reason: Some(reason.to_owned()),
@@ -171,17 +173,17 @@ mod tests {
                 ..sample::successful()
             };
             let facts = Facts { stages: working(), last_closed: Some(last), ..Facts::default() };
-            Health::of(facts, sample::now())
+            Health::from_facts(facts, sample::now())
         };
         let looped = health("cursor_loop");
         assert!(!looped.well);
         assert_eq!(
             looped.verdict,
-            "Not well: pull 7 succeeded, but the list of streams is not whole: Twitch's cursors led in a circle."
+            "Not well: pull 7 succeeded, but the list of streams is incomplete: Twitch's cursors led in a circle."
         );
         let capped = health("page_cap");
         assert!(capped.well, "the cap is a setting");
-        assert!(capped.verdict.ends_with("is not whole: the page cap was reached."), "{}", capped.verdict);
+        assert!(capped.verdict.ends_with("is incomplete: the page cap was reached."), "{}", capped.verdict);
     }
 
     #[test]
@@ -198,15 +200,14 @@ mod tests {
             vanished: vec![Vanished { stage: "channel-enricher".into(), letters: 14 }],
             ..Facts::default()
         };
-        let health = Health::of(facts, sample::now());
+        let health = Health::from_facts(facts, sample::now());
         assert!(!health.well);
         assert_eq!(
             health.verdict,
             "Not well: RabbitMQ did not answer; no game-enricher is running; pull 8 stalled; re-announced \
              1 time; pull 6, the last that ended, failed; 2 dead letters of the finalizer; 14 dead letters of the \
              channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
-             them): `operator dead-letters list --state vanished` lists them, `restore` with their numbers brings \
-             them back."
+             them): `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back."
         );
     }
 }

@@ -1,39 +1,42 @@
-//! The broker's queues, counted stage by stage.
+//! The broker's queues, stage by stage: counted, and as the table that `status` and `topology` share.
 
-use serde::Serialize;
 use shared::{
     runtime::QueueDepth,
     topology::{STAGES, StageInfo},
 };
 
-/// What lies in a stage's queues, and who reads them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+use super::{
+    format::number,
+    table::{Style, Table},
+};
+
+/// Messages in a stage's queues, and its workers.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StageQueues {
     /// The stage.
     pub(crate) stage: &'static str,
-    /// Workers that read its work queue.
+    /// Consumers of its work queue.
     pub(crate) workers: u32,
-    /// Messages that wait for a worker.
+    /// Messages ready for a worker.
     pub(crate) ready: u32,
-    /// Replayed messages that wait for a quiet moment.
+    /// Replayed messages, handled when there is no live work.
     pub(crate) replay: u32,
-    /// Messages that wait on a retry rung to be tried again.
+    /// Messages on a retry rung.
     pub(crate) retrying: u32,
-    /// Dead letters: those in the queue, or those in the table where that knows of more. While somebody browses a queue it
-    /// looks empty.
+    /// Dead letters: those in the queue or those in the table, whichever are more. A queue that somebody browses looks empty.
     pub(crate) dead: u32,
 }
 
 /// Every stage's queues, in the order of the flow.
 pub(crate) fn by_stage(depths: &[QueueDepth]) -> Vec<StageQueues> {
-    STAGES.into_iter().map(|stage| of_stage(stage, depths)).collect()
+    STAGES.into_iter().map(|stage| StageQueues::from_depths(stage, depths)).collect()
 }
 
-/// Counts the rows of the table as well: so many in each dead-letter queue.
+/// Counts the rows of the table too: so many for each dead-letter queue.
 pub(crate) fn count_rows(stages: &mut [StageQueues], rows: &[(String, i64)]) {
     for queues in stages {
         let dead = format!("{}.dead", queues.stage);
-        let rows = rows.iter().find(|(queue, _)| *queue == dead).map_or(0, |(_, letters)| *letters);
+        let rows = rows.iter().find(|(queue, _)| *queue == dead).map_or(0, |(_, rows)| *rows);
         queues.dead = queues.dead.max(u32::try_from(rows).unwrap_or(u32::MAX));
     }
 }
@@ -43,19 +46,36 @@ pub(crate) fn ready(name: &str, depths: &[QueueDepth]) -> u32 {
     depths.iter().find(|queue| queue.name == name).and_then(|queue| queue.ready).unwrap_or_default()
 }
 
-fn of_stage(stage: StageInfo, depths: &[QueueDepth]) -> StageQueues {
-    let workers = depths.iter().find(|queue| queue.name == stage.queue()).and_then(|queue| queue.consumers);
-    let rungs = format!("{}.retry.", stage.name);
-    let retrying =
-        depths.iter().filter(|queue| queue.name.starts_with(&rungs)).filter_map(|queue| queue.ready);
-    StageQueues {
-        stage: stage.name,
-        workers: workers.unwrap_or_default(),
-        ready: ready(stage.queue(), depths),
-        replay: ready(&stage.replay(), depths),
-        retrying: retrying.sum(),
-        dead: ready(&stage.dead(), depths),
+impl StageQueues {
+    fn from_depths(stage: StageInfo, depths: &[QueueDepth]) -> Self {
+        let work = depths.iter().find(|queue| queue.name == stage.queue());
+        let rungs = format!("{}.retry.", stage.name);
+        let retrying = depths.iter().filter(|queue| queue.name.starts_with(&rungs));
+        Self {
+            stage: stage.name,
+            workers: work.and_then(|queue| queue.consumers).unwrap_or_default(),
+            ready: ready(stage.queue(), depths),
+            replay: ready(&stage.replay(), depths),
+            retrying: retrying.filter_map(|queue| queue.ready).sum(),
+            dead: ready(&stage.dead(), depths),
+        }
     }
+}
+
+/// The stages' queues as a table; a stage without a worker and one with dead letters stand out.
+pub(super) fn queue_table(stages: &[StageQueues]) -> Table {
+    let headings = ["STAGE", ">WORKERS", ">READY", ">RETRYING", ">REPLAYED", ">DEAD LETTERS"];
+    let mut table = Table::new(&headings);
+    let bad_if = |bad| if bad { Style::Bad } else { Style::Plain };
+    for queues in stages {
+        let (absent, dead) = (bad_if(queues.workers == 0), bad_if(queues.dead > 0));
+        let counts = [queues.workers, queues.ready, queues.retrying, queues.replay, queues.dead];
+        table.styled_row(
+            &[Style::Plain, absent, Style::Plain, Style::Plain, Style::Plain, dead],
+            [queues.stage.to_owned()].into_iter().chain(counts.map(number)),
+        );
+    }
+    table
 }
 
 #[cfg(test)]

@@ -1,30 +1,30 @@
-//! How everything stands, in a screen.
+//! Overall health, on one screen.
 
 use chrono::{DateTime, Utc};
 use shared::{store::PullReport, topology::REJECTED};
 
 use super::{
-    Table,
-    format::{ago, count, duration, heading, malformed, not_whole, number, short_time},
+    describe_pull::{describe_incomplete, describe_progress, describe_rejects},
+    format::{ago, count, duration, short_time},
     health::Health,
     obstacles::{pauses, retries},
-    queues::StageQueues,
-    table::{self, Style},
+    queues::queue_table,
+    table::{Style, Table, line},
 };
 use crate::suggest;
 
-/// The verdict first, then what it was judged by. A service that could not be asked has no section: the verdict says why.
+/// The verdict first, then what it was judged by. An unavailable service has no section: the verdict says why.
 pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
-    let tone = if health.well { Style::Good } else { Style::Bad };
+    let style = if health.well { Style::Good } else { Style::Bad };
     let facts = &health.facts;
-    let verdict = table::line(&health.verdict, tone);
+    let verdict = line(&health.verdict, style);
     let mut sections = vec![verdict];
     if facts.database_trouble.is_none() {
         sections.push(Table::facts(pulls(health, now)).to_string().trim_end().to_owned());
     }
     if facts.broker_trouble.is_none() {
-        sections.push(queues(&facts.stages).to_string().trim_end().to_owned());
-        sections.push(format!("{REJECTED} holds {}", count(facts.rejected, "message")));
+        sections.push(queue_table(&facts.stages).to_string().trim_end().to_owned());
+        sections.push(format!("{REJECTED}: {}", count(facts.rejected, "message")));
     }
     sections.join("\n\n")
 }
@@ -32,30 +32,30 @@ pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
 fn pulls(health: &Health, now: DateTime<Utc>) -> Vec<(&'static str, String)> {
     let facts = &health.facts;
     let mut lines = vec![("schema", "up to date".to_owned())];
-    lines.extend(facts.under_way.iter().map(|pull| ("under way", heading(pull, now))));
+    lines.extend(facts.under_way.iter().map(|pull| ("in progress", describe_progress(pull, now))));
     if facts.under_way.is_empty() {
-        lines.push(("under way", "no pull".to_owned()));
+        lines.push(("in progress", "no pull".to_owned()));
     }
     lines.extend(pauses(&facts.workers, now).into_iter().map(|pause| ("paused", pause)));
     lines.extend(retries(&facts.retries, now).into_iter().map(|retry| ("retrying", retry)));
     if let Some(pull) = &facts.last_closed {
         lines.push(("last ended", closed(pull, now)));
-        lines.extend(malformed(pull).map(|records| {
+        lines.extend(describe_rejects(pull).map(|records| {
             ("", suggest::typed(&format!("{records}: `operator rejected list --pull {}`", pull.pull_id)))
         }));
-        lines.extend(not_whole(pull).map(|lacks| ("", lacks)));
+        lines.extend(describe_incomplete(pull).map(|why| ("", why)));
     }
     if let Some(last) = facts.missed_slots.first() {
-        let missed = count(i64::try_from(facts.missed_slots.len()).unwrap_or(i64::MAX), "slot");
+        let missed = count(facts.missed_slots.len(), "slot");
         let slot = short_time(last.slot, now);
-        lines.push(("missed", format!("{missed} in a day; the last at {slot}, because of {}", last.reason)));
+        lines.push(("missed", format!("{missed} within a day; the last at {slot}: {}", last.reason)));
     }
     if let Some(last) = facts.alarms.first() {
-        let alarms = count(i64::try_from(facts.alarms.len()).unwrap_or(i64::MAX), "alarm");
+        let alarms = count(facts.alarms.len(), "alarm");
         let at = short_time(last.at, now);
         lines.push((
             "alarms",
-            format!("{alarms} in a day; the last at {at}, {}: {}", last.queue, last.detail),
+            format!("{alarms} within a day; the last at {at}, {}: {}", last.queue, last.detail),
         ));
     }
     lines
@@ -69,25 +69,4 @@ fn closed(pull: &PullReport, now: DateTime<Utc>) -> String {
         Some(error) => format!("{what}: {error}"),
         None => format!("{what}: {}", count(pull.stored, "stream")),
     }
-}
-
-/// The stages' queues as a table.
-fn queues(stages: &[StageQueues]) -> Table {
-    let mut table = Table::new(&["STAGE", ">WORKERS", ">WAITING", ">RETRYING", ">REPLAYED", ">DEAD LETTERS"]);
-    for queues in stages {
-        let absent = if queues.workers == 0 { Style::Bad } else { Style::Plain };
-        let dead = if queues.dead > 0 { Style::Bad } else { Style::Plain };
-        table.toned(
-            &[Style::Plain, absent, Style::Plain, Style::Plain, Style::Plain, dead],
-            [
-                queues.stage.to_owned(),
-                number(queues.workers),
-                number(queues.ready),
-                number(queues.retrying),
-                number(queues.replay),
-                number(queues.dead),
-            ],
-        );
-    }
-    table
 }

@@ -1,4 +1,4 @@
-//! The broker's side as tables. What is alike for every stage is said once, with `<stage>` in its place.
+//! The broker's side as tables. What all stages have in common is shown once, with `<stage>` in place of a name.
 
 use shared::{
     runtime::QueueDepth,
@@ -6,50 +6,36 @@ use shared::{
 };
 
 use super::{
-    Table,
-    format::number,
-    queues::{StageQueues, by_stage, ready},
-    table::{self, Style},
+    format::{count, number},
+    queues::{by_stage, queue_table, ready},
+    table::{Table, section},
 };
 
-/// Stages with what lies in their queues, exchanges, and every kind of queue.
+/// Stages, messages in their queues, exchanges, and every kind of queue.
 pub(crate) fn topology(queues: &[Queue], depths: &[QueueDepth], trouble: Option<&str>) -> String {
-    let known = trouble.is_none();
-    let depth = match trouble {
-        Some(trouble) => format!("How deep the queues are is not known: {trouble}\n"),
-        None => background(queues, depths),
+    let messages = match trouble {
+        Some(trouble) => format!("unknown: {trouble}\n"),
+        None => format!("{}{}", queue_table(&by_stage(depths)), background(queues, depths)),
     };
-    [
-        section("Stages", &stages(known.then(|| by_stage(depths)).as_deref())),
-        depth,
-        section("\nExchanges", &exchanges()),
-        section("\nQueues", &kinds(queues)),
+    let sections = [
+        section("Stages", &stages().to_string()),
+        section("Messages", &messages),
+        section("Exchanges", &exchanges().to_string()),
+        section("Queues", &kinds(queues).to_string()),
         format!("<ms> is one of {}\n", delays(queues)),
-    ]
-    .concat()
+    ];
+    sections.concat().trim_start().to_owned()
 }
 
-fn section(title: &str, table: &Table) -> String {
-    let breaks = title.len() - title.trim_start().len();
-    format!("{}{}\n{table}", &title[..breaks], table::line(title.trim_start(), Style::Plain))
-}
-
-fn stages(depths: Option<&[StageQueues]>) -> Table {
-    let flow = ["STAGE", "READS", "ANNOUNCES", ">PREFETCH"];
-    let live = [">WORKERS", ">READY", ">REPLAY", ">RETRY", ">DEAD"];
-    let headings: Vec<&str> = flow.into_iter().chain(live.into_iter().filter(|_| depths.is_some())).collect();
-    let mut table = Table::new(&headings);
-    for (place, stage) in STAGES.into_iter().enumerate() {
-        let flow = [
+fn stages() -> Table {
+    let mut table = Table::new(&["STAGE", "READS", "ANNOUNCES", ">PREFETCH"]);
+    for stage in STAGES {
+        table.row([
             stage.name.to_owned(),
             stage.reads.to_owned(),
             stage.announces.to_owned(),
             number(stage.prefetch),
-        ];
-        let live = depths.and_then(|depths| depths.get(place)).map(|queues| {
-            [queues.workers, queues.ready, queues.replay, queues.retrying, queues.dead].map(number)
-        });
-        table.row(flow.into_iter().chain(live.into_iter().flatten()));
+        ]);
     }
     table
 }
@@ -58,8 +44,8 @@ fn stages(depths: Option<&[StageQueues]>) -> Table {
 fn background(queues: &[Queue], depths: &[QueueDepth]) -> String {
     let background = queues.iter().filter(|queue| stage_of(&queue.name).is_none());
     let holds =
-        background.map(|queue| format!("{} holds {}", queue.name, number(ready(&queue.name, depths))));
-    format!("{}\n", holds.collect::<Vec<_>>().join(", "))
+        background.map(|queue| format!("{}: {}", queue.name, count(ready(&queue.name, depths), "message")));
+    lines(holds) + "\n"
 }
 
 fn exchanges() -> Table {
@@ -72,13 +58,13 @@ fn exchanges() -> Table {
 
 /// Every kind of queue once, with its bindings and arguments.
 fn kinds(queues: &[Queue]) -> Table {
-    let mut kinds: Vec<[String; 3]> = Vec::new();
+    let mut kinds: Vec<[String; 2]> = Vec::new();
     for kind in queues.iter().map(kind) {
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
-    let mut table = Table::new(&["QUEUE", "BOUND TO", "ARGUMENTS"]);
+    let mut table = Table::new(&["QUEUE\n  bound to", "ARGUMENTS"]);
     for kind in kinds {
         table.row(kind);
     }
@@ -96,22 +82,22 @@ fn delays(queues: &[Queue]) -> String {
     delays.join(", ")
 }
 
-/// A queue with what is its stage's own taken out.
-fn kind(queue: &Queue) -> [String; 3] {
+/// A queue without its stage's name and its delay.
+fn kind(queue: &Queue) -> [String; 2] {
     let stage = stage_of(&queue.name);
     let delay = queue.name.rsplit_once(".retry.").map(|(_, millis)| millis);
-    let alike = |text: &str| {
+    let generic = |text: &str| {
         let text = stage.map_or(text.to_owned(), |(name, reads)| {
             text.replace(name, "<stage>").replace(reads, "<what it reads>")
         });
         delay.map_or(text.clone(), |millis| text.replace(millis, "<ms>"))
     };
-    let bindings = queue.bindings.iter().map(|(exchange, key)| format!("{exchange}: {}", alike(key)));
+    let bindings = queue.bindings.iter().map(|(exchange, key)| format!("  {exchange}: {}", generic(key)));
     let arguments = queue.arguments.iter().map(|(name, argument)| match argument {
-        Argument::Text(text) => format!("{name} = {:?}", alike(text)),
-        Argument::Number(number) => format!("{name} = {}", alike(&number.to_string())),
+        Argument::Text(text) => format!("{name} = {:?}", generic(text)),
+        Argument::Number(number) => format!("{name} = {}", generic(&number.to_string())),
     });
-    [alike(&queue.name), lines(bindings), lines(arguments)]
+    [lines([generic(&queue.name)].into_iter().chain(bindings)), lines(arguments)]
 }
 
 /// The stage a queue belongs to, and what that stage reads.
@@ -133,15 +119,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_alike_is_said_once() {
+    fn what_stages_have_in_common_is_shown_once() {
         let queues = queues(&shared::topology::RetryDelays::default());
         let text = topology(&queues, &[], Some("AMQP_URL is not set"));
         for once in
-            ["<stage>.retry.<ms>", "x-message-ttl = <ms>", "work: <what it reads>", "streams.rejected\n"]
+            ["<stage>.retry.<ms>", "x-message-ttl = <ms>", "work: <what it reads>", "\nstreams.rejected "]
         {
             assert!(text.matches(once).count() <= 1, "{once} in {text}");
         }
-        assert!(text.contains("How deep the queues are is not known: AMQP_URL is not set"), "{text}");
-        assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+        assert!(text.contains("unknown: AMQP_URL is not set"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }

@@ -1,0 +1,44 @@
+//! The list of commands.
+
+use clap::Subcommand;
+
+use super::{
+    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
+    rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
+};
+use crate::{context::Context, error::Error, exit::Exit};
+
+/// What a person may ask for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Migrate(Migrate),
+    Pull(Pull),
+    Wait(Wait),
+    Pulls(Pulls),
+    Rerun(Rerun),
+    Show(Show),
+    Status(Status),
+    Topology(Topology),
+    DeadLetters(Box<DeadLetters>),
+    Rejected(Box<Rejected>),
+    Config(Config),
+}
+
+impl Command {
+    /// Runs it.
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        match self {
+            Self::Migrate(migrate) => migrate.run(context).await,
+            Self::Pull(pull) => pull.run(context).await,
+            Self::Wait(wait) => wait.run(context).await,
+            Self::Pulls(pulls) => pulls.run(context).await,
+            Self::Rerun(rerun) => rerun.run(context).await,
+            Self::Show(show) => show.run(context).await,
+            Self::Status(status) => status.run(context).await,
+            Self::Topology(topology) => topology.run(context).await,
+            Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
+            Self::Rejected(rejected) => rejected.run(context).await,
+            Self::Config(config) => config.run(context),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The documents of `--json`: what programs rely on. Their names and shapes are fixed by the golden files beside them, whatever
+//! becomes of the store's rows and of the texts for people.
+
+mod dead_letter;
+mod document;
+#[cfg(test)]
+mod golden;
+mod migration;
+mod pull;
+mod rejected;
+mod replay;
+mod status;
+mod topology;
+
+pub(crate) use dead_letter::{
+    DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
+    Imported, Restored,
+};
+pub(crate) use migration::Migration;
+pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
+pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
+pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
+pub(crate) use status::Status;
+pub(crate) use topology::Topology;
