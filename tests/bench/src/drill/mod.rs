@@ -1,6 +1,7 @@
 //! One file a drill. Each builds its flows, ends them, and fails where the tables are not what they must be.
 
 mod cluster;
+mod compare;
 mod deaths;
 mod failover;
 mod kill;
@@ -12,6 +13,7 @@ mod scale;
 mod table;
 
 pub(crate) use cluster::run as cluster;
+pub(crate) use compare::{Options, run as compare};
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
 pub(crate) use kill::{Kills, each as kill_each, many as kill_many};
