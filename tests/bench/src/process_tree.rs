@@ -89,7 +89,11 @@ fn stat(pid: u32) -> Outcome<Vec<String>> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
     let fields: Vec<String> = fields.map(str::to_owned).collect();
-    if fields.len() < CHILDREN_TIME.end { Err(format!("/proc/{pid}/stat is short").into()) } else { Ok(fields) }
+    if fields.len() < CHILDREN_TIME.end {
+        Err(format!("/proc/{pid}/stat is short").into())
+    } else {
+        Ok(fields)
+    }
 }
 
 fn ticks(fields: &[String]) -> Outcome<f64> {

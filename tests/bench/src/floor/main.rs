@@ -51,7 +51,9 @@ async fn pull(store: &mut Store, twitch: &mut Twitch, settings: &Settings, pull_
     let streams = twitch.streams(settings.min_viewers, settings.whole_list).await?;
     let game_ids = catalogue::distinct(streams.iter().map(|found| found.stream.game_id.as_str()));
     let channel_ids = catalogue::distinct(streams.iter().map(|found| found.stream.user_id.as_str()));
-    let (games, channels) =
-        tokio::try_join!(catalogue::fill(store, twitch, game_ids), catalogue::fill(store, twitch, channel_ids))?;
+    let (games, channels) = tokio::try_join!(
+        catalogue::fill(store, twitch, game_ids),
+        catalogue::fill(store, twitch, channel_ids)
+    )?;
     store.write(pull_id, &streams, &games, &channels).await
 }

@@ -19,7 +19,8 @@ use crate::{
     twitch::Found,
 };
 
-const COPY: &str = "copy pull_data (pull_id, pulled_at, stream_id, chunk, channel_id, channel_login, channel_name, game_id,
+const COPY: &str =
+    "copy pull_data (pull_id, pulled_at, stream_id, chunk, channel_id, channel_login, channel_name, game_id,
      game_name, viewer_count, language, started_at, type, title, tags, is_mature, data) from stdin binary";
 const COLUMNS: [Type; 17] = [
     Type::INT8,

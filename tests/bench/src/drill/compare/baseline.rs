@@ -73,7 +73,10 @@ impl Baseline {
     }
 
     pub(crate) async fn request(&mut self) -> Outcome<PullId> {
-        let pull = self.db.query_one("/* bench::request */ insert into pull default values returning id", &[]).await?;
+        let pull = self
+            .db
+            .query_one("/* bench::request */ insert into pull default values returning id", &[])
+            .await?;
         let pull = PullId(pull.try_get(0)?);
         self.front.tell(&pull.to_string()).await?;
         Ok(pull)
@@ -106,6 +109,9 @@ async fn start(
 ) -> Outcome<Process> {
     let log = setting.logs()?.join(format!("{}-{name}.log", place.name()));
     let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-    let recipe = Recipe { program, arguments, name, log, variables: variables(place, twitch) };
+    let mut variables = variables(place, twitch);
+    // Python leaves no compiled files among the sources.
+    variables.push(("PYTHONDONTWRITEBYTECODE", "1".to_owned()));
+    let recipe = Recipe { program, arguments, name, log, variables };
     Process::start(recipe)?.ready().await
 }

@@ -15,8 +15,8 @@ use crate::{
     services::Place,
 };
 
-/// How often it is asked whether the pull has succeeded.
-const LOOK: Duration = Duration::from_millis(5);
+/// How often it is asked at most whether the pull has succeeded.
+const LOOK: Duration = Duration::from_millis(2);
 /// How long a pull may take.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -47,7 +47,7 @@ impl fmt::Display for Candidate {
 
 /// A candidate that is ready for a pull.
 pub(crate) enum Running {
-    Baseline(Baseline),
+    Baseline(Box<Baseline>),
     Ours(Box<Flow>),
 }
 
@@ -55,9 +55,9 @@ impl Candidate {
     /// Starts it, and waits until it is ready.
     pub(crate) async fn start(self, setting: &Setting, load: Load) -> Outcome<Running> {
         let running = match self {
-            Self::Floor => Running::Baseline(Baseline::floor(setting, load, &[]).await?),
-            Self::WholeListFloor => Running::Baseline(Baseline::floor(setting, load, &["--whole-list"]).await?),
-            Self::Celery => Running::Baseline(Baseline::celery(setting, load).await?),
+            Self::Floor => baseline(Baseline::floor(setting, load, &[]).await?),
+            Self::WholeListFloor => baseline(Baseline::floor(setting, load, &["--whole-list"]).await?),
+            Self::Celery => baseline(Baseline::celery(setting, load).await?),
             Self::Ours(replicas) => {
                 let shape = Shape { latency: load.latency(), ..Shape::default() };
                 let mut flow = Flow::on(setting, load.world(), shape).await?;
@@ -68,6 +68,10 @@ impl Candidate {
         running.db().batch_execute("create extension if not exists pg_stat_statements").await?;
         Ok(running)
     }
+}
+
+fn baseline(baseline: Baseline) -> Running {
+    Running::Baseline(Box::new(baseline))
 }
 
 impl Running {
@@ -127,7 +131,8 @@ impl Running {
                 status if status == "failed" || begun.elapsed() > PATIENCE => {
                     return Err(format!("pull {pull} is {status} after {:?}", begun.elapsed()).into());
                 }
-                _ => sleep(LOOK).await,
+                // A hundredth of the time is near enough, and the longer it takes the less the asking costs.
+                _ => sleep(LOOK.max(begun.elapsed() / 100)).await,
             }
         }
     }

@@ -28,8 +28,11 @@ impl Figure {
         values.sort_by(f64::total_cmp);
         let Some((&least, &most)) = values.first().zip(values.last()) else { return Self::default() };
         let middle = values.len() / 2;
-        let median =
-            if values.len() % 2 == 1 { values[middle] } else { f64::midpoint(values[middle - 1], values[middle]) };
+        let median = if values.len() % 2 == 1 {
+            values[middle]
+        } else {
+            f64::midpoint(values[middle - 1], values[middle])
+        };
         Self { median, least, most }
     }
 

@@ -14,14 +14,15 @@ mod report;
 mod sample;
 mod stored;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
-use candidate::Candidate;
+use candidate::{Candidate, Running};
 use figures::Figures;
 use load::Load;
+use sample::Sample;
 use stored::Stored;
 
-use crate::{Outcome, Setting, say, services::must_exist, truth::assert_matches_world};
+use crate::{Outcome, Setting, flow::MIN_VIEWERS, say, services::must_exist, truth::assert_matches_world};
 
 /// What is compared.
 #[derive(Debug, Clone, clap::Args)]
@@ -90,39 +91,44 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> Outcome<()> {
 }
 
 async fn compare(setting: &Setting, options: &Options, load: Load) -> Outcome<Comparison> {
-    let candidates = options.candidates();
-    let mut samples: BTreeMap<usize, [Vec<sample::Sample>; 2]> = BTreeMap::new();
-    let mut wanted: Option<Stored> = None;
-    let mut least_calls = [0, 0];
+    let mut candidates: Vec<(Candidate, [Vec<Sample>; 2])> =
+        options.candidates().into_iter().map(|candidate| (candidate, Default::default())).collect();
+    let mut wanted = None;
     // Run by run, so that whatever else the machine does for a while happens to all.
     for run in 1..=options.runs {
-        for (number, &candidate) in candidates.iter().enumerate() {
+        for (candidate, samples) in &mut candidates {
             let mut running = candidate.start(setting, load).await?;
-            for which in [0, 1] {
-                let (pull, sample) = sample::pull(&mut running).await?;
-                running.drained().await?;
-                let stored = stored::stored(running.db(), pull).await?;
-                match &wanted {
-                    Some(wanted) => wanted.must_equal(&stored, &candidate.to_string())?,
-                    None => {
-                        let world = running.twitch().world();
-                        assert_matches_world(running.db(), pull, world, crate::flow::MIN_VIEWERS).await;
-                        least_calls = sample::least_calls(world);
-                        wanted = Some(stored);
-                    }
-                }
-                samples.entry(number).or_default()[which].push(sample);
+            for samples in samples {
+                samples.push(measured(*candidate, &mut running, &mut wanted).await?);
             }
             running.end().await?;
         }
         say(&format!("   {load}: run {run} of {}, all stored the same rows", options.runs))?;
     }
-    let rows = wanted.map(|stored| stored.rows()).unwrap_or_default();
-    let pulls = candidates.into_iter().zip(samples.into_values());
-    Ok(Comparison {
-        load,
-        chunks: rows.div_ceil(100),
-        least_calls,
-        pulls: pulls.map(|(who, samples)| (who, samples.map(|samples| figures::of(&samples)))).collect(),
-    })
+    let Wanted { stored, least_calls } = wanted.ok_or("nothing was run")?;
+    let pulls =
+        candidates.into_iter().map(|(who, samples)| (who, samples.map(|samples| figures::of(&samples))));
+    Ok(Comparison { load, chunks: stored.rows().div_ceil(100), least_calls, pulls: pulls.collect() })
+}
+
+/// What every pull must store, and the fewest calls to come by it.
+struct Wanted {
+    stored: Stored,
+    least_calls: [usize; 2],
+}
+
+/// One pull, measured; fails when it stored anything but what is wanted. The first one says what that is, and is compared
+/// with the world.
+async fn measured(who: Candidate, running: &mut Running, wanted: &mut Option<Wanted>) -> Outcome<Sample> {
+    let (pull, sample) = sample::pull(running).await?;
+    running.drained().await?;
+    let stored = stored::stored(running.db(), pull).await?;
+    if let Some(wanted) = wanted {
+        wanted.stored.must_equal(&stored, &who.to_string())?;
+    } else {
+        let world = running.twitch().world();
+        assert_matches_world(running.db(), pull, world, MIN_VIEWERS).await;
+        *wanted = Some(Wanted { stored, least_calls: sample::least_calls(world) });
+    }
+    Ok(sample)
 }

@@ -10,9 +10,7 @@ use super::{
     candidate::Candidate,
     figures::Figures,
     readiness::Readiness,
-    sample::{
-        CALLS, CPU, CPU_OWN, CPU_POSTGRESQL, CPU_RABBITMQ, MEMORY, MESSAGES, STATEMENTS, WALL,
-    },
+    sample::{CALLS, CPU, CPU_OWN, CPU_POSTGRESQL, CPU_RABBITMQ, MEMORY, MESSAGES, STATEMENTS, WALL},
 };
 use crate::{Outcome, Setting};
 
@@ -34,7 +32,8 @@ pub(crate) async fn machine(setting: &Setting) -> Outcome<Vec<(&'static str, Str
 }
 
 pub(crate) fn readiness_lines(readiness: &Readiness) -> [String; 2] {
-    let seconds = |figure: super::figures::Figure| format!("{:.2} s (±{:.0} %)", figure.median, figure.spread() / 2.0);
+    let seconds =
+        |figure: super::figures::Figure| format!("{:.2} s (±{:.0} %)", figure.median, figure.spread() / 2.0);
     [
         format!(
             "four workers ready after {} on an empty broker, {} where the queues exist",
@@ -62,7 +61,9 @@ pub(crate) fn table(comparison: &Comparison) -> Vec<String> {
         for (who, figures) in &comparison.pulls {
             let figures = &figures[which];
             let median = |name| figures[name].median;
-            let times = |name: &str| floor.map_or(f64::NAN, |floor| median_of(figures, name) / median_of(floor, name));
+            let times = |name: &str| {
+                floor.map_or(f64::NAN, |floor| median_of(figures, name) / median_of(floor, name))
+            };
             lines.push(format!(
                 "| {pull}  | {:<16} | {:>6.2} | {:>4.1} | {:>3.0} | {:>18} | {:>4.1} | {:>4.0} | {:>5.2} | {:>3.1} | {:>4.1} |",
                 who.to_string(),
