@@ -38,6 +38,25 @@ pub(crate) struct Shape {
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
+/// Serves such a world with a bucket that never runs empty: what is measured is us, not Twitch's limit.
+pub(crate) async fn serve(world: WorldConfig, latency: Latency) -> Outcome<FakeTwitch> {
+    let settings = Settings { limit: 1_000_000, refill: 1_000_000, latency, ..Settings::default() };
+    Ok(FakeTwitch::serve(World::generate(world), settings).await?)
+}
+
+/// What tells a program where its servers are and which streams are wanted.
+pub(crate) fn variables(place: &Place, twitch: &FakeTwitch) -> Vec<(&'static str, String)> {
+    vec![
+        ("DATABASE_URL", place.database_url().expose_secret().to_owned()),
+        ("AMQP_URL", place.amqp_url().expose_secret().to_owned()),
+        ("TWITCH_CLIENT_ID", twitch.client_id().to_owned()),
+        ("TWITCH_CLIENT_SECRET", twitch.client_secret().to_owned()),
+        ("TWITCH_API_URL", twitch.api_url()),
+        ("TWITCH_TOKEN_URL", twitch.token_url()),
+        ("MIN_VIEWERS", MIN_VIEWERS.to_string()),
+    ]
+}
+
 /// The flow.
 pub(crate) struct Flow {
     pub(crate) place: Place,
@@ -56,17 +75,18 @@ pub(crate) struct Flow {
 impl Flow {
     /// A flow on a world of so many streams, without workers yet.
     pub(crate) async fn new(setting: &Setting, streams: usize, shape: Shape) -> Outcome<Self> {
+        Self::on(setting, WorldConfig::sized(streams), shape).await
+    }
+
+    /// A flow on such a world, without workers yet.
+    pub(crate) async fn on(setting: &Setting, world: WorldConfig, shape: Shape) -> Outcome<Self> {
         let place = setting.services().place().await?;
         migrate(&place.database_url()).await?;
         let store = Store::new(&place.database_url(), 4, "bench")?;
         let (announcer, connection) =
             Announcer::connect(&place.amqp_url(), &RetryDelays::default(), "bench").await?;
-        let latency = shape.latency.clone();
-        // A bucket that never runs empty: what is measured is us, not Twitch's limit.
-        let settings = Settings { limit: 1_000_000, refill: 1_000_000, latency, ..Settings::default() };
-        let world = World::generate(WorldConfig::sized(streams));
         Ok(Self {
-            twitch: FakeTwitch::serve(world, settings).await?,
+            twitch: serve(world, shape.latency.clone()).await?,
             db: place.client().await?,
             connection: Box::new(connection),
             workers: Vec::new(),
@@ -82,19 +102,12 @@ impl Flow {
 
     fn recipe(&mut self, name: &'static str) -> Recipe {
         self.started += 1;
-        let mut variables = vec![
-            ("DATABASE_URL", self.place.database_url().expose_secret().to_owned()),
-            ("AMQP_URL", self.place.amqp_url().expose_secret().to_owned()),
-            ("TWITCH_CLIENT_ID", self.twitch.client_id().to_owned()),
-            ("TWITCH_CLIENT_SECRET", self.twitch.client_secret().to_owned()),
-            ("TWITCH_API_URL", self.twitch.api_url()),
-            ("TWITCH_TOKEN_URL", self.twitch.token_url()),
-            ("PULL_INTERVAL", "0".to_owned()),
-            ("MIN_VIEWERS", MIN_VIEWERS.to_string()),
-        ];
+        let mut variables = variables(&self.place, &self.twitch);
+        variables.push(("PULL_INTERVAL", "0".to_owned()));
         variables.extend(self.shape.variables.iter().cloned());
         Recipe {
             program: self.programs.join(name),
+            arguments: Vec::new(),
             name,
             log: self.logs.join(format!("{}-{name}-{}.log", self.place.name(), self.started)),
             variables,

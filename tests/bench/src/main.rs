@@ -11,6 +11,7 @@ mod flow;
 mod measure;
 mod outcome;
 mod process;
+mod process_tree;
 mod server_url;
 mod services;
 mod setting;
@@ -100,6 +101,8 @@ enum Drill {
         #[arg(long, default_value_t = 10_000, value_name = "N")]
         rows: u32,
     },
+    /// Ours beside the least that could do it and beside a Celery pool: time, processor, memory, calls, statements, messages
+    Compare(drill::Options),
 }
 
 impl Drill {
@@ -136,6 +139,7 @@ impl Drill {
             Self::Backlog { letters } => drill::backlog(setting, letters).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
+            Self::Compare(ref options) => drill::compare(setting, options).await?,
         }
         say(&format!("   passed in {:.0} s", begun.elapsed().as_secs_f64()))
     }

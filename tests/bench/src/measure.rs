@@ -12,7 +12,8 @@ use shared::{
 use crate::{
     flow::{Flow, MIN_VIEWERS},
     outcome::Outcome,
-    process::{Taken, family_cpu, taken},
+    process::{Taken, taken},
+    process_tree::tree_cpu,
     services::Server,
 };
 
@@ -63,7 +64,7 @@ fn processor(flow: &Flow) -> Outcome<BTreeMap<&'static str, f64>> {
     }
     let services = flow.place.services();
     for server in [Server::RabbitMq, Server::PostgreSql] {
-        seconds.insert(server.name(), family_cpu(services.pid(server)?)?);
+        seconds.insert(server.name(), tree_cpu(services.pid(server)?)?);
     }
     seconds.insert("fake Twitch and bench", taken(std::process::id())?.cpu);
     Ok(seconds)

@@ -8,11 +8,12 @@ use std::{
 };
 
 use tokio::{
+    io::AsyncWriteExt,
     process::{Child, Command},
     time::sleep,
 };
 
-use crate::outcome::Outcome;
+use crate::{outcome::Outcome, process_tree};
 
 /// The four workers, in the order of the flow.
 pub(crate) const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
@@ -20,13 +21,12 @@ pub(crate) const WORKERS: [&str; 4] = ["extractor", "game-enricher", "channel-en
 const READY: Duration = Duration::from_secs(30);
 /// How long a program may take to end when told to.
 const STOP: Duration = Duration::from_secs(40);
-/// Clock ticks a second in /proc: a constant of the kernel's interface.
-const TICKS: f64 = 100.0;
 
 /// What is needed to start a program.
 #[derive(Debug, Clone)]
 pub(crate) struct Recipe {
     pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
     pub(crate) name: &'static str,
     pub(crate) log: PathBuf,
     pub(crate) variables: Vec<(&'static str, String)>,
@@ -56,9 +56,10 @@ impl Process {
     pub(crate) fn start(recipe: Recipe) -> Outcome<Self> {
         let log = File::create(&recipe.log)?;
         let child = Command::new(&recipe.program)
+            .args(&recipe.arguments)
             .env_clear()
             .envs(recipe.variables.iter().map(|(name, value)| (*name, value.as_str())))
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(log.try_clone()?)
             .stderr(log)
             .kill_on_drop(true)
@@ -85,21 +86,23 @@ impl Process {
         self.recipe.name
     }
 
+    /// Its number.
+    pub(crate) fn pid(&self) -> Outcome<u32> {
+        Ok(self.child.id().ok_or("the process has ended")?)
+    }
+
     fn log(&self) -> Outcome<String> {
         Ok(fs::read_to_string(&self.recipe.log)?)
     }
 
     /// What it took until now.
     pub(crate) fn taken(&self) -> Outcome<Taken> {
-        taken(self.child.id().ok_or("the process has ended")?)
+        taken(self.pid()?)
     }
 
     /// Memory that is resident now, in KiB.
     pub(crate) fn resident(&self) -> Outcome<u64> {
-        let pid = self.child.id().ok_or("the process has ended")?;
-        let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(resident.trim().trim_end_matches("kB").trim().parse()?)
+        process_tree::field(self.pid()?, "status", "VmRSS:")
     }
 
     /// Lines it has logged so far.
@@ -121,9 +124,24 @@ impl Process {
     }
 
     /// Stops it as an operator does; it must end well.
-    pub(crate) async fn stop(mut self) -> Outcome<()> {
-        let pid = self.child.id().ok_or("the process has ended")?;
-        Command::new("kill").arg(pid.to_string()).status().await?;
+    pub(crate) async fn stop(self) -> Outcome<()> {
+        Command::new("kill").arg(self.pid()?.to_string()).status().await?;
+        self.ended().await
+    }
+
+    /// Writes a line to its standard input.
+    pub(crate) async fn tell(&mut self, line: &str) -> Outcome<()> {
+        let input = self.child.stdin.as_mut().ok_or("its standard input is closed")?;
+        Ok(input.write_all(format!("{line}\n").as_bytes()).await?)
+    }
+
+    /// Closes its standard input, upon which it must end well.
+    pub(crate) async fn finish(mut self) -> Outcome<()> {
+        drop(self.child.stdin.take());
+        self.ended().await
+    }
+
+    async fn ended(mut self) -> Outcome<()> {
         let status = tokio::time::timeout(STOP, self.child.wait()).await??;
         if status.success() {
             Ok(())
@@ -135,35 +153,5 @@ impl Process {
 
 /// What a process took until now, by /proc.
 pub(crate) fn taken(pid: u32) -> Outcome<Taken> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-    let peak_rss = peak.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(Taken { peak_rss, cpu: cpu(pid, false)? })
-}
-
-/// Seconds of processor time of a process, with those of its ended children when asked.
-fn cpu(pid: u32, children: bool) -> Outcome<f64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // After the name: utime, stime, cutime, cstime are the 12th to 15th.
-    let ticks = fields.get(11..if children { 15 } else { 13 }).unwrap_or_default();
-    let ticks: Vec<f64> = ticks.iter().map(|ticks| ticks.parse()).collect::<Result<_, _>>()?;
-    Ok(ticks.iter().sum::<f64>() / TICKS)
-}
-
-/// Seconds of processor time of a process and all its children, those that ended included.
-pub(crate) fn family_cpu(parent: u32) -> Outcome<f64> {
-    let mut seconds = cpu(parent, true)?;
-    for entry in fs::read_dir("/proc")?.flatten() {
-        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let Ok(stat) = fs::read_to_string(format!("/proc/{pid}/stat")) else { continue };
-        let of = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1)?.parse::<u32>().ok());
-        if of == Some(parent) {
-            // One that ends between the two looks is counted by its parent the next time.
-            seconds += cpu(pid, true).unwrap_or_default();
-        }
-    }
-    Ok(seconds)
+    Ok(Taken { peak_rss: process_tree::field(pid, "status", "VmHWM:")?, cpu: process_tree::own_cpu(pid)? })
 }

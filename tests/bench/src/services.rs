@@ -78,6 +78,17 @@ impl Services {
         run(Command::new(&self.script).arg("rabbitmqctl").arg(&self.dir).arg("--quiet").args(arguments)).await
     }
 
+    /// The broker's version.
+    pub(crate) async fn rabbitmq_version(&self) -> Outcome<String> {
+        Ok(self.rabbitmqctl(&["version"]).await?.trim().to_owned())
+    }
+
+    /// Messages that the broker was given so far, on all its connections.
+    pub(crate) async fn messages_published(&self) -> Outcome<u64> {
+        let counter = "maps:get(messages_received_total, maps:get([{protocol, amqp091}], rabbit_global_counters:overview())).";
+        Ok(self.rabbitmqctl(&["eval", counter]).await?.trim().parse()?)
+    }
+
     /// Ends a server between two instructions.
     pub(crate) async fn kill(&self, server: Server) -> Outcome<()> {
         run(Command::new("kill").args(["-s", "KILL", &self.pid(server)?.to_string()])).await?;

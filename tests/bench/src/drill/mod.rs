@@ -2,6 +2,7 @@
 
 mod backlog;
 mod cluster;
+mod compare;
 mod deaths;
 mod failover;
 mod kill;
@@ -14,6 +15,7 @@ mod table;
 
 pub(crate) use backlog::run as backlog;
 pub(crate) use cluster::run as cluster;
+pub(crate) use compare::{Options, run as compare};
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
 pub(crate) use kill::{Kills, each as kill_each, many as kill_many};
