@@ -121,8 +121,7 @@ impl Extractor {
     /// while somebody else fetches it.
     async fn take_up(&self, job: &Job<PullRequested>) -> Result<Option<(Sweep, Vec<Announcement>)>, Failure> {
         let pull = job.message.pull_id;
-        let known = self.sweeps().remove(&pull);
-        let known = match known {
+        let known = match self.sweeps().remove(&pull) {
             Some(sweep) if job.steps > 0 => return Ok(Some((sweep, Vec::new()))),
             known => known,
         };
@@ -130,14 +129,12 @@ impl Extractor {
             return Ok(None);
         };
         let untold = if job.steps == 0 { self.store.untold(&so_far).await? } else { Vec::new() };
-        let sweep = match known.filter(|sweep| sweep.stored == so_far) {
-            Some(sweep) => sweep,
-            None => {
-                let seen = self.store.seen(&so_far).await?;
-                let (helix, limits, booked) =
-                    (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
-                Sweep::new(Reader { helix, limits, so_far, seen, booked })
-            }
+        let sweep = if let Some(sweep) = known.filter(|sweep| sweep.stored == so_far) {
+            sweep
+        } else {
+            let seen = self.store.seen(&so_far).await?;
+            let (helix, limits, booked) = (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
+            Sweep::new(Reader { helix, limits, so_far, seen, booked })
         };
         let untold = untold.into_iter().flat_map(|(chunk, by_rule)| announcements(chunk, by_rule));
         Ok(Some((sweep, untold.collect())))

@@ -91,7 +91,7 @@ impl Finalizer {
 
     /// Merges all these chunks.
     async fn merge_all(&self, chunks: &[ChunkRef]) -> Vec<Result<Merged, Failure>> {
-        let together = chunks.len().div_ceil(MERGES_IN_PARALLEL).min(CHUNKS_TOGETHER).max(1);
+        let together = chunks.len().div_ceil(MERGES_IN_PARALLEL).clamp(1, CHUNKS_TOGETHER);
         let parts: Vec<_> = chunks.chunks(together).map(|part| self.merge(part)).collect();
         stream::iter(parts).buffered(MERGES_IN_PARALLEL).collect::<Vec<_>>().await.concat()
     }
