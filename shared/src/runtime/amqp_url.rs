@@ -23,6 +23,9 @@ use crate::{
 
 /// Seconds between heartbeats: a silent peer is noticed after twice that.
 const HEARTBEAT: u16 = 10;
+/// Bytes of a frame at most, unless the URL says otherwise. lapin reserves 32 of them to read and 32 to write, for each
+/// connection: 17 MB a process with RabbitMQ's own 128 KiB. Larger bodies travel in several frames.
+const FRAME_MAX: u32 = 16 * 1024;
 /// Parameters that lapin understands; `cacertfile` and `verify` are understood here.
 const UNDERSTOOD: [&str; 5] =
     ["heartbeat", "frame_max", "channel_max", "connection_timeout", "auth_mechanism"];
@@ -54,6 +57,7 @@ impl Address {
         let parts = UrlParts::split(url.expose_secret()).map_err(BrokerError::Url)?;
         let mut uri = without_nodes(&parts)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
+        uri.query.frame_max.get_or_insert(FRAME_MAX);
         let mut authorities = None;
         for (name, value) in parts.parameters() {
             match &*name {

@@ -10,14 +10,12 @@ use crate::schema::{Channel, ChunkRef, Game, Missing};
 const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(2);
 
 impl Store {
-    /// Keeps the answer to a question for games. `seen` is a chunk that needed it, and its pull the one that asked with
-    /// `calls` calls to Helix.
-    pub async fn keep_games(
+    /// Keeps the answer to a question for games. `seen` is a chunk that needed it.
+    pub async fn keep_games<'a>(
         &self,
-        found: &[Game],
+        found: impl IntoIterator<Item = &'a Game> + Send,
         missing: &[Missing],
         seen: ChunkRef,
-        calls: i32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let sql = "/* catalogue::keep_games */
@@ -29,7 +27,7 @@ impl Store {
             on conflict (game_id) do update
             set name = excluded.name, box_art_url = excluded.box_art_url, igdb_id = excluded.igdb_id,
                 fetched_at = excluded.fetched_at";
-        let mut found: Vec<&Game> = found.iter().collect();
+        let mut found: Vec<&Game> = found.into_iter().collect();
         found.sort_unstable_by_key(|game| &game.id);
         found.dedup_by_key(|game| &game.id);
         let ids = column(&found, |game| game.id.as_str());
@@ -43,18 +41,17 @@ impl Store {
             transaction.execute(&statement, &[&ids, &names, &art, &igdb, &now, &seen.pull_id.0]).await?;
         }
         keep_missing(&transaction, Kind::Game, missing, now).await?;
-        settle(&transaction, Kind::Game, &ids, missing, seen, calls, now).await?;
+        settle(&transaction, &ids, missing, now).await?;
         transaction.commit().await?;
         Ok(())
     }
 
     /// Keeps the answer to a question for channels; see [`Store::keep_games`].
-    pub async fn keep_channels(
+    pub async fn keep_channels<'a>(
         &self,
-        found: &[Channel],
+        found: impl IntoIterator<Item = &'a Channel> + Send,
         missing: &[Missing],
         seen: ChunkRef,
-        calls: i32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let sql = "/* catalogue::keep_channels */
@@ -73,7 +70,7 @@ impl Store {
                 profile_image_url = excluded.profile_image_url, offline_image_url = excluded.offline_image_url,
                 view_count = excluded.view_count, broadcaster_type = excluded.broadcaster_type,
                 description = excluded.description, created_at = excluded.created_at, fetched_at = excluded.fetched_at";
-        let mut found: Vec<&Channel> = found.iter().collect();
+        let mut found: Vec<&Channel> = found.into_iter().collect();
         found.sort_unstable_by_key(|channel| &channel.id);
         found.dedup_by_key(|channel| &channel.id);
         let ids = column(&found, |channel| channel.id.as_str());
@@ -110,7 +107,6 @@ impl Store {
                 .await?;
         }
         keep_missing(&transaction, Kind::Channel, missing, now).await?;
-        settle(&transaction, Kind::Channel, &ids, missing, seen, calls, now).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -157,26 +153,19 @@ async fn keep_missing(
     Ok(())
 }
 
-/// Lets the claims run out and books the calls.
+/// Lets the claims on games run out.
 async fn settle(
     transaction: &Transaction<'_>,
-    kind: Kind,
     found: &[&str],
     missing: &[Missing],
-    seen: ChunkRef,
-    calls: i32,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let claims = "/* catalogue::settle, claims */
+    let sql = "/* catalogue::settle */
         with mine as (select kind, id from helix_claim where kind = $1 and id = any($2) order by id for no key update)
         update helix_claim c set expires_at = $3 from mine where c.kind = mine.kind and c.id = mine.id";
-    let statement = transaction.prepare_cached(claims).await?;
+    let statement = transaction.prepare_cached(sql).await?;
     let ids: Vec<&str> =
         found.iter().copied().chain(missing.iter().map(|missing| missing.id.as_str())).collect();
-    transaction.execute(&statement, &[&kind.as_str(), &ids, &(now + CLAIM_GRACE)]).await?;
-    let booked =
-        "/* catalogue::settle, calls */ update pull set helix_calls = helix_calls + $2 where id = $1";
-    let statement = transaction.prepare_cached(booked).await?;
-    transaction.execute(&statement, &[&seen.pull_id.0, &calls]).await?;
+    transaction.execute(&statement, &[&Kind::Game.as_str(), &ids, &(now + CLAIM_GRACE)]).await?;
     Ok(())
 }

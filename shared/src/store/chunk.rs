@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Error, Kind, Store, column::Columns};
-use crate::schema::ChunkRef;
+use crate::schema::{ChunkRef, PullId};
 
 /// What a chunk needs before its stage is done with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,24 +14,24 @@ pub struct Need {
     pub ids: Vec<String>,
 }
 
-/// What came of a merge.
+/// What may still come to an enricher of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Merged {
-    /// This call merged the chunk.
-    Now,
-    /// It was merged before.
-    Before,
+pub struct Outlook {
+    /// Whether the stages before are still at it.
+    pub more_to_come: bool,
+    /// Chunks that they are done with, and that are not filled.
+    pub unfilled: i64,
 }
 
 /// The keys of several chunks as columns, and the times of their pulls, each once: the partitions they are in.
-struct Keys {
-    pulls: Vec<i64>,
-    times: Vec<DateTime<Utc>>,
-    numbers: Vec<i32>,
-    partitions: Vec<DateTime<Utc>>,
+pub(super) struct Keys {
+    pub(super) pulls: Vec<i64>,
+    pub(super) times: Vec<DateTime<Utc>>,
+    pub(super) numbers: Vec<i32>,
+    pub(super) partitions: Vec<DateTime<Utc>>,
 }
 
-fn keys(chunks: &[ChunkRef]) -> Keys {
+pub(super) fn keys(chunks: &[ChunkRef]) -> Keys {
     let times: Vec<_> = chunks.iter().map(|chunk| chunk.pulled_at).collect();
     let mut partitions = times.clone();
     partitions.sort_unstable();
@@ -115,32 +115,74 @@ impl Store {
         Ok(needs)
     }
 
-    /// Notes that these chunks have all they need of `kind`. Noting it twice changes nothing.
-    pub async fn filled(&self, kind: Kind, chunks: &[ChunkRef], now: DateTime<Utc>) -> Result<(), Error> {
+    /// What may still come of a pull to the enricher of `kind`. Cheap while pages are fetched; it counts chunks after that.
+    pub async fn outlook(
+        &self,
+        kind: Kind,
+        pull: PullId,
+        pulled_at: DateTime<Utc>,
+    ) -> Result<Outlook, Error> {
+        let sql = "/* chunk::outlook */
+            select p.extracted_at is null as extracting, c.without_games, c.without_channels
+            from pull p
+            cross join lateral (
+                select count(*) filter (where games_at is null) as without_games,
+                       count(*) filter (where games_at is not null and channels_at is null) as without_channels
+                from pull_chunk where pull_id = $1 and pulled_at = $2 and p.extracted_at is not null) c
+            where p.id = $1";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let row = client.query_opt(&statement, &[&pull.0, &pulled_at]).await?.ok_or(Error::NoPull(pull))?;
+        let extracting: bool = row.column("extracting")?;
+        let without_games: i64 = row.column("without_games")?;
+        Ok(match kind {
+            Kind::Game => Outlook { more_to_come: extracting, unfilled: without_games },
+            Kind::Channel => Outlook {
+                more_to_come: extracting || without_games > 0,
+                unfilled: row.column("without_channels")?,
+            },
+        })
+    }
+
+    /// Notes that these chunks have all they need of `kind`, which took so many `calls` to Helix: they are put on the first
+    /// chunk's account, and not on the pull's one row, for which everybody would wait. Noting it twice changes nothing.
+    pub async fn filled(
+        &self,
+        kind: Kind,
+        chunks: &[ChunkRef],
+        calls: i32,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
         let games = "/* chunk::filled, games */
             with unfilled as (
-                select c.pull_id, c.pulled_at, c.chunk
-                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                select c.pull_id, c.pulled_at, c.chunk, w.place
+                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[])
+                               with ordinality w (pull_id, pulled_at, chunk, place)
                       order by pull_id, chunk) w
                 cross join lateral (
                     select pull_id, pulled_at, chunk from pull_chunk
                     where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
                       and games_at is null
                     limit 1 for no key update) c)
-            update pull_chunk c set games_at = $5, failed_stage = null, failed_at = null, failure = null
+            update pull_chunk c
+            set games_at = $5, failed_stage = null, failed_at = null, failure = null,
+                helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
             from unfilled u
             where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         let channels = "/* chunk::filled, channels */
             with unfilled as (
-                select c.pull_id, c.pulled_at, c.chunk
-                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+                select c.pull_id, c.pulled_at, c.chunk, w.place
+                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[])
+                               with ordinality w (pull_id, pulled_at, chunk, place)
                       order by pull_id, chunk) w
                 cross join lateral (
                     select pull_id, pulled_at, chunk from pull_chunk
                     where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
                       and channels_at is null
                     limit 1 for no key update) c)
-            update pull_chunk c set channels_at = $5, failed_stage = null, failed_at = null, failure = null
+            update pull_chunk c
+            set channels_at = $5, failed_stage = null, failed_at = null, failure = null,
+                helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
             from unfilled u
             where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         if chunks.is_empty() {
@@ -153,77 +195,7 @@ impl Store {
         };
         let statement = client.prepare_cached(sql).await?;
         let Keys { pulls, times, numbers, partitions } = keys(chunks);
-        client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now]).await?;
+        client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now, &calls]).await?;
         Ok(())
-    }
-
-    /// Merges a chunk: stream, game and channel become the PullData document of each row, in one statement. A row's names
-    /// that Twitch left empty, as it does in a stream's first half minute, are the channel's.
-    ///
-    /// The chunk's row is locked first, so of two who merge it at once the second finds it merged.
-    ///
-    /// It reads by index what the chunk names and nothing else. `limit 1`, and an `on conflict` that always finds a
-    /// conflict, say so: an update of the same rows would read the whole pull, and a join the whole catalogue, because
-    /// the planner's statistics know nothing of a pull that has just begun.
-    pub async fn merge(&self, chunk: ChunkRef, now: DateTime<Utc>) -> Result<Merged, Error> {
-        let sql = "/* chunk::merge */
-            with target as materialized (
-                select page from pull_chunk
-                where pull_id = $1 and pulled_at = $2 and chunk = $3 and merged_at is null
-                for no key update
-            ), merged as materialized (
-                select record->>'id' as stream_id, nullif(record->>'game_id', '') as game_id,
-                       g.game_id is not null as has_game, c.channel_id is not null as has_channel,
-                       c.login as channel_login, c.display_name as channel_name,
-                       record || jsonb_build_object(
-                           'game', case when g.game_id is not null then jsonb_build_object(
-                               'id', g.game_id, 'name', g.name, 'box_art_url', g.box_art_url, 'igdb_id', g.igdb_id) end,
-                           'channel', case when c.channel_id is not null then jsonb_build_object(
-                               'id', c.channel_id, 'login', c.login, 'display_name', c.display_name,
-                               'profile_image_url', c.profile_image_url, 'offline_image_url', c.offline_image_url,
-                               'view_count', c.view_count, 'broadcaster_type', c.broadcaster_type,
-                               'description', c.description,
-                               'created_at', replace(
-                                   to_char(c.created_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'), '.000000', '')) end
-                       ) as data
-                from target, jsonb_array_elements(page) record
-                left join lateral (select * from twitch_game where game_id = record->>'game_id' limit 1) g on true
-                left join lateral (select * from twitch_channel where channel_id = record->>'user_id' limit 1) c on true
-            ), written as (
-                insert into pull_data as d (pull_id, pulled_at, chunk, stream_id, channel_id, channel_login, channel_name,
-                                            game_id, game_name, viewer_count, language, started_at, type, title, tags,
-                                            is_mature, data)
-                select $1, $2, $3, merged.stream_id, user_id, coalesce(nullif(user_login, ''), channel_login, ''),
-                       coalesce(nullif(user_name, ''), channel_name, ''), merged.game_id, game_name,
-                       viewer_count, language, started_at, type, title, tags, is_mature, data
-                from merged, jsonb_to_record(data) as record (
-                    user_id text, user_login text, user_name text, game_name text, viewer_count int, language text,
-                    started_at timestamptz, type text, title text, tags text[], is_mature bool)
-                on conflict (pull_id, stream_id, pulled_at) do update
-                set data = excluded.data, channel_login = excluded.channel_login, channel_name = excluded.channel_name
-            )
-            update pull_chunk k
-            set merged_at = $4, failed_stage = null, failed_at = null, failure = null,
-                games_missing = counted.games_missing, channels_filled = counted.filled,
-                channels_missing = counted.missing
-            from target, (
-                select coalesce(array_agg(distinct game_id) filter (where not has_game and game_id is not null), '{}')
-                           as games_missing,
-                       count(*) filter (where has_channel) as filled,
-                       count(*) filter (where not has_channel) as missing
-                from merged) counted
-            where k.pull_id = $1 and k.pulled_at = $2 and k.chunk = $3";
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
-        let key = (chunk.pull_id.0, chunk.pulled_at, chunk.chunk);
-        let merged = client.execute(&statement, &[&key.0, &key.1, &key.2, &now]).await?;
-        if merged == 1 {
-            return Ok(Merged::Now);
-        }
-        let there = "/* chunk::merge, there */
-            select from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3";
-        let statement = client.prepare_cached(there).await?;
-        client.query_opt(&statement, &[&key.0, &key.1, &key.2]).await?.ok_or(Error::NoChunk(chunk))?;
-        Ok(Merged::Before)
     }
 }

@@ -98,6 +98,15 @@ pub enum Error {
     /// A message names a chunk that is not there.
     #[error("{0} is not there")]
     NoChunk(ChunkRef),
+    /// A stored page cannot be read, or a page cannot be written.
+    #[error("the page of {chunk} is not as this build writes it")]
+    Page {
+        /// Its chunk.
+        chunk: ChunkRef,
+        /// What is wrong with it.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A pull that has not come to its end cannot be made again.
     #[error("pull {pull} is under way ({status}): wait for its end, `operator wait {pull}`")]
     UnderWay {
@@ -204,6 +213,7 @@ impl From<Error> for Failure {
             Error::UnderWay { .. } | Error::Unfetched(_) | Error::PagesGone { .. } => {
                 (Class::Permanent, "pull.not_to_rerun")
             }
+            Error::Page { .. } => (Class::Permanent, "store.page"),
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
         };

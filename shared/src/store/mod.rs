@@ -33,6 +33,7 @@ mod database_url;
 mod dead_letter;
 mod election;
 mod error;
+mod merge;
 mod migrate;
 mod options;
 mod page;
@@ -61,7 +62,7 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
-pub use chunk::{Merged, Need};
+pub use chunk::{Need, Outlook};
 pub use claim::Kind;
 use database_url::Address;
 pub use dead_letter::{
@@ -70,8 +71,9 @@ pub use dead_letter::{
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use error::{Error, StatementError};
+pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
-pub use page::{NewPage, PageFacts, StoredPage, by_rule};
+pub use page::{Draft, NewPage, PAGES_TOGETHER, PageFacts, Seen};
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};

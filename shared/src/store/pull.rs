@@ -35,24 +35,17 @@ pub struct Extraction {
 }
 
 /// How long an extractor has a pull to itself, renewed with every page. Its death ends it.
-const EXTRACTOR_LEASE: TimeDelta = TimeDelta::seconds(10);
+pub(super) const EXTRACTOR_LEASE: TimeDelta = TimeDelta::seconds(10);
 
-/// What the event of a pull's end is made of.
+/// What the event of a pull's end is made of; `$2` is when the pull was started. A pull that was given up was never closed, so
+/// the calls that its chunks took are summed here.
 const EVENT: &str = "select id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, pages, fetched,
     stored, rejected, duplicates, coalesce(games_added, 0) as games_added, coalesce(games_missing, 0) as games_missing,
-    coalesce(channels_filled, 0) as channels_filled, coalesce(channels_missing, 0) as channels_missing, helix_calls, error,
-    whole from pull";
-
-impl Extraction {
-    /// The last stored chunk, if any.
-    pub fn last_chunk(&self) -> Option<ChunkRef> {
-        (self.pages > 0).then_some(ChunkRef {
-            pull_id: self.pull_id,
-            pulled_at: self.pulled_at,
-            chunk: self.pages,
-        })
-    }
-}
+    coalesce(channels_filled, 0) as channels_filled, coalesce(channels_missing, 0) as channels_missing, error, whole,
+    case when status = 'success' then helix_calls else helix_calls - chunk_calls + (
+        select coalesce(sum(c.helix_calls), 0)::int from pull_chunk c where c.pull_id = $1 and c.pulled_at = $2)
+    end as helix_calls
+    from pull where id = $1 and completed_at is not null";
 
 impl Store {
     /// Creates a pull that somebody asks for outside the schedule.
@@ -134,12 +127,14 @@ impl Store {
         let end = "/* pull::close, end */
             with chunk as materialized (
                 select merged_at, games_missing, channels_filled, channels_missing, fetched, rejected, rejected_by_rule,
+                       helix_calls,
                        coalesce((rejected_by_rule->>'below-min-viewers')::int, 0) as unwatched
                 from pull_chunk where pull_id = $1 and pulled_at = $4
             ), counted as (
                 select count(*) filter (where merged_at is null) as unmerged,
                        coalesce(sum(channels_filled), 0) as channels_filled,
                        coalesce(sum(channels_missing), 0) as channels_missing,
+                       coalesce(sum(helix_calls), 0)::int as calls,
                        (select count(distinct game) from chunk, unnest(games_missing) game) as games_missing,
                        coalesce(sum(rejected - unwatched), 0) as rejected, coalesce(sum(fetched - unwatched), 0) as wanted
                 from chunk
@@ -156,7 +151,8 @@ impl Store {
                 completed_at = $2, build = $3,
                 games_added = (select count(*) from twitch_game where first_pull_id = p.id),
                 games_missing = counted.games_missing,
-                channels_filled = counted.channels_filled, channels_missing = counted.channels_missing
+                channels_filled = counted.channels_filled, channels_missing = counted.channels_missing,
+                helix_calls = helix_calls - chunk_calls + counted.calls, chunk_calls = counted.calls
             from counted, told
             where id = $1 and status = 'filling-channels' and counted.unmerged = 0";
         let client = self.client().await?;
@@ -259,18 +255,27 @@ impl Store {
 
     /// The event of a pull that has come to its end; none while it is under way.
     pub async fn closed(&self, pull: PullId) -> Result<Option<PullClosed>, Error> {
-        let sql = format!("/* pull::closed */ {EVENT} where id = $1 and completed_at is not null");
+        let sql = format!("/* pull::closed */ {EVENT}");
         let client = self.client().await?;
+        let pulled_at = started_at(&client, pull).await?;
         let statement = client.prepare_cached(&sql).await?;
-        client.query_opt(&statement, &[&pull.0]).await?.map(|row| event(&row)).transpose()
+        client.query_opt(&statement, &[&pull.0, &pulled_at]).await?.map(|row| event(&row)).transpose()
     }
-}
 
-impl Store {
     /// The pulls that came to their end since then.
     pub async fn closed_since(&self, since: DateTime<Utc>) -> Result<Vec<PullClosed>, Error> {
-        let sql = format!("/* pull::closed_since */ {EVENT} where completed_at >= $1 order by completed_at");
-        self.client().await?.query(&sql, &[&since]).await?.iter().map(event).collect()
+        let ended = "/* pull::closed_since */
+            select id, started_at from pull where completed_at >= $1 order by completed_at";
+        let sql = format!("/* pull::closed_since, event */ {EVENT}");
+        let client = self.client().await?;
+        let mut closed = Vec::new();
+        for row in client.query(ended, &[&since]).await? {
+            let (id, pulled_at): (i64, DateTime<Utc>) = (row.column("id")?, row.column("started_at")?);
+            closed.extend(
+                client.query_opt(&sql, &[&id, &pulled_at]).await?.map(|row| event(&row)).transpose()?,
+            );
+        }
+        Ok(closed)
     }
 }
 

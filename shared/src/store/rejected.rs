@@ -1,6 +1,9 @@
 //! Rejected records, as a person asks about them, and their way into the pull after all.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::{Row, types::Json};
 
@@ -151,7 +154,8 @@ impl Store {
         let lock = "/* rejected::readmit, lock pull */ select from pull where id = $1 for no key update";
         transaction.query_opt(lock, &[&key.0]).await?.ok_or(Error::NoPull(chunk.pull_id))?;
         let lock = "/* rejected::readmit, lock */
-            select rejects, rejected from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3
+            select rejects, rejected, coalesce(page, page_jsonb::json)::text as page
+            from pull_chunk where pull_id = $1 and pulled_at = $2 and chunk = $3
             for no key update";
         let row = transaction.query_opt(lock, &[&key.0, &key.1, &key.2]).await?;
         let row = row.ok_or(Error::NoChunk(chunk))?;
@@ -172,8 +176,9 @@ impl Store {
                 None => remaining.push(reject),
             }
         }
-        let mut new = page::insert_streams(&transaction, chunk, &valid_now).await?;
-        let kept: Vec<&Record> = valid_now.iter().filter(|record| new.remove(record.id.as_str())).collect();
+        let mut there = streams_there(&transaction, chunk, &valid_now).await?;
+        let kept: Vec<&Record> =
+            valid_now.iter().filter(|record| there.insert(record.id.as_str().to_owned())).collect();
         let entered = count(kept.len());
         let revalidated = Revalidated {
             entered,
@@ -184,7 +189,7 @@ impl Store {
 
         let update = "/* rejected::readmit, chunk */
             update pull_chunk
-            set page = page || $4, rejects = $5, rejected_by_rule = $6,
+            set page = $4::text::json, page_jsonb = null, rejects = $5, rejected_by_rule = $6,
                 game_ids = array(select distinct id from unnest(game_ids || $7::text[]) id order by id),
                 channel_ids = array(select distinct id from unnest(channel_ids || $8::text[]) id order by id),
                 stored = stored + $9, rejected = rejected - $10, duplicates = duplicates + $11,
@@ -204,7 +209,8 @@ impl Store {
                     &key.0,
                     &key.1,
                     &key.2,
-                    &Json(&kept),
+                    &page::joined(row.column("page")?, &kept)
+                        .map_err(|source| Error::Page { chunk, source })?,
                     &page::rejects_text(&remaining),
                     &Json(page::by_rule(&remaining)),
                     &game_ids,
@@ -242,6 +248,25 @@ impl Store {
         }
         Ok(revalidated)
     }
+}
+
+/// Which of these streams the pull has: in the rows of merged chunks, or in the pages of the others.
+async fn streams_there(
+    transaction: &Transaction<'_>,
+    chunk: ChunkRef,
+    records: &[Record],
+) -> Result<HashSet<String>, Error> {
+    let sql = "/* rejected::streams_there */
+        select stream_id from pull_data where pull_id = $1 and pulled_at = $2 and stream_id = any($3)
+        union
+        select record->>'id' from pull_chunk c, json_array_elements(coalesce(c.page, c.page_jsonb::json)) record
+        where c.pull_id = $1 and c.pulled_at = $2 and c.merged_at is null and record->>'id' = any($3)";
+    if records.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<&str> = records.iter().map(|record| record.id.as_str()).collect();
+    let rows = transaction.query(sql, &[&chunk.pull_id.0, &chunk.pulled_at, &ids]).await?;
+    rows.iter().map(|row| row.column("stream_id")).collect()
 }
 
 /// A chunk of a pull, from `pulled_at` and `chunk`.

@@ -109,7 +109,7 @@ pub struct MissedSlot {
 const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
-    channels_missing, helix_calls, rescues, whole";
+    channels_missing, helix_calls, chunk_calls, rescues, whole";
 
 impl Store {
     /// The newest pulls, newest first.
@@ -210,10 +210,11 @@ impl Store {
     }
 }
 
-/// Counts the chunks that the stages are done with, of those that have not succeeded.
+/// Counts the chunks that the stages are done with, and the calls these took, of pulls that have not succeeded.
 async fn count_done(client: &ClientWrapper, reports: &mut [PullReport]) -> Result<(), Error> {
     let sql = "/* report::count_done */
-        select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
+        select pull_id, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged,
+               sum(helix_calls)::int as calls
         from pull_chunk where pull_id = any($1) and pulled_at = any($2) group by pull_id";
     let Some((ids, times)) = keys(reports, |report| report.status != PullStatus::Success.as_str()) else {
         return Ok(());
@@ -225,6 +226,7 @@ async fn count_done(client: &ClientWrapper, reports: &mut [PullReport]) -> Resul
             report.games_chunks = row.column("games")?;
             report.channels_chunks = row.column("channels")?;
             report.merged_chunks = row.column("merged")?;
+            report.helix_calls += row.column::<i32>("calls")?;
         }
     }
     Ok(())
@@ -263,6 +265,8 @@ fn report(row: &Row) -> Result<PullReport, Error> {
     let chunks: i32 = row.column("chunks")?;
     let succeeded = row.column::<&str>("status")? == PullStatus::Success.as_str();
     let done = if succeeded { i64::from(chunks) } else { 0 };
+    // What its chunks took is summed when it succeeds; before that it is counted with them.
+    let summed: i32 = if succeeded { 0 } else { row.column("chunk_calls")? };
     Ok(PullReport {
         pull_id: PullId(row.column("id")?),
         chunks,
@@ -289,7 +293,7 @@ fn report(row: &Row) -> Result<PullReport, Error> {
         games_missing: row.column("games_missing")?,
         channels_filled: row.column("channels_filled")?,
         channels_missing: row.column("channels_missing")?,
-        helix_calls: row.column("helix_calls")?,
+        helix_calls: row.column::<i32>("helix_calls")? - summed,
         rescues: row.column("rescues")?,
     })
 }

@@ -34,8 +34,8 @@ pub const GAME_ENRICHER: Stage<ChunkStored, GamesFilled> = Stage::named("game-en
 /// Learns channels; fewer chunks in hand, so that replicas share the work.
 pub const CHANNEL_ENRICHER: Stage<GamesFilled, ChannelsFilled> =
     Stage::named("channel-enricher").prefetch(100);
-/// Merges and closes.
-pub const FINALIZER: Stage<ChannelsFilled, PullClosed> = Stage::named("finalizer").prefetch(20);
+/// Merges and closes; two transactions' worth of chunks in hand, and as many on their way.
+pub const FINALIZER: Stage<ChannelsFilled, PullClosed> = Stage::named("finalizer").prefetch(64);
 
 /// Each stage speaks the language the next one understands; otherwise this does not compile.
 const _: () = {

@@ -160,7 +160,7 @@ async fn play(programs: &Programs, pages: &[Vec<Record>], seed: u64) -> (PullId,
             1 if !enriched => {
                 let chunks: Vec<_> = stored.take(&mut dice).iter().map(|job| job.message.0).collect();
                 for kind in [Kind::Game, Kind::Channel] {
-                    store.filled(kind, &chunks, now()).await.expect("filled");
+                    store.filled(kind, &chunks, 0, now()).await.expect("filled");
                 }
                 channels.0.extend(chunks.into_iter().map(ChannelsFilled));
             }

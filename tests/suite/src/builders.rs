@@ -7,7 +7,7 @@ use shared::{
     clock::Clock,
     dead_letter::DeadLetter,
     schema::{ChunkRef, PullId, Record, StopReason, validate},
-    store::{Kind, NewPage, Store, StoredPage},
+    store::{Draft, Extraction, Kind, NewPage, Store},
 };
 use tokio_postgres::Client;
 
@@ -23,7 +23,7 @@ pub(crate) fn pages(world: &World, size: usize) -> Vec<Vec<Record>> {
 }
 
 /// Stores the next page of a pull, as the extractor does.
-pub(crate) async fn store_page(store: &Store, pull: PullId, records: &[Record], last: bool) -> StoredPage {
+pub(crate) async fn store_page(store: &Store, pull: PullId, records: &[Record], last: bool) -> Draft {
     let so_far =
         store.extraction(pull, "test", now()).await.expect("a pull").expect("nobody else fetches it");
     let cursor = format!("cursor {}", so_far.pages + 1);
@@ -35,8 +35,22 @@ pub(crate) async fn store_page(store: &Store, pull: PullId, records: &[Record], 
         nul_replaced: 0,
         helix_calls: 1,
     };
-    let stored = store.store_page(&so_far, &page, now(), |_| last.then_some(StopReason::End)).await;
-    stored.expect("the page should be stored")
+    store_as(store, &so_far, &page, last, now()).await
+}
+
+/// Stores a page as the one after those of `so_far`, for the extractor `test`.
+pub(crate) async fn store_as(
+    store: &Store,
+    so_far: &Extraction,
+    page: &NewPage<'_>,
+    last: bool,
+    now: DateTime<Utc>,
+) -> Draft {
+    let mut seen = store.seen(so_far).await.expect("what is there");
+    let draft = Draft::new(so_far, &mut seen, page, |_| last.then_some(StopReason::End)).expect("JSON");
+    let stored = store.store_pages(so_far, std::slice::from_ref(&draft), "test", now).await;
+    stored.expect("the page should be stored");
+    draft
 }
 
 /// A pull whose pages are all stored.
@@ -52,9 +66,9 @@ pub(crate) async fn extracted(store: &Store, pages: &[Vec<Record>]) -> Vec<Chunk
 /// A pull that only lacks its merges.
 pub(crate) async fn filled(store: &Store, pages: &[Vec<Record>]) -> Vec<ChunkRef> {
     let chunks = extracted(store, pages).await;
-    store.filled(Kind::Game, &chunks, now()).await.expect("games are filled");
+    store.filled(Kind::Game, &chunks, 0, now()).await.expect("games are filled");
     store.games_filled(chunks[0].pull_id).await.expect("games are filled");
-    store.filled(Kind::Channel, &chunks, now()).await.expect("channels are filled");
+    store.filled(Kind::Channel, &chunks, 0, now()).await.expect("channels are filled");
     chunks
 }
 

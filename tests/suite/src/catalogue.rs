@@ -46,7 +46,7 @@ async fn know_games(rig: &Rig, unknown: usize) {
         igdb_id: game.igdb_id.clone(),
     };
     let games: Vec<Game> = rig.twitch.world().games().iter().skip(unknown).map(game).collect();
-    let kept = rig.store.keep_games(&games, &[], earlier(rig).await, 0, rig.setup.clock.now()).await;
+    let kept = rig.store.keep_games(&games, &[], earlier(rig).await, rig.setup.clock.now()).await;
     kept.expect("the games should be kept");
 }
 
@@ -68,7 +68,7 @@ async fn know_channels(rig: &Rig) {
         }
     };
     let channels: Vec<Channel> = world.streams().iter().map(channel).collect();
-    let kept = rig.store.keep_channels(&channels, &[], earlier(rig).await, 0, rig.setup.clock.now()).await;
+    let kept = rig.store.keep_channels(&channels, &[], earlier(rig).await, rig.setup.clock.now()).await;
     kept.expect("the channels should be kept");
 }
 

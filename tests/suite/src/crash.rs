@@ -7,7 +7,7 @@ use lapin::types::AMQPValue;
 use shared::{schema::ChunkStored, topology::GAME_ENRICHER};
 
 use crate::{
-    builders::{extracted, pages},
+    builders::{now, pages, store_page},
     eventually::eventually,
     process::{Options, Process, probe},
     rig::{Rig, Running, Setup},
@@ -132,12 +132,13 @@ async fn rolling_restarts_under_load_lose_nothing_and_take_no_time() {
     rig.end(&[]).await;
 }
 
-/// A rig whose game-enricher holds every chunk it is given for long: none of the games is known, and there is no
-/// company to wait for.
+/// A rig whose game-enricher holds every chunk it is given for long: none of the games is known, and company may come, as
+/// the pull is still being fetched.
 async fn holding(number: usize) -> Rig {
     let setup = Setup { collect_for: Duration::from_mins(30), ..Setup::default() };
     let rig = Rig::with(World::generate(WorldConfig::plain(3)), setup).await;
-    let chunk = extracted(&rig.store, &pages(rig.twitch.world(), 3)).await[0];
+    let pull = rig.store.request_pull("test", now()).await.expect("a pull");
+    let chunk = store_page(&rig.store, pull, &pages(rig.twitch.world(), 3)[0], false).await.chunk;
     let messages = (0..number).map(|_| GAME_ENRICHER.request(&ChunkStored(chunk))).collect();
     rig.announcer.announce(messages).await.expect("announced");
     rig

@@ -4,12 +4,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use fake_twitch::{World, WorldConfig};
 use serde_json::{Value, json, value::RawValue};
 use shared::{
-    schema::{Absence, Channel, ChunkRef, Game, Missing, Record, StopReason, validate},
+    schema::{Absence, Channel, ChunkRef, Game, Missing, Record, validate},
     store::{Kind, NewPage},
 };
 use tokio_postgres::Client;
 
-use crate::rig::Rig;
+use crate::{builders::store_as, rig::Rig};
 
 macro_rules! golden {
     ($name:literal) => {
@@ -48,8 +48,8 @@ async fn store(rig: &Rig, records: &[Record]) -> ChunkRef {
         nul_replaced: 0,
         helix_calls: 1,
     };
-    let stored = rig.store.store_page(&so_far, &page, noon(), |_| Some(StopReason::End)).await;
-    stored.expect("the page should be stored").chunk
+    let stored = store_as(&rig.store, &so_far, &page, true, noon()).await;
+    stored.chunk
 }
 
 /// The one game the fixture's Twitch knows.
@@ -93,10 +93,10 @@ fn channels() -> [Channel; 2] {
 async fn fill(rig: &Rig, chunk: ChunkRef) {
     let absent = |id: &str| [Missing { id: id.to_owned(), reason: Absence::Absent, seen: chunk }];
     let store = &rig.store;
-    store.keep_games(&[game()], &absent("404404"), chunk, 1, noon()).await.expect("kept");
-    store.filled(Kind::Game, &[chunk], noon()).await.expect("filled");
-    store.keep_channels(&channels(), &absent("12345"), chunk, 1, noon()).await.expect("kept");
-    store.filled(Kind::Channel, &[chunk], noon()).await.expect("filled");
+    store.keep_games(&[game()], &absent("404404"), chunk, noon()).await.expect("kept");
+    store.filled(Kind::Game, &[chunk], 0, noon()).await.expect("filled");
+    store.keep_channels(&channels(), &absent("12345"), chunk, noon()).await.expect("kept");
+    store.filled(Kind::Channel, &[chunk], 0, noon()).await.expect("filled");
 }
 
 /// The fixture's documents, in the page's order.
@@ -120,7 +120,7 @@ async fn a_fixed_page_gives_exactly_the_written_documents() {
     assert_eq!(legacy(&rig.db).await, json(golden!("legacy-unfilled")));
 
     fill(&rig, chunk).await;
-    rig.store.merge(chunk, noon() + TimeDelta::minutes(5)).await.expect("merged");
+    rig.store.merge(&[chunk], noon() + TimeDelta::minutes(5)).await.expect("merged");
     assert_eq!(documents(&rig.db).await, json(golden!("documents")));
     assert_eq!(legacy(&rig.db).await, json(golden!("legacy")));
     let written = rig.db.query("select data from pull_data", &[]).await.expect("rows");

@@ -97,7 +97,7 @@ async fn whoever_refers_to_a_pull_by_a_foreign_key_does_not_delay_it() {
 async fn success(store: &Store, world: &World) -> Vec<ChunkRef> {
     let chunks = filled(store, &pages(world, 10)).await;
     for chunk in &chunks {
-        store.merge(*chunk, now()).await.expect("merged");
+        store.merge(&[*chunk], now()).await.expect("merged");
     }
     assert!(store.close(chunks[0].pull_id, 0.5, now()).await.expect("closed"));
     chunks
@@ -150,8 +150,8 @@ fn everything(
                 .map(drop)?)
         }),
         Box::pin(async move { Ok(revalidate.revalidate(chunk, |_| None, false, now()).await.map(drop)?) }),
-        Box::pin(async move { Ok(fill.filled(Kind::Game, &forwards, now()).await?) }),
-        Box::pin(async move { Ok(refill.filled(Kind::Game, &backwards, now()).await?) }),
+        Box::pin(async move { Ok(fill.filled(Kind::Game, &forwards, 0, now()).await?) }),
+        Box::pin(async move { Ok(refill.filled(Kind::Game, &backwards, 0, now()).await?) }),
         Box::pin(async move { Ok(close.close(pull, 0.5, now()).await.map(drop)?) }),
         Box::pin(async move { Ok(fail_pull.fail_pull(pull, "test", None, None, now()).await.map(drop)?) }),
     ]

@@ -68,3 +68,4 @@ mod verdicts;
 mod versions;
 mod vocabulary;
 mod wire;
+mod write_once;

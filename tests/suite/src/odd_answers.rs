@@ -102,7 +102,7 @@ async fn a_renamed_category_gets_its_new_name_when_the_old_one_is_stale() {
 }
 
 async fn without_names(rig: &Rig, pull: PullId) -> i64 {
-    let sql = "select count(*) from pull_data where pull_id = $1 and '' in (channel_name, channel_login)";
+    let sql = "select count(*) from pull_stream where pull_id = $1 and '' in (channel_name, channel_login)";
     rig.db.query_one(sql, &[&pull.0]).await.expect("a count").get(0)
 }
 

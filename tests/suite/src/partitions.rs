@@ -79,17 +79,24 @@ async fn who_makes_partitions_waits_for_nobody_long_and_stops_nobody() {
     rig.store.ensure_partitions(ahead, 0).await.expect("made beside it");
     locker.commit().await.expect("a commit");
 
-    // Somebody writes to `pull` and takes his time: it is given up, and nobody is held up behind it.
+    // Nor is whoever writes to `pull` and takes his time.
     let writer = other.transaction().await.expect("a transaction");
     writer.execute("update pull set rescues = 0 where id = $1", &[&pull.0]).await.expect("an update");
     let far = ahead + TimeDelta::days(1);
-    let failure = Failure::from(rig.store.ensure_partitions(far, 0).await.expect_err("it cannot wait"));
+    rig.store.ensure_partitions(far, 0).await.expect("made beside it");
+    writer.commit().await.expect("a commit");
+
+    // Whoever has the tables to himself is waited for, not long, and nobody is held up behind us.
+    let owner = other.transaction().await.expect("a transaction");
+    owner.execute("lock table pull_chunk in share update exclusive mode", &[]).await.expect("a lock");
+    let farther = far + TimeDelta::days(1);
+    let failure = Failure::from(rig.store.ensure_partitions(farther, 0).await.expect_err("it cannot wait"));
     assert_eq!((failure.class, failure.code), (Class::Contention, "store.contention"), "{failure:?}");
     rig.store.request_pull("test", now()).await.expect("another pull meanwhile");
-    assert!(!days(&rig.db).await.contains(&day(far)), "half a day is none");
-    writer.commit().await.expect("a commit");
-    rig.store.ensure_partitions(far, 0).await.expect("now it can be made");
-    assert!(days(&rig.db).await.contains(&day(far)));
+    assert!(!days(&rig.db).await.contains(&day(farther)), "half a day is none");
+    owner.commit().await.expect("a commit");
+    rig.store.ensure_partitions(farther, 0).await.expect("now it can be made");
+    assert!(days(&rig.db).await.contains(&day(farther)));
     rig.end(&[]).await;
 }
 

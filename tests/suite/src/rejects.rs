@@ -10,13 +10,13 @@ use secrecy::ExposeSecret;
 use serde_json::value::RawValue;
 use shared::{
     runtime::Announcer,
-    schema::{ChannelsFilled, ChunkRef, PullStatus, Rejected, StopReason},
+    schema::{ChannelsFilled, ChunkRef, PullStatus, Rejected},
     store::NewPage,
     topology::{FINALIZER, REJECTED},
 };
 
 use crate::{
-    builders::now,
+    builders::{now, store_as},
     dead_letter_rig::{operator, operator_json},
     eventually::eventually,
     rig::Rig,
@@ -116,8 +116,7 @@ async fn a_rejected_record_can_always_be_looked_into() {
         nul_replaced: 0,
         helix_calls: 1,
     };
-    let stored = rig.store.store_page(&so_far, &page, now(), |_| Some(StopReason::End)).await;
-    stored.expect("the page should be stored");
+    store_as(&rig.store, &so_far, &page, true, now()).await;
 
     let sql = "select raw->>'title', raw_text, raw->>'id' from rejected_record order by place";
     let rows = rig.db.query(sql, &[]).await.expect("every record should be readable");

@@ -90,7 +90,7 @@ async fn a_pull_whose_finalizer_died_before_it_closed_it_is_closed() {
     let listener = Listener::new(&rig).await;
     let chunks = filled(&rig.store, &pages(rig.twitch.world(), 100)).await;
     for chunk in &chunks {
-        rig.store.merge(*chunk, now()).await.expect("merged");
+        rig.store.merge(&[*chunk], now()).await.expect("merged");
     }
     rig.start(rig.finalizer());
     success(&rig, chunks[0].pull_id).await;
@@ -104,7 +104,7 @@ async fn a_pull_whose_finalizer_died_before_it_told_anybody_is_told() {
     let listener = Listener::new(&rig).await;
     let chunks = filled(&rig.store, &pages(rig.twitch.world(), 100)).await;
     for chunk in &chunks {
-        rig.store.merge(*chunk, now()).await.expect("merged");
+        rig.store.merge(&[*chunk], now()).await.expect("merged");
     }
     assert!(rig.store.close(chunks[0].pull_id, 0.5, now()).await.expect("closed"));
     rig.start(rig.finalizer());
@@ -160,7 +160,7 @@ async fn a_pull_is_given_up_for_standing_still_at_a_stretch_and_not_for_the_sum_
     assert_eq!(stalled(4).await, None, "it was picked up a moment ago");
     assert_eq!(stalled(6).await, Some(2));
     assert_eq!(stalled(9).await, Some(3));
-    rig.store.filled(Kind::Game, &chunks[..1], begun + TimeDelta::minutes(10)).await.expect("it moves");
+    rig.store.filled(Kind::Game, &chunks[..1], 0, begun + TimeDelta::minutes(10)).await.expect("it moves");
     assert_eq!(stalled(11).await, None);
     assert_eq!(stalled(13).await, Some(1), "what moved since stands still anew");
     rig.end(&[]).await;
@@ -183,7 +183,7 @@ async fn a_watch_that_dies_before_it_announces_spends_no_rescue() {
     assert_eq!(stalled(18).await, Some(2));
     rig.store.rescued(chunks[0].pull_id).await.expect("counted");
     // It moves, and whoever finds it quiet after that dies, too: that it had moved is not forgotten.
-    rig.store.filled(Kind::Game, &chunks[..1], begun + TimeDelta::minutes(19)).await.expect("it moves");
+    rig.store.filled(Kind::Game, &chunks[..1], 0, begun + TimeDelta::minutes(19)).await.expect("it moves");
     for minutes in [22, 25] {
         assert_eq!(stalled(minutes).await, Some(1), "what moved since stands still anew");
     }

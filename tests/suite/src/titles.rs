@@ -5,11 +5,11 @@ use std::fmt::Write;
 use fake_twitch::{World, WorldConfig};
 use serde_json::value::RawValue;
 use shared::{
-    schema::{ChunkRef, Record, StopReason, Validated, validate},
+    schema::{ChunkRef, Record, Validated, validate},
     store::{Kind, NewPage},
 };
 
-use crate::rig::Rig;
+use crate::{builders::store_as, rig::Rig};
 
 /// How many titles are made.
 const TITLES: usize = 10_000;
@@ -139,14 +139,14 @@ async fn ten_thousand_titles_change_no_id_and_come_back_as_they_were() {
 
     let chunks = store(&rig, &valid).await;
     let now = rig.setup.clock.now();
-    rig.store.filled(Kind::Game, &chunks, now).await.expect("games are filled");
-    rig.store.filled(Kind::Channel, &chunks, now).await.expect("channels are filled");
+    rig.store.filled(Kind::Game, &chunks, 0, now).await.expect("games are filled");
+    rig.store.filled(Kind::Channel, &chunks, 0, now).await.expect("channels are filled");
     for chunk in &chunks[..chunks.len() / 2] {
-        rig.store.merge(*chunk, now).await.expect("merged");
+        rig.store.merge(&[*chunk], now).await.expect("merged");
     }
     // From the column, and from the document: the page's own before the merge, the merged one after it.
-    let sql = "select d.stream_id, d.channel_id, d.title, v.data->>'id', v.data->>'user_id', v.data->>'title'
-               from pull_data d join pull_document v using (pull_id, stream_id) order by d.stream_id";
+    let sql = "select stream_id, channel_id, title, data->>'id', data->>'user_id', data->>'title'
+               from pull_stream order by stream_id";
     let rows = rig.db.query(sql, &[]).await.expect("rows");
     assert_eq!(rows.len(), TITLES);
     for (stream, row) in streams.iter().zip(&rows) {
@@ -179,8 +179,8 @@ async fn store(rig: &Rig, valid: &[Validated]) -> Vec<ChunkRef> {
             helix_calls: 1,
         };
         let last = so_far.pages == 39;
-        let stored = rig.store.store_page(&so_far, &page, now, |_| last.then_some(StopReason::End)).await;
-        chunks.push(stored.expect("stored").chunk);
+        let stored = store_as(&rig.store, &so_far, &page, last, now).await;
+        chunks.push(stored.chunk);
     }
     chunks
 }

@@ -103,7 +103,7 @@ async fn each_fault_of_the_database_and_of_messages_has_its_class_and_fate() {
     let nowhere = ChunkRef { pull_id: PullId(404), pulled_at: now(), chunk: 1 };
     seen.push((
         "a chunk that is nowhere",
-        rig.store.merge(nowhere, now()).await.expect_err("nowhere").into(),
+        rig.store.merge(&[nowhere], now()).await.expect_err("nowhere").into(),
     ));
     let away = Store::new(&"postgres://nobody@127.0.0.1:1/nowhere".into(), 2, "test").expect("a store");
     seen.push(("no database", away.check().await.expect_err("nobody there").into()));

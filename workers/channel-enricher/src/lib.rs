@@ -101,6 +101,7 @@ struct Channels;
 
 impl Catalogue for Channels {
     const KIND: Kind = Kind::Channel;
+    const SHARED: bool = false;
     type Id = ChannelId;
     type Item = Channel;
 
@@ -114,12 +115,11 @@ impl Catalogue for Channels {
 
     async fn keep(
         store: &Store,
-        found: &[Channel],
+        found: Vec<&Channel>,
         missing: &[Missing],
         seen: ChunkRef,
-        calls: i32,
         now: DateTime<Utc>,
     ) -> Result<(), store::Error> {
-        store.keep_channels(found, missing, seen, calls, now).await
+        store.keep_channels(found, missing, seen, now).await
     }
 }

@@ -1,21 +1,18 @@
 //! The extractor: pages through the live streams, validates each record, stores page after page, announces each.
 //!
-//! One step is one page: the state is in the database, so a crash, a stop or a second delivery goes on with the page
-//! after the last stored one. A second delivery is harmless because a page can be stored only once; it announces the
-//! last stored chunk again, once, in case the one before died between its commit and its publish. A page that could not
-//! be stored is kept for the next try.
+//! One step stores the pages that have been read by then, and announces them: the state is in the database, so a crash, a
+//! stop or a second delivery goes on with the page after the last stored one. A second delivery is harmless because a page
+//! can be stored only once; it announces the last stored chunks again, once, in case the one before died between its
+//! commit and its publish. Pages that could not be stored are kept for the next try.
 
 mod conclude;
-mod hand;
 mod page;
 mod schedule;
+mod sweep;
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicU64},
     time::Duration,
 };
 
@@ -29,17 +26,17 @@ use shared::{
     dead_letter::{DeadLetter, DeadLetterStore},
     dead_letters,
     failure::Failure,
-    helix::{self, Client},
+    helix::Client,
     metrics,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
-    schema::{ChunkRef, ChunkStored, PullRequested, RecordsRejected, StopReason},
-    store::{Error, Extraction, Store, StoredPage, by_rule},
+    schema::{ChunkRef, ChunkStored, PullId, PullRequested, RecordsRejected, StopReason},
+    store::{Draft, Error, Store},
     topology::{Announcement, EXTRACTOR, Stage},
     work,
     worker_state::StatusReporter,
 };
 
-use crate::hand::Hand;
+use crate::sweep::{Reader, Sweep};
 
 /// How soon to look again whether somebody else still fetches the pull.
 const OTHERS_TURN: Duration = Duration::from_secs(1);
@@ -74,10 +71,10 @@ pub struct Extractor {
     limits: Limits,
     /// Who this is among the replicas.
     name: String,
-    /// The page that was fetched last, until it is stored.
-    hand: Hand,
-    /// Calls that were already put on a pull's account.
-    booked: AtomicU64,
+    /// The pulls in hand, as they are being fetched.
+    sweeps: Mutex<HashMap<PullId, Sweep>>,
+    /// Calls that were already put on a page's account.
+    booked: Arc<AtomicU64>,
 }
 
 impl Extractor {
@@ -93,39 +90,56 @@ impl Extractor {
     /// The worker, of its parts.
     pub fn of(store: Store, helix: Client, clock: Clock, schedule: Schedule, limits: Limits) -> Self {
         let name = work::replica_name(&clock);
-        let (hand, booked) = (Hand::default(), AtomicU64::new(0));
-        Self { store, helix, clock, schedule, limits, name, hand, booked }
+        let (sweeps, booked) = (Mutex::default(), Arc::default());
+        Self { store, helix, clock, schedule, limits, name, sweeps, booked }
     }
 
-    /// Fetches, validates and stores the next page of the pull.
-    async fn next_page(&self, job: &Job<PullRequested>) -> Outcome {
+    /// Stores the next pages of the pull, and announces them.
+    async fn next_pages(&self, job: &Job<PullRequested>) -> Outcome {
         let pull = job.message.pull_id;
-        let Some(so_far) = self.store.extraction(pull, &self.name, self.clock.now()).await? else {
+        let Some((mut sweep, mut announcements)) = self.take_up(job).await? else {
             return Ok(Step::Hold(OTHERS_TURN));
         };
-        // Before a page is stored the one before it is announced, confirmed: no more than one is ever untold.
-        if let (0, Some(last)) = (job.steps, so_far.last_chunk()) {
-            let again = self.announce(last).await?;
-            return Ok(if so_far.ended { Step::Done(again) } else { Step::More(again) });
-        }
-        if so_far.ended {
-            return Ok(Step::Done(Vec::new()));
-        }
-        let (stored, by_rule) = self.fetch_and_store(&so_far).await?;
-        let announcements = announcements(stored.chunk, by_rule);
-        match stored.stop_reason {
-            Some(reason) => {
-                tracing::info!(
-                    pull = pull.0,
-                    reason = reason.as_str(),
-                    pages = stored.chunk.chunk,
-                    "pull {pull} has all its pages: {}",
-                    reason.as_str()
-                );
-                Ok(Step::Done(announcements))
+        // Before pages are stored those before them are announced, confirmed: no more than a batch is ever untold.
+        if announcements.is_empty() && !sweep.stored.ended {
+            match self.store_pages(&mut sweep).await {
+                Ok(pages) => announcements = pages.into_iter().flat_map(announce).collect(),
+                // What was read is worth nothing where somebody else fetches the pull by now.
+                Err(Unstored::Overtaken(failure)) => return Err(failure),
+                Err(Unstored::Yet(failure)) => {
+                    self.sweeps().insert(pull, sweep);
+                    return Err(failure);
+                }
             }
-            None => Ok(Step::More(announcements)),
         }
+        if sweep.stored.ended {
+            return Ok(Step::Done(announcements));
+        }
+        self.sweeps().insert(pull, sweep);
+        Ok(Step::More(announcements))
+    }
+
+    /// The pull as it is being fetched, and what may not have been announced of it, which each delivery does once; none
+    /// while somebody else fetches it.
+    async fn take_up(&self, job: &Job<PullRequested>) -> Result<Option<(Sweep, Vec<Announcement>)>, Failure> {
+        let pull = job.message.pull_id;
+        let known = match self.sweeps().remove(&pull) {
+            Some(sweep) if job.steps > 0 => return Ok(Some((sweep, Vec::new()))),
+            known => known,
+        };
+        let Some(so_far) = self.store.extraction(pull, &self.name, self.clock.now()).await? else {
+            return Ok(None);
+        };
+        let untold = if job.steps == 0 { self.store.untold(&so_far).await? } else { Vec::new() };
+        let sweep = if let Some(sweep) = known.filter(|sweep| sweep.stored == so_far) {
+            sweep
+        } else {
+            let seen = self.store.seen(&so_far).await?;
+            let (helix, limits, booked) = (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
+            Sweep::new(Reader { helix, limits, so_far, seen, booked })
+        };
+        let untold = untold.into_iter().flat_map(|(chunk, by_rule)| announcements(chunk, by_rule));
+        Ok(Some((sweep, untold.collect())))
     }
 
     /// Makes the partitions of the coming days, so that no pull has to.
@@ -135,60 +149,37 @@ impl Extractor {
         Ok(())
     }
 
-    /// Stores the next page: the one in hand, where storing it failed before, or else a fresh one.
-    async fn fetch_and_store(
-        &self,
-        so_far: &Extraction,
-    ) -> Result<(StoredPage, BTreeMap<String, u32>), Failure> {
-        let page = self.hand.page(so_far, || self.fetch(so_far)).await?;
-        let (view, calls) = (page.view(), self.helix.calls());
-        let new = page.as_new(self.unbooked_calls(calls));
-        let conclude = |facts| conclude(so_far, &view, facts, &self.limits);
-        let stored = match self.store.store_page(so_far, &new, self.clock.now(), conclude).await {
-            Ok(stored) => stored,
-            Err(error) => {
-                if !matches!(error, Error::Overtaken { .. }) {
-                    self.hand.keep(so_far, page);
-                }
-                return Err(error.into());
+    /// Stores the pages that have been read; returns them.
+    async fn store_pages(&self, sweep: &mut Sweep) -> Result<Vec<Draft>, Unstored> {
+        sweep.read().await.map_err(Unstored::Yet)?;
+        let now = self.clock.now();
+        self.store.store_pages(&sweep.stored, sweep.drafts(), &self.name, now).await.map_err(|error| {
+            match error {
+                Error::Overtaken { .. } => Unstored::Overtaken(error.into()),
+                error => Unstored::Yet(error.into()),
             }
-        };
-        self.booked.store(calls, Ordering::Relaxed);
-        let by_rule = by_rule(&page.rejects);
-        count(&stored, &by_rule);
-        tracing::info!(
-            pull = so_far.pull_id.0,
-            chunk = stored.chunk.chunk,
-            stored = stored.stored,
-            rejected = page.rejects.len(),
-            duplicates = stored.duplicates,
-            "{} is stored",
-            stored.chunk
-        );
-        Ok((stored, by_rule))
+        })?;
+        let pages = sweep.settle();
+        pages.iter().for_each(tell);
+        Ok(pages)
     }
 
-    async fn fetch(&self, so_far: &Extraction) -> Result<Page, Failure> {
-        match self.helix.streams(so_far.cursor.as_deref()).await {
-            Ok(page) => Ok(Page::validate(page, self.limits.min_viewers)),
-            // Twitch sometimes refuses a cursor it gave a moment ago, and takes it when asked again
-            // (github.com/twitchdev/issues/issues/91).
-            Err(error @ helix::Error::BadRequest { .. }) if so_far.cursor.is_some() => {
-                Err(Failure { class: shared::failure::Class::Transient, ..Failure::from(error) })
-            }
-            Err(error) => Err(error.into()),
-        }
+    fn sweeps(&self) -> std::sync::MutexGuard<'_, HashMap<PullId, Sweep>> {
+        self.sweeps.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    /// The announcements of a chunk that was stored before.
-    async fn announce(&self, chunk: ChunkRef) -> Result<Vec<Announcement>, Failure> {
-        Ok(announcements(chunk, self.store.rejected_by_rule(chunk).await?))
-    }
+/// Why pages are not stored.
+enum Unstored {
+    /// They may be with the next try.
+    Yet(Failure),
+    /// Somebody else has stored pages of the pull.
+    Overtaken(Failure),
+}
 
-    /// Of so many calls made, those that are on no pull's account yet.
-    fn unbooked_calls(&self, made: u64) -> i32 {
-        i32::try_from(made.saturating_sub(self.booked.load(Ordering::Relaxed))).unwrap_or(i32::MAX)
-    }
+/// What there is to say of a stored page.
+fn announce(page: Draft) -> Vec<Announcement> {
+    announcements(page.chunk, page.by_rule)
 }
 
 /// What there is to say of a stored chunk.
@@ -197,12 +188,26 @@ fn announcements(chunk: ChunkRef, by_rule: BTreeMap<String, u32>) -> Vec<Announc
     rejected.into_iter().chain([EXTRACTOR.announce(&ChunkStored(chunk))]).collect()
 }
 
-/// Counts what became of a page's records.
-fn count(page: &StoredPage, by_rule: &BTreeMap<String, u32>) {
-    metrics::records("stored", u64::try_from(page.stored).unwrap_or_default());
-    metrics::records("duplicate", u64::try_from(page.duplicates).unwrap_or_default());
-    for (rule, records) in by_rule {
+/// Tells of a stored page, and counts what became of its records.
+fn tell(page: &Draft) {
+    let count = |records: i32| u64::try_from(records).unwrap_or_default();
+    metrics::records("stored", count(page.stored));
+    metrics::records("duplicate", count(page.duplicates));
+    for (rule, records) in &page.by_rule {
         metrics::records(rule, (*records).into());
+    }
+    let (chunk, pull) = (page.chunk, page.chunk.pull_id);
+    tracing::info!(
+        pull = pull.0,
+        chunk = chunk.chunk,
+        stored = page.stored,
+        rejected = page.by_rule.values().sum::<u32>(),
+        duplicates = page.duplicates,
+        "{chunk} is stored"
+    );
+    if let Some(reason) = page.stop_reason {
+        let reason = reason.as_str();
+        tracing::info!(pull = pull.0, reason, pages = chunk.chunk, "pull {pull} has all its pages: {reason}");
     }
 }
 
@@ -213,9 +218,10 @@ impl Worker for Extractor {
     const STAGE: Stage<PullRequested, ChunkStored> = EXTRACTOR;
 
     async fn handle(&self, jobs: &[Job<PullRequested>]) -> Vec<Outcome> {
+        self.sweeps().retain(|pull, _| jobs.iter().any(|job| job.message.pull_id == *pull));
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs {
-            outcomes.push(self.next_page(job).await);
+            outcomes.push(self.next_pages(job).await);
         }
         outcomes
     }

@@ -1,4 +1,4 @@
-//! The finalizer: merges stream, game and channel, chunk by chunk, and closes the pull when the last one is merged.
+//! The finalizer: merges stream, game and channel, several chunks at a time, and closes the pull when the last one is merged.
 //!
 //! A second delivery is harmless: a chunk is merged once, a pull closed once, each decided by one statement. It
 //! announces the end of a closed pull again, in case the one before died between its commit and its publish.
@@ -21,7 +21,7 @@ use shared::{
     clock::Clock,
     config::{Database, SetupError},
     dead_letter::{DeadLetter, DeadLetterStore},
-    failure::Failure,
+    failure::{Class, Failure},
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
     store::{AlarmLimits, Merged, Store},
@@ -30,8 +30,10 @@ use shared::{
     worker_state::StatusReporter,
 };
 
-/// Chunks merged at the same time: PostgreSQL works on one while another is on its way.
-const MERGES_IN_PARALLEL: usize = 4;
+/// Most chunks merged by one transaction, and transactions under way at the same time: PostgreSQL works on one while the
+/// other is on its way.
+const CHUNKS_TOGETHER: usize = 16;
+const MERGES_IN_PARALLEL: usize = 2;
 
 /// The finalizer's settings.
 #[derive(Debug, Clone, Args)]
@@ -87,8 +89,31 @@ impl Finalizer {
         Self { store, clock, stalled_after, alarms, max_rejected_share }
     }
 
-    async fn merge(&self, chunk: ChunkRef) -> Result<Merged, Failure> {
-        Ok(self.store.merge(chunk, self.clock.now()).await?)
+    /// Merges all these chunks.
+    async fn merge_all(&self, chunks: &[ChunkRef]) -> Vec<Result<Merged, Failure>> {
+        let together = chunks.len().div_ceil(MERGES_IN_PARALLEL).clamp(1, CHUNKS_TOGETHER);
+        let parts: Vec<_> = chunks.chunks(together).map(|part| self.merge(part)).collect();
+        stream::iter(parts).buffered(MERGES_IN_PARALLEL).collect::<Vec<_>>().await.concat()
+    }
+
+    /// Merges chunks together, or one by one where one of them is to blame that it cannot be done.
+    async fn merge(&self, chunks: &[ChunkRef]) -> Vec<Result<Merged, Failure>> {
+        let merged = self.store.merge(chunks, self.clock.now()).await.map_err(Failure::from);
+        match merged {
+            Ok(merged) => merged.into_iter().map(Ok).collect(),
+            Err(failure) if failure.class == Class::Permanent && chunks.len() > 1 => {
+                let mut merged = Vec::with_capacity(chunks.len());
+                for chunk in chunks {
+                    let alone = self.store.merge(&[*chunk], self.clock.now()).await;
+                    merged.extend(match alone {
+                        Ok(alone) => alone.into_iter().map(Ok).collect(),
+                        Err(error) => vec![Err(Failure::from(error))],
+                    });
+                }
+                merged
+            }
+            Err(failure) => vec![Err(failure); chunks.len()],
+        }
     }
 
     /// Closes the pull if its last chunk is merged; its event, if that is so, or if it was so `before`.
@@ -118,9 +143,7 @@ impl Worker for Finalizer {
 
     async fn handle(&self, jobs: &[Job<ChannelsFilled>]) -> Vec<Outcome> {
         let chunks: Vec<ChunkRef> = jobs.iter().map(|job| job.message.0).collect();
-        let each = chunks.into_iter().map(|chunk| self.merge(chunk));
-        let merged: Vec<Result<Merged, Failure>> =
-            stream::iter(each).buffered(MERGES_IN_PARALLEL).collect().await;
+        let merged = self.merge_all(&chunks).await;
 
         // After the merges are committed, so that whoever merges last sees all of them.
         let pull_of = |job: &Job<ChannelsFilled>| job.message.0.pull_id;

@@ -101,6 +101,7 @@ struct Games;
 
 impl Catalogue for Games {
     const KIND: Kind = Kind::Game;
+    const SHARED: bool = true;
     type Id = GameId;
     type Item = Game;
 
@@ -114,12 +115,11 @@ impl Catalogue for Games {
 
     async fn keep(
         store: &Store,
-        found: &[Game],
+        found: Vec<&Game>,
         missing: &[Missing],
         seen: ChunkRef,
-        calls: i32,
         now: DateTime<Utc>,
     ) -> Result<(), store::Error> {
-        store.keep_games(found, missing, seen, calls, now).await
+        store.keep_games(found, missing, seen, now).await
     }
 }
