@@ -43,9 +43,11 @@ impl Process {
     pub(crate) fn start(rig: &Rig, name: &'static str, told: &Options) -> Self {
         let amqp = format!("{}?{}", rig.amqp_url_of(name).expose_secret(), told.amqp);
         let delays = if told.delays.is_empty() { "50ms,100ms,200ms,400ms" } else { told.delays };
-        let (log, mut out) = pipe().expect("a pipe");
+        let (log, out) = pipe().expect("a pipe");
         if told.unread {
-            out.write_all(&[b'\n'; PIPE]).expect("room in the pipe");
+            // Whatever a pipe holds here: full from now on, until somebody reads.
+            let mut filled = out.try_clone().expect("a pipe");
+            std::thread::spawn(move || filled.write_all(&vec![b'\n'; PIPE]));
         }
         let child = Command::new(binary(name))
             .env_clear()

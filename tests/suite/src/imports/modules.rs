@@ -169,7 +169,9 @@ impl<'ast> Visit<'ast> for Reader<'_> {
         let inline = Module { file: self.module.file.clone(), test, ..Module::default() };
         let (outer_path, outer) =
             (mem::replace(&mut self.path, path), mem::replace(&mut self.module, inline));
-        items.iter().for_each(|item| self.visit_item(item));
+        for item in items {
+            self.visit_item(item);
+        }
         let (path, inline) =
             (mem::replace(&mut self.path, outer_path), mem::replace(&mut self.module, outer));
         self.modules.insert(path, inline);

@@ -37,10 +37,9 @@ fn resolve_within(modules: &Modules, module: &Segments, path: &[String], chain: 
         }
         // A name alone may be a variable, unless it is known here as something else.
         name => match find(modules, module, name, chain) {
-            Some(Named::Module(_)) if rest.is_empty() => None,
+            Some(Named::Module(_)) | None if rest.is_empty() => None,
             Some(Named::Module(found)) => descend(modules, &found, rest, chain),
             Some(found) => Some(found),
-            None if rest.is_empty() => None,
             None => from_crate(modules, path, chain),
         },
     }
