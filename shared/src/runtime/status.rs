@@ -15,7 +15,7 @@ use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::headers::host;
+use super::message::headers::host;
 use crate::{
     clock::Clock,
     failure::Failure,

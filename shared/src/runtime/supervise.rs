@@ -6,8 +6,12 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
-    Announcer, Settings, Troubles, Worker, broker::Session, broker_error::BrokerError, consumer::Consumer,
-    duties::perform, probes, prometheus, report::report, retry::Delays, status::Status,
+    Announcer, Settings, Troubles, Worker,
+    broker::{error::BrokerError, session::Session},
+    consumer::Consumer,
+    process::{duties::perform, probes, prometheus, report::report},
+    retry::Delays,
+    status::Status,
 };
 use crate::{
     failure::{Class, Failure},

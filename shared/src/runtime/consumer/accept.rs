@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{
-    super::{Job, Worker, spans, trace_context::Trace},
+    super::{Job, Worker, message::trace_context::Trace, process::spans},
     Consumer,
     intake::{InHand, Taken},
 };

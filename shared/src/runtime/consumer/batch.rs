@@ -3,7 +3,10 @@
 use std::collections::VecDeque;
 
 use super::{
-    super::{Worker, dead_letter, headers::header},
+    super::{
+        Worker,
+        message::{dead_letter, headers::header},
+    },
     Consumer,
     intake::InHand,
 };

@@ -10,7 +10,13 @@ use lapin::message::Delivery;
 use tokio::time::{Instant, sleep};
 
 use super::{
-    super::{Worker, dead_letter, fingerprint, headers, publisher::Outgoing, retry::Delays, spans::Scope},
+    super::{
+        Worker,
+        broker::publisher::Outgoing,
+        message::{dead_letter, fingerprint, headers},
+        process::spans::Scope,
+        retry::Delays,
+    },
     Consumer, broken,
     intake::InHand,
     settle::{Fate, Settlement, acknowledge},

@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    super::{Job, Outcome, Worker, spans},
+    super::{Job, Outcome, Worker, process::spans},
     Consumer,
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,

@@ -9,7 +9,7 @@ use lapin::{
 };
 use tokio::time::Instant;
 
-use super::super::{Job, broker::Session, headers, spans::Scope};
+use super::super::{Job, broker::session::Session, message::headers, process::spans::Scope};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,

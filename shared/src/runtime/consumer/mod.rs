@@ -32,7 +32,7 @@ use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
 };
-use super::{Settings, Worker, broker::Session, retry::Delays, status::Status};
+use super::{Settings, Worker, broker::session::Session, retry::Delays, status::Status};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     super::{
         Worker,
-        publisher::{Outgoing, PublishError},
+        broker::publisher::{Outgoing, PublishError},
         retry::Delays,
     },
     Consumer, broken,

@@ -11,11 +11,13 @@ use tracing::Instrument;
 use super::{
     super::{
         Outcome, Step, Verdict, Worker,
-        dead_letter::{self, Subject},
-        headers,
-        publisher::Outgoing,
+        broker::publisher::Outgoing,
+        message::{
+            dead_letter::{self, Subject},
+            headers,
+            trace_context::Trace,
+        },
         retry::jittered,
-        trace_context::Trace,
         verdict,
     },
     Consumer, broken,

@@ -46,11 +46,11 @@ pub struct Export {
 
 /// Collected spans on their way out, if there is a way.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Traces(Option<SdkTracerProvider>);
+pub(in crate::runtime) struct Traces(Option<SdkTracerProvider>);
 
 impl Traces {
     /// Opens the way these settings name, for `program`. Calls nobody yet.
-    pub(super) fn open(export: &Export, program: &'static str) -> Result<Self, ConfigError> {
+    pub(in crate::runtime) fn open(export: &Export, program: &'static str) -> Result<Self, ConfigError> {
         let Some(base) = &export.otel_exporter_otlp_endpoint else { return Ok(Self::default()) };
         // Fails only when a provider is installed already, and any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -70,12 +70,12 @@ impl Traces {
     }
 
     /// What makes spans to be sent this way.
-    pub(super) fn tracer(&self) -> Option<SdkTracer> {
+    pub(in crate::runtime) fn tracer(&self) -> Option<SdkTracer> {
         self.0.as_ref().map(|provider| provider.tracer(SYSTEM))
     }
 
     /// Sends what is still here, and closes the way.
-    pub(super) async fn close(self) {
+    pub(in crate::runtime) async fn close(self) {
         let Some(provider) = self.0 else { return };
         let (tell, closed) = oneshot::channel();
         // Not one of the runtime's threads: those are waited for when it ends, however late it is.
@@ -93,7 +93,7 @@ impl Traces {
 /// Who we are.
 fn resource(export: &Export, program: &'static str) -> Resource {
     let name = export.otel_service_name.clone().unwrap_or_else(|| format!("{SYSTEM}-{program}"));
-    let instance = format!("{program}/{}/{}", super::headers::host(), std::process::id());
+    let instance = format!("{program}/{}/{}", super::super::message::headers::host(), std::process::id());
     Resource::builder()
         .with_service_name(name)
         .with_attributes([

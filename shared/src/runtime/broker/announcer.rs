@@ -6,11 +6,13 @@ use secrecy::SecretString;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
-    DeadLetterQueue, Rejects,
-    broker::{self, QueueDepth, Session},
-    properties_json,
+    super::{
+        DeadLetterQueue, Rejects,
+        message::properties_json,
+        process::spans::{self, Scope},
+    },
     publisher::{Outgoing, PublishError, Publisher},
-    spans::{self, Scope},
+    session::{self, QueueDepth, Session},
 };
 use crate::{
     clock::Clock,
@@ -31,10 +33,10 @@ pub struct Announcer {
 }
 
 /// Tells an announcer of the connection.
-pub(super) type Slot = watch::Sender<Option<Publisher>>;
+pub(in crate::runtime) type Slot = watch::Sender<Option<Publisher>>;
 
 impl Announcer {
-    pub(super) fn new(delays: RetryDelays) -> (Slot, Self) {
+    pub(in crate::runtime) fn new(delays: RetryDelays) -> (Slot, Self) {
         let (slot, publisher) = watch::channel(None);
         (slot, Self { publisher, delays })
     }
@@ -67,7 +69,7 @@ impl Announcer {
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
         let connection = publisher.connection();
-        Ok(connection.ask(broker::depths(connection.amqp(), &self.delays)).await??)
+        Ok(connection.ask(session::depths(connection.amqp(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it
@@ -99,7 +101,7 @@ impl Announcer {
         Ok(self.publisher().await?.publish(messages).await?)
     }
 
-    pub(super) async fn publisher(&self) -> Result<Publisher, PublishError> {
+    pub(in crate::runtime) async fn publisher(&self) -> Result<Publisher, PublishError> {
         let mut publisher = self.publisher.clone();
         let connected = timeout(PATIENCE, publisher.wait_for(Option::is_some)).await;
         match connected {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 
-use super::{Announcer, dead_letter};
+use super::super::{Announcer, message::dead_letter};
 use crate::{
     dead_letter::{DeadLetterStore, Settled},
     failure::Failure,

@@ -19,7 +19,10 @@ use tokio::{
 };
 
 use super::{
-    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers, trace_context::Trace,
+    super::message::{headers, trace_context::Trace},
+    amqp_url::Address,
+    connection::Connection,
+    error::BrokerError,
 };
 use crate::{
     clock::Clock,
@@ -97,13 +100,13 @@ impl From<PublishError> for Failure {
 
 /// A message on its way out.
 #[derive(Debug, Clone)]
-pub(super) struct Outgoing {
-    pub(super) exchange: String,
-    pub(super) key: String,
+pub(in crate::runtime) struct Outgoing {
+    pub(in crate::runtime) exchange: String,
+    pub(in crate::runtime) key: String,
     /// Whether it is an error that no queue takes it.
-    pub(super) mandatory: bool,
-    pub(super) properties: BasicProperties,
-    pub(super) body: Vec<u8>,
+    pub(in crate::runtime) mandatory: bool,
+    pub(in crate::runtime) properties: BasicProperties,
+    pub(in crate::runtime) body: Vec<u8>,
 }
 
 impl Outgoing {
@@ -115,7 +118,7 @@ impl Outgoing {
 /// Publishes and awaits confirmations. Cheap to clone; clones take turns, because lapin may attach a returned message to
 /// the wrong confirmation when several publish on one channel at once.
 #[derive(Clone)]
-pub(super) struct Publisher {
+pub(in crate::runtime) struct Publisher {
     inner: Arc<Inner>,
     /// The connection for questions and for reading, which the broker never blocks.
     reading: Arc<Connection>,
@@ -137,7 +140,7 @@ struct Open {
 
 impl Publisher {
     /// Connects. `reading` is the session's other connection.
-    pub(super) async fn open(
+    pub(in crate::runtime) async fn open(
         address: Address,
         program: &str,
         clock: Clock,
@@ -151,27 +154,27 @@ impl Publisher {
     }
 
     /// The program it publishes for.
-    pub(super) fn program(&self) -> &str {
+    pub(in crate::runtime) fn program(&self) -> &str {
         &self.inner.program
     }
 
     /// The time.
-    pub(super) fn clock(&self) -> &Clock {
+    pub(in crate::runtime) fn clock(&self) -> &Clock {
         &self.inner.clock
     }
 
     /// The connection for questions and for reading.
-    pub(super) fn connection(&self) -> &Connection {
+    pub(in crate::runtime) fn connection(&self) -> &Connection {
         &self.reading
     }
 
     /// Why the broker reads nothing that is published, while that is so. It says so at the first publish.
-    pub(super) fn blocked(&self) -> watch::Receiver<Option<String>> {
+    pub(in crate::runtime) fn blocked(&self) -> watch::Receiver<Option<String>> {
         self.inner.blocked.subscribe()
     }
 
     /// An announcement, addressed, and put in its place in a trace.
-    pub(super) fn address(&self, announcement: Announcement, trace: &Trace) -> Outgoing {
+    pub(in crate::runtime) fn address(&self, announcement: Announcement, trace: &Trace) -> Outgoing {
         let properties =
             headers::new(announcement.kind, &announcement.id, self.program(), self.clock().now());
         Outgoing {
@@ -185,7 +188,7 @@ impl Publisher {
 
     /// Publishes all, and returns when the broker has confirmed all; gives up on a broker that blocks publishers for long.
     /// After an error any of them may be out, or may go out later: the same messages published again have the same ids.
-    pub(super) async fn publish(&self, mut messages: Vec<Outgoing>) -> Result<(), PublishError> {
+    pub(in crate::runtime) async fn publish(&self, mut messages: Vec<Outgoing>) -> Result<(), PublishError> {
         let mut blocked = self.blocked();
         // What a blocked connection was given stays in it until it is read, so it is given nothing more.
         let why = blocked.borrow().clone();
@@ -213,7 +216,7 @@ impl Publisher {
 
     /// Publishes the first `most` of the messages, and takes out of them those that the broker has confirmed. After an
     /// error the others were refused, or may be out all the same. Waits for a broker that blocks publishers.
-    pub(super) async fn publish_some(
+    pub(in crate::runtime) async fn publish_some(
         &self,
         messages: &mut Vec<Outgoing>,
         most: usize,
@@ -258,7 +261,7 @@ impl Publisher {
     }
 
     /// Closes its connection in the orderly way.
-    pub(super) async fn close(&self) {
+    pub(in crate::runtime) async fn close(&self) {
         if let Some(open) = self.inner.open.lock().await.take() {
             open.connection.close().await;
         }

@@ -14,7 +14,10 @@ use axum::{
 };
 use tokio::{net::TcpListener, time::timeout};
 
-use super::{Troubles, Worker, prometheus, status::Status};
+use super::{
+    super::{Troubles, Worker, status::Status},
+    prometheus,
+};
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
@@ -22,7 +25,7 @@ const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Answers probes until the process ends.
-pub(super) async fn serve<W: Worker>(
+pub(in crate::runtime) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
     status: Status,
@@ -53,7 +56,7 @@ pub(super) async fn serve<W: Worker>(
 }
 
 /// Whether the worker could work right now.
-pub(super) async fn readiness<W: Worker>(worker: &W, status: &Status) -> Result<(), String> {
+pub(in crate::runtime) async fn readiness<W: Worker>(worker: &W, status: &Status) -> Result<(), String> {
     if let Some(trouble) = status.trouble() {
         return Err(trouble);
     }
@@ -65,7 +68,7 @@ pub(super) async fn readiness<W: Worker>(worker: &W, status: &Status) -> Result<
 }
 
 /// Asks the worker at `address` whether it is ready; an address of all interfaces is asked on loopback.
-pub(super) fn ask(address: SocketAddr) -> Result<(), String> {
+pub(in crate::runtime) fn ask(address: SocketAddr) -> Result<(), String> {
     let ip = match address.ip() {
         ip if ip.is_unspecified() && ip.is_ipv6() => Ipv6Addr::LOCALHOST.into(),
         ip if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

@@ -22,7 +22,7 @@ const SCOPE: [&str; 5] = ["stage", "pull", "chunk", "attempt", "trace"];
 const OWN: [&str; 3] = ["timestamp", "level", "target"];
 
 /// Writes events as JSON lines.
-pub(super) struct JsonLog(pub(super) NonBlocking);
+pub(in crate::runtime) struct JsonLog(pub(in crate::runtime) NonBlocking);
 
 /// What a span says that lines take over.
 #[derive(Default)]
@@ -84,7 +84,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for JsonLog {
 }
 
 /// The line that stands where `count` others were dropped.
-pub(super) fn dropped(count: usize) -> Vec<u8> {
+pub(in crate::runtime) fn dropped(count: usize) -> Vec<u8> {
     let fields = Map::from_iter([("dropped".to_owned(), count.into())]);
     line(
         Level::WARN,

@@ -19,7 +19,7 @@ const QUEUE: usize = 8 * 1024;
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Takes lines, never blocks; and writes them to `out`, with `notice` of so many lines where some were dropped.
-pub(super) fn non_blocking(
+pub(in crate::runtime) fn non_blocking(
     out: impl Write + Send + 'static,
     notice: fn(usize) -> Vec<u8>,
 ) -> (NonBlocking, LastLines) {
@@ -66,7 +66,7 @@ impl<W: Write> Write for Candid<W> {
 }
 
 /// Dropped last of all, it waits until the last lines are written, or until it is clear that nobody reads them.
-pub(super) struct LastLines(Option<WorkerGuard>);
+pub(in crate::runtime) struct LastLines(Option<WorkerGuard>);
 
 impl Drop for LastLines {
     fn drop(&mut self) {

@@ -7,7 +7,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, status::Status};
+use super::super::{Worker, status::Status};
 use crate::{
     clock::Clock,
     worker_state::{State, StatusReporter, WorkerState},
@@ -21,7 +21,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Tells until told to stop, and then that the worker is gone.
-pub(super) async fn report<W: Worker>(
+pub(in crate::runtime) async fn report<W: Worker>(
     worker: Arc<W>,
     status: Status,
     address: SocketAddr,

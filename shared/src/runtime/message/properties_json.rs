@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 type Wrong = String;
 
 /// The properties as JSON; those that are not there are left out.
-pub(super) fn to_json(properties: &BasicProperties) -> Value {
+pub(in crate::runtime) fn to_json(properties: &BasicProperties) -> Value {
     let mut json = Map::new();
     macro_rules! texts {
         ($($name:literal: $get:ident),*) => {$(
@@ -46,7 +46,7 @@ pub(super) fn to_json(properties: &BasicProperties) -> Value {
 ///
 /// # Errors
 /// What cannot be understood, in words.
-pub(super) fn from_json(json: &Value) -> Result<BasicProperties, Wrong> {
+pub(in crate::runtime) fn from_json(json: &Value) -> Result<BasicProperties, Wrong> {
     let json = json.as_object().ok_or("the properties are not a JSON object")?;
     let mut properties = BasicProperties::default();
     macro_rules! texts {
@@ -90,7 +90,7 @@ pub fn check_properties(json: &Value) -> Result<(), String> {
 }
 
 /// Makes a text one that JSON in PostgreSQL can hold.
-pub(super) fn clean(text: &str) -> String {
+pub(in crate::runtime) fn clean(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }
 

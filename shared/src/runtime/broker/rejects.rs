@@ -15,7 +15,7 @@ pub struct Rejects {
 
 impl Rejects {
     /// Opens the queue and keeps the messages that `wanted` names; one that cannot be read is nobody's.
-    pub(super) async fn open(
+    pub(in crate::runtime) async fn open(
         publisher: Publisher,
         wanted: impl Fn(&RecordsRejected) -> bool,
     ) -> Result<Self, Failure> {

@@ -9,7 +9,11 @@ use std::{
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-use super::{Export, Settings, Worker, amqp_url::check_url, logs, run, shutdown, traces::Traces};
+use super::{
+    super::{Export, Settings, Worker, broker::amqp_url::check_url, run},
+    logs, shutdown,
+    traces::Traces,
+};
 use crate::{
     clock::Clock,
     config::{self, Broker, ConfigCommand, EXIT_CONFIG, Parsed, Process, SetupError, Unparsed},

@@ -7,8 +7,8 @@ use std::collections::HashSet;
 use lapin::{BasicProperties, message::Delivery};
 
 use super::{
+    super::message::{dead_letter, headers},
     browser::{IN_USE, QueueBrowser},
-    dead_letter, headers,
     publisher::{Outgoing, Publisher},
 };
 use crate::{
@@ -49,7 +49,7 @@ struct Found {
 
 impl DeadLetterQueue {
     /// Opens the dead-letter queue of a stage; nothing of it is read yet.
-    pub(super) async fn open(publisher: Publisher, stage: StageInfo) -> Result<Self, Failure> {
+    pub(in crate::runtime) async fn open(publisher: Publisher, stage: StageInfo) -> Result<Self, Failure> {
         let browser = QueueBrowser::open(publisher.clone(), &stage.dead()).await?;
         Ok(Self { stage, publisher, browser, found: Vec::new() })
     }

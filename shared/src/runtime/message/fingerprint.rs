@@ -7,20 +7,26 @@ use ring::{
 
 /// Sixteen hexadecimal digits that are equal for failures of one stage, class and code whose texts differ only in
 /// numbers, ids, times and quoted words.
-pub(super) fn fingerprint(stage: &str, class: &str, code: &str, message: &str, causes: &str) -> String {
+pub(in crate::runtime) fn fingerprint(
+    stage: &str,
+    class: &str,
+    code: &str,
+    message: &str,
+    causes: &str,
+) -> String {
     let text = [stage, class, code, &pattern(message), &pattern(causes)].join("\n");
     hash(text.as_bytes())
 }
 
 /// Sixteen hexadecimal digits of SHA-256.
-pub(super) fn hash(bytes: &[u8]) -> String {
+pub(in crate::runtime) fn hash(bytes: &[u8]) -> String {
     let digest = digest(&SHA256, bytes);
     let eight: [u8; 8] = std::array::from_fn(|at| digest.as_ref()[at]);
     format!("{:016x}", u64::from_be_bytes(eight))
 }
 
 /// Sixteen hexadecimal digits nobody drew before.
-pub(super) fn nonce() -> String {
+pub(in crate::runtime) fn nonce() -> String {
     let mut bytes = [0; 16];
     // Without randomness the hash of nothing is as good a name as any: it only tells equal dead letters apart.
     let _ = SystemRandom::new().fill(&mut bytes);

@@ -21,8 +21,8 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    fingerprint::fingerprint,
+use super::super::{
+    message::fingerprint::fingerprint,
     retry::{Delays, jittered},
 };
 use crate::{
@@ -138,7 +138,7 @@ impl Duty {
 }
 
 /// Keeps what a panic says for the line that tells of the failed run. False outside of duties, where nobody asks for it.
-pub(super) fn keep_panic(told: &impl Display) -> bool {
+pub(in crate::runtime) fn keep_panic(told: &impl Display) -> bool {
     PANIC.try_with(|kept| kept.set(Some(told.to_string()))).is_ok()
 }
 

@@ -12,20 +12,25 @@ use crate::dead_letter::{DeadLetter, Replayed};
 
 /// What a body says of what it is about, whatever else it holds.
 #[derive(Default, Deserialize)]
-pub(super) struct Subject {
-    pub(super) pull_id: Option<i64>,
-    pub(super) chunk: Option<i32>,
+pub(in crate::runtime) struct Subject {
+    pub(in crate::runtime) pull_id: Option<i64>,
+    pub(in crate::runtime) chunk: Option<i32>,
 }
 
 impl Subject {
-    pub(super) fn of(body: &[u8]) -> Self {
+    pub(in crate::runtime) fn of(body: &[u8]) -> Self {
         serde_json::from_slice(body).unwrap_or_default()
     }
 }
 
 /// The dead letter that a message with these properties is in the dead-letter queue of `stage`; `now` stands in where it does
 /// not say when it failed.
-pub(super) fn read(properties: &BasicProperties, body: &[u8], stage: &str, now: DateTime<Utc>) -> DeadLetter {
+pub(in crate::runtime) fn read(
+    properties: &BasicProperties,
+    body: &[u8],
+    stage: &str,
+    now: DateTime<Utc>,
+) -> DeadLetter {
     let headers = properties.headers().clone().unwrap_or_default();
     let text = |name: &str| text(&headers, name);
     let number = |name: &str| number(&headers, name);
@@ -90,7 +95,7 @@ pub(super) fn read(properties: &BasicProperties, body: &[u8], stage: &str, now: 
 
 /// The name of a dead letter: the same for the same message of the same generation that dies again. A message without an id
 /// cannot be recognised, and is told by its body.
-pub(super) fn name(stage: &str, properties: &BasicProperties, body: &[u8]) -> String {
+pub(in crate::runtime) fn name(stage: &str, properties: &BasicProperties, body: &[u8]) -> String {
     let id = properties.message_id().as_ref().map(|id| id.as_str().to_owned()).unwrap_or_default();
     let replay = replayed(properties).map(|replayed| replayed.replay_id).unwrap_or_default();
     let whole = format!("{stage}\n{id}\n{}\n{replay}\n", generation(properties));
@@ -98,13 +103,13 @@ pub(super) fn name(stage: &str, properties: &BasicProperties, body: &[u8]) -> St
 }
 
 /// How many replays a message has behind it.
-pub(super) fn generation(properties: &BasicProperties) -> i32 {
+pub(in crate::runtime) fn generation(properties: &BasicProperties) -> i32 {
     let headers = properties.headers().clone().unwrap_or_default();
     number(&headers, header::GENERATION).and_then(|n| i32::try_from(n).ok()).unwrap_or_default()
 }
 
 /// Which dead letter a message is the replay of, if it is one.
-pub(super) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
+pub(in crate::runtime) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
     let headers = properties.headers().clone().unwrap_or_default();
     Some(Replayed {
         replay_id: number(&headers, header::REPLAY)?,
@@ -112,7 +117,7 @@ pub(super) fn replayed(properties: &BasicProperties) -> Option<Replayed> {
     })
 }
 
-pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
+pub(in crate::runtime) fn text(headers: &FieldTable, name: &str) -> Option<String> {
     match headers.inner().get(name)? {
         AMQPValue::LongString(text) => {
             Some(properties_json::clean(&String::from_utf8_lossy(text.as_bytes())))
@@ -122,7 +127,7 @@ pub(super) fn text(headers: &FieldTable, name: &str) -> Option<String> {
     }
 }
 
-pub(super) fn number(headers: &FieldTable, name: &str) -> Option<i64> {
+pub(in crate::runtime) fn number(headers: &FieldTable, name: &str) -> Option<i64> {
     match headers.inner().get(name)? {
         AMQPValue::LongLongInt(number) => Some(*number),
         AMQPValue::LongInt(number) => Some((*number).into()),

@@ -17,7 +17,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{
-    amqp_url::Address, broker_error::BrokerError, connection::Connection, headers::short,
+    super::message::headers::short, amqp_url::Address, connection::Connection, error::BrokerError,
     publisher::Publisher,
 };
 use crate::{
@@ -34,15 +34,15 @@ const DECLARE_TIMEOUT: Duration = Duration::from_mins(1);
 /// Two connections: when the broker runs short of memory it stops reading from the one that publishes, and the other
 /// goes on to deliver, to take acknowledgements and to answer questions. The one that publishes may be made anew; the
 /// other one is the session.
-pub(super) struct Session {
-    pub(super) consume: Arc<Connection>,
-    pub(super) publisher: Publisher,
+pub(in crate::runtime) struct Session {
+    pub(in crate::runtime) consume: Arc<Connection>,
+    pub(in crate::runtime) publisher: Publisher,
     delays: RetryDelays,
 }
 
 impl Session {
     /// Connects and declares everything, within a bounded time.
-    pub(super) async fn open(
+    pub(in crate::runtime) async fn open(
         url: &SecretString,
         delays: &RetryDelays,
         program: &str,
@@ -60,13 +60,13 @@ impl Session {
     }
 
     /// Declares everything once more, or sees to it that it is there where this user may not declare.
-    pub(super) async fn declare(&self) -> Result<(), BrokerError> {
+    pub(in crate::runtime) async fn declare(&self) -> Result<(), BrokerError> {
         let declared = self.consume.unless_severed(declare(self.consume.amqp(), &self.delays));
         timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
     }
 
     /// Awaits work that needs the session; fails, and drops it, as soon as the session has ended.
-    pub(super) async fn unless_severed<T>(
+    pub(in crate::runtime) async fn unless_severed<T>(
         &self,
         work: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
@@ -74,7 +74,7 @@ impl Session {
     }
 
     /// Closes both connections in the orderly way; what is not acknowledged goes back to its queue.
-    pub(super) async fn close(self) {
+    pub(in crate::runtime) async fn close(self) {
         self.consume.close().await;
         self.publisher.close().await;
     }
@@ -235,7 +235,7 @@ pub struct QueueDepth {
 }
 
 /// How deep every queue is. A queue that is missing is reported as such and costs one channel.
-pub(super) async fn depths(
+pub(in crate::runtime) async fn depths(
     connection: &lapin::Connection,
     delays: &RetryDelays,
 ) -> Result<Vec<QueueDepth>, BrokerError> {

@@ -25,38 +25,38 @@ const LONGEST: usize = 512;
 
 /// A place in a trace.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Trace(pub(super) SpanContext);
+pub(in crate::runtime) struct Trace(pub(in crate::runtime) SpanContext);
 
 impl Trace {
     /// A trace of its own. Whoever collects spans further on is asked to do so.
-    pub(super) fn begin() -> Self {
+    pub(in crate::runtime) fn begin() -> Self {
         let ids = RandomIdGenerator::default();
         let (trace, span) = (ids.new_trace_id(), ids.new_span_id());
         Self(SpanContext::new(trace, span, TraceFlags::SAMPLED, true, TraceState::default()))
     }
 
     /// The place that a context names, if it names one.
-    pub(super) fn of(context: &Context) -> Option<Self> {
+    pub(in crate::runtime) fn of(context: &Context) -> Option<Self> {
         let place = context.span().span_context().clone();
         place.is_valid().then_some(Self(place))
     }
 
     /// Where a message belongs, if it says so in words that can be read.
-    pub(super) fn read(properties: &BasicProperties) -> Option<Self> {
+    pub(in crate::runtime) fn read(properties: &BasicProperties) -> Option<Self> {
         let context =
             TraceContextPropagator::new().extract_with_context(&Context::new(), &Headers::of(properties));
         Self::of(&context)
     }
 
     /// The properties, with this place in them.
-    pub(super) fn put(&self, properties: &BasicProperties) -> BasicProperties {
+    pub(in crate::runtime) fn put(&self, properties: &BasicProperties) -> BasicProperties {
         let mut headers = Headers::of(properties);
         TraceContextPropagator::new().inject_context(&self.context(), &mut headers);
         properties.clone().with_headers(FieldTable::from(headers.0))
     }
 
     /// For whoever is called from this place.
-    pub(super) fn context(&self) -> Context {
+    pub(in crate::runtime) fn context(&self) -> Context {
         Context::new().with_remote_span_context(self.0.clone())
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use lapin::{tcp::OwnedTLSConfig, uri::AMQPUri};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::broker_error::BrokerError;
+use super::error::BrokerError;
 use crate::{
     config::{ConfigError, UrlParts},
     tls,
@@ -40,7 +40,7 @@ pub fn check_url(url: &SecretString) -> Result<(), ConfigError> {
 
 /// The nodes of a broker and a virtual host, as a URL names them.
 #[derive(Clone)]
-pub(super) struct Address {
+pub(in crate::runtime) struct Address {
     /// All but the node.
     uri: AMQPUri,
     /// Hosts and ports, as the URL names them.
@@ -53,7 +53,7 @@ pub(super) struct Address {
 
 impl Address {
     /// Takes a URL apart. What is wrong is told without showing it.
-    pub(super) fn parse(url: &SecretString) -> Result<Self, BrokerError> {
+    pub(in crate::runtime) fn parse(url: &SecretString) -> Result<Self, BrokerError> {
         let parts = UrlParts::split(url.expose_secret()).map_err(BrokerError::Url)?;
         let mut uri = without_nodes(&parts)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT);
@@ -97,7 +97,7 @@ impl Address {
     }
 
     /// Every node, with its number, in the order in which they are to be tried.
-    pub(super) fn nodes(&self) -> impl Iterator<Item = (usize, &str, u16)> {
+    pub(in crate::runtime) fn nodes(&self) -> impl Iterator<Item = (usize, &str, u16)> {
         let (count, first) = (self.nodes.len(), self.first.load(Ordering::Relaxed));
         (0..count).map(move |number| {
             let number = first.wrapping_add(number) % count;
@@ -107,12 +107,12 @@ impl Address {
     }
 
     /// Notes that a node took a connection: it is the first to be asked for the next.
-    pub(super) fn worked(&self, number: usize) {
+    pub(in crate::runtime) fn worked(&self, number: usize) {
         self.first.store(number, Ordering::Relaxed);
     }
 
     /// For lapin: one node, by the name that its certificate must bear.
-    pub(super) fn uri(&self, host: &str, port: u16) -> AMQPUri {
+    pub(in crate::runtime) fn uri(&self, host: &str, port: u16) -> AMQPUri {
         let mut uri = self.uri.clone();
         host.clone_into(&mut uri.authority.host);
         uri.authority.port = port;
@@ -120,12 +120,12 @@ impl Address {
     }
 
     /// How long a connection to one address may take, if the URL says so.
-    pub(super) fn timeout(&self) -> Option<Duration> {
+    pub(in crate::runtime) fn timeout(&self) -> Option<Duration> {
         self.uri.query.connection_timeout.map(Duration::from_millis)
     }
 
     /// Whom to trust, for lapin.
-    pub(super) fn tls(&self) -> OwnedTLSConfig {
+    pub(in crate::runtime) fn tls(&self) -> OwnedTLSConfig {
         OwnedTLSConfig { identity: None, cert_chain: self.authorities.clone() }
     }
 }

@@ -10,7 +10,7 @@ use crate::metrics::{self, DURATION_BOUNDS};
 static METRICS: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
 /// Starts counting. A second call changes nothing.
-pub(super) fn start(program: &'static str) {
+pub(in crate::runtime) fn start(program: &'static str) {
     METRICS.get_or_init(|| {
         let builder = PrometheusBuilder::new().set_buckets(&DURATION_BOUNDS).ok()?;
         let metrics = builder.install_recorder().ok();
@@ -20,6 +20,6 @@ pub(super) fn start(program: &'static str) {
 }
 
 /// All there is to tell, in Prometheus' text format.
-pub(super) fn render() -> String {
+pub(in crate::runtime) fn render() -> String {
     METRICS.get().and_then(Option::as_ref).map(PrometheusHandle::render).unwrap_or_default()
 }

@@ -32,7 +32,7 @@ pub fn log_levels(default: LevelFilter) -> Result<EnvFilter, ConfigError> {
 
 /// Starts logging to standard error. What it returns is to be dropped last.
 #[must_use]
-pub(super) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) -> LastLines {
+pub(in crate::runtime) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) -> LastLines {
     let pretty = format.map_or_else(|| stderr().is_terminal(), |format| format == LogFormat::Pretty);
     let dropped = if pretty { dropped } else { json_log::dropped };
     let (writer, last_lines) = log_writer::non_blocking(stderr(), dropped);

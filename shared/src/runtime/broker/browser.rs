@@ -18,7 +18,7 @@ use lapin::{
 };
 use tokio::time::{sleep, timeout};
 
-use super::{headers, publisher::Publisher};
+use super::{super::message::headers, publisher::Publisher};
 use crate::failure::Failure;
 
 /// How long the broker may take to hand over the next message it has.
@@ -30,10 +30,10 @@ const TRIES: u32 = 24;
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// The failure of a queue that somebody else has open.
-pub(super) const IN_USE: &str = "dead_letters.in_use";
+pub(in crate::runtime) const IN_USE: &str = "dead_letters.in_use";
 
 /// An open queue: what was read is in our hand, and nobody else gets at the rest. Dropping it gives all of it back.
-pub(super) struct QueueBrowser {
+pub(in crate::runtime) struct QueueBrowser {
     publisher: Publisher,
     queue: String,
     channel: Channel,
@@ -47,7 +47,7 @@ pub(super) struct QueueBrowser {
 
 impl QueueBrowser {
     /// Opens a queue; waits a few seconds for whoever browses it just now.
-    pub(super) async fn open(publisher: Publisher, queue: &str) -> Result<Self, Failure> {
+    pub(in crate::runtime) async fn open(publisher: Publisher, queue: &str) -> Result<Self, Failure> {
         let connection = publisher.connection();
         let mut tries = 1;
         let (channel, guard, ahead, left) = loop {
@@ -64,7 +64,7 @@ impl QueueBrowser {
 
     /// The next message, oldest first; none after the last of those that were there when the queue was opened. Fails
     /// where one of them is not there any more: somebody else has it in hand, and may give it back or not.
-    pub(super) async fn next(&mut self) -> Result<Option<Delivery>, Failure> {
+    pub(in crate::runtime) async fn next(&mut self) -> Result<Option<Delivery>, Failure> {
         if let Some(delivery) = self.ahead.pop_front() {
             return Ok(Some(delivery));
         }
@@ -79,14 +79,14 @@ impl QueueBrowser {
     }
 
     /// Takes a message out, for good once the queue is closed.
-    pub(super) async fn take(&self, delivery_tag: u64) -> Result<(), Failure> {
+    pub(in crate::runtime) async fn take(&self, delivery_tag: u64) -> Result<(), Failure> {
         let taken = self.channel.basic_ack(delivery_tag, BasicAckOptions::default());
         Ok(self.publisher.connection().unless_severed(taken).await??)
     }
 
     /// Closes the queue. When this has succeeded, what was taken is gone: the broker answers only after it has carried
     /// out what was said before.
-    pub(super) async fn close(self) -> Result<(), Failure> {
+    pub(in crate::runtime) async fn close(self) -> Result<(), Failure> {
         let closed = self.channel.close(200, "browsed".into());
         Ok(self.publisher.connection().unless_severed(closed).await??)
     }

@@ -5,7 +5,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Cancelled by SIGTERM or SIGINT, also where this is process 1 of a container. A second signal changes nothing: what is
 /// in hand has until the shutdown deadline.
-pub(super) fn on_signals() -> std::io::Result<CancellationToken> {
+pub(in crate::runtime) fn on_signals() -> std::io::Result<CancellationToken> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let stop = CancellationToken::new();
     let told = stop.clone();

@@ -69,7 +69,7 @@ fn is_brokers(name: &str) -> bool {
 }
 
 /// Properties of a new message.
-pub(super) fn new(kind: &str, id: &str, program: &str, now: DateTime<Utc>) -> BasicProperties {
+pub(in crate::runtime) fn new(kind: &str, id: &str, program: &str, now: DateTime<Utc>) -> BasicProperties {
     BasicProperties::default()
         .with_content_type("application/json".into())
         .with_delivery_mode(2)
@@ -81,7 +81,7 @@ pub(super) fn new(kind: &str, id: &str, program: &str, now: DateTime<Utc>) -> Ba
 
 /// The same properties for the same message published again, without what the broker added, and without what would
 /// keep the broker from taking it or from keeping it: somebody else's user id, an expiration.
-pub(super) fn again(properties: &BasicProperties) -> BasicProperties {
+pub(in crate::runtime) fn again(properties: &BasicProperties) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
         if !is_brokers(name.as_str()) {
@@ -92,7 +92,7 @@ pub(super) fn again(properties: &BasicProperties) -> BasicProperties {
 }
 
 /// The properties that are the message's own.
-pub(super) fn kept(properties: &BasicProperties) -> BasicProperties {
+pub(in crate::runtime) fn kept(properties: &BasicProperties) -> BasicProperties {
     let mut kept = BasicProperties::default();
     macro_rules! keep {
         ($($name:ident: $with:ident),*) => {$(
@@ -117,7 +117,7 @@ pub(super) fn kept(properties: &BasicProperties) -> BasicProperties {
 }
 
 /// How many attempts at a message have failed so far.
-pub(super) fn failed_attempts(properties: &BasicProperties) -> u32 {
+pub(in crate::runtime) fn failed_attempts(properties: &BasicProperties) -> u32 {
     let header = properties.headers().as_ref().and_then(|headers| headers.inner().get(header::ATTEMPTS));
     match header {
         Some(AMQPValue::LongUInt(attempts)) => *attempts,
@@ -128,7 +128,7 @@ pub(super) fn failed_attempts(properties: &BasicProperties) -> u32 {
 }
 
 /// The properties of a message with which something was achieved: its attempts count from zero again.
-pub(super) fn progressed(properties: &BasicProperties) -> BasicProperties {
+pub(in crate::runtime) fn progressed(properties: &BasicProperties) -> BasicProperties {
     let properties = again(properties);
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(header::ATTEMPTS.into(), AMQPValue::LongUInt(0));
@@ -136,7 +136,7 @@ pub(super) fn progressed(properties: &BasicProperties) -> BasicProperties {
 }
 
 /// The properties of a message that failed, with the reason.
-pub(super) fn failed(
+pub(in crate::runtime) fn failed(
     properties: &BasicProperties,
     stage: &str,
     failure: &Failure,
@@ -172,7 +172,7 @@ fn text(value: &str) -> AMQPValue {
 }
 
 /// A short string holds 255 bytes; a longer one would panic in the client library.
-pub(super) fn short(value: &str) -> ShortString {
+pub(in crate::runtime) fn short(value: &str) -> ShortString {
     bounded(value, 255).into()
 }
 
@@ -183,14 +183,14 @@ fn bounded(text: &str, longest: usize) -> &str {
 }
 
 /// The properties of a dead letter: those of the failure, and the dead letter's name.
-pub(super) fn dead_letter(properties: &BasicProperties, name: &str) -> BasicProperties {
+pub(in crate::runtime) fn dead_letter(properties: &BasicProperties, name: &str) -> BasicProperties {
     let mut headers = properties.headers().clone().unwrap_or_default();
     headers.insert(header::LETTER.into(), text(name));
     properties.clone().with_headers(headers)
 }
 
 /// The properties of a fresh message made of a dead letter: linked to it, one generation on, as if it never failed.
-pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicProperties {
+pub(in crate::runtime) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicProperties {
     let properties = again(properties);
     let mut headers = FieldTable::default();
     for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
@@ -205,7 +205,7 @@ pub(super) fn replay(properties: &BasicProperties, replayed: Replayed) -> BasicP
     properties.with_headers(headers)
 }
 
-pub(super) fn host() -> String {
+pub(in crate::runtime) fn host() -> String {
     gethostname::gethostname().to_string_lossy().into_owned()
 }
 

@@ -16,7 +16,7 @@ use lapin::{
 };
 use tokio::{sync::watch, time::timeout};
 
-use super::{amqp_url::Address, broker_error::BrokerError};
+use super::{amqp_url::Address, error::BrokerError};
 use crate::dial::{DialError, FailedCall, Heard, place, resolve};
 
 /// How long all addresses together may be tried: less than a session may take to open.
@@ -25,7 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(9);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection to the broker.
-pub(super) struct Connection {
+pub(in crate::runtime) struct Connection {
     amqp: lapin::Connection,
     /// Why it ended, once it has.
     end: watch::Receiver<Option<lapin::Error>>,
@@ -36,7 +36,11 @@ pub(super) struct Connection {
 impl Connection {
     /// Connects to whichever node of the broker takes it; `role` tells the connections of a program apart in the broker's
     /// lists. Every node is tried at every address of it, and a dead one costs its share of the patience only.
-    pub(super) async fn open(address: &Address, program: &str, role: &str) -> Result<Self, DialError> {
+    pub(in crate::runtime) async fn open(
+        address: &Address,
+        program: &str,
+        role: &str,
+    ) -> Result<Self, DialError> {
         let mut failed = DialError::default();
         let mut targets = Vec::new();
         for (number, host, port) in address.nodes() {
@@ -93,35 +97,41 @@ impl Connection {
     }
 
     /// As lapin knows it.
-    pub(super) fn amqp(&self) -> &lapin::Connection {
+    pub(in crate::runtime) fn amqp(&self) -> &lapin::Connection {
         &self.amqp
     }
 
     /// Closes it in the orderly way; what is not acknowledged on it goes back to its queue.
-    pub(super) async fn close(&self) {
+    pub(in crate::runtime) async fn close(&self) {
         // One that is gone already needs no closing.
         let closed = self.unless_severed(self.amqp.close(200, "stopping".into()));
         let _ = timeout(Duration::from_secs(2), closed).await;
     }
 
     /// Whether it can still be used.
-    pub(super) fn is_alive(&self) -> bool {
+    pub(in crate::runtime) fn is_alive(&self) -> bool {
         self.end.borrow().is_none() && self.amqp.status().connected()
     }
 
     /// Why the broker reads nothing that is published on it, while that is so: short of memory, or of disk.
-    pub(super) fn blocked(&self) -> watch::Receiver<Option<String>> {
+    pub(in crate::runtime) fn blocked(&self) -> watch::Receiver<Option<String>> {
         self.blocked.clone()
     }
 
     /// Awaits the answer to a question; fails when the connection has ended, or when no answer comes in time.
-    pub(super) async fn ask<T>(&self, question: impl Future<Output = T>) -> Result<T, BrokerError> {
+    pub(in crate::runtime) async fn ask<T>(
+        &self,
+        question: impl Future<Output = T>,
+    ) -> Result<T, BrokerError> {
         let answer = timeout(ANSWER_TIMEOUT, self.unless_severed(question)).await;
         Ok(answer.map_err(|_| BrokerError::Timeout)??)
     }
 
     /// Awaits what needs this connection; fails, and drops it, as soon as the connection has ended.
-    pub(super) async fn unless_severed<T>(&self, work: impl Future<Output = T>) -> Result<T, lapin::Error> {
+    pub(in crate::runtime) async fn unless_severed<T>(
+        &self,
+        work: impl Future<Output = T>,
+    ) -> Result<T, lapin::Error> {
         let mut end = self.end.clone();
         tokio::select! {
             biased;

@@ -7,7 +7,7 @@ use lapin::{message::Delivery, types::ShortString};
 use tracing::{Span, field::Empty, info_span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use super::{
+use super::super::message::{
     dead_letter::{self, Subject},
     headers,
     trace_context::Trace,
@@ -16,13 +16,13 @@ use crate::topology::{Announcement, StageInfo};
 
 /// What is done for a message: its span, and its place in a trace.
 #[derive(Debug, Clone)]
-pub(super) struct Scope {
-    pub(super) span: Span,
-    pub(super) trace: Trace,
+pub(in crate::runtime) struct Scope {
+    pub(in crate::runtime) span: Span,
+    pub(in crate::runtime) trace: Trace,
 }
 
 /// The scope of a delivery that `stage` takes from `queue`.
-pub(super) fn delivered(stage: StageInfo, queue: &str, delivery: &Delivery) -> Scope {
+pub(in crate::runtime) fn delivered(stage: StageInfo, queue: &str, delivery: &Delivery) -> Scope {
     let properties = &delivery.properties;
     let subject = Subject::of(&delivery.data);
     let span = info_span!(
@@ -57,7 +57,10 @@ pub(super) fn delivered(stage: StageInfo, queue: &str, delivery: &Delivery) -> S
 }
 
 /// The span of handling deliveries of `stage` together; that of the delivery itself where there is one.
-pub(super) fn handled_together<'a>(stage: StageInfo, scopes: impl Iterator<Item = &'a Scope>) -> Span {
+pub(in crate::runtime) fn handled_together<'a>(
+    stage: StageInfo,
+    scopes: impl Iterator<Item = &'a Scope>,
+) -> Span {
     let scopes: Vec<&Scope> = scopes.collect();
     if let [one] = scopes[..] {
         return one.span.clone();
@@ -89,7 +92,7 @@ pub(super) fn handled_together<'a>(stage: StageInfo, scopes: impl Iterator<Item 
 }
 
 /// The scope of an announcement that no message caused: a trace begins.
-pub(super) fn begun(announcement: &Announcement) -> Scope {
+pub(in crate::runtime) fn begun(announcement: &Announcement) -> Scope {
     let route = announcement.route;
     let span = info_span!(
         parent: None,

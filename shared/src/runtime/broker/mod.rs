@@ -1,0 +1,12 @@
+//! RabbitMQ: connections, the topology declared on them, publishing with confirmation, and browsing queues.
+
+pub(super) mod amqp_url;
+pub(super) mod announcer;
+pub(super) mod browser;
+pub(super) mod connection;
+pub(super) mod dead_letter_queue;
+pub(super) mod error;
+pub(super) mod older_builds;
+pub(super) mod publisher;
+pub(super) mod rejects;
+pub(super) mod session;
