@@ -19,13 +19,13 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::{
     clock::Clock,
     config::Twitch,
+    enrichment::EnricherSettings,
     failure::Failure,
     helix,
     runtime::{Announcer, QueueDepth, Settings, Worker, run},
     schema::{PullId, PullRequested},
     store::{AlarmLimits, PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
-    work::EnricherSettings,
 };
 use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};

@@ -229,7 +229,7 @@ async fn every_call_is_booked_once_however_often_the_pull_is_closed() {
     assert_eq!(u64::try_from(report.helix_calls).ok(), Some(calls.iter().sum()), "{calls:?}");
     for from in [RerunFrom::Merge, RerunFrom::Games] {
         let rerun =
-            shared::work::rerun(&rig.store, &rig.announcer, &rig.setup.clock, report.pull_id, from, "test");
+            shared::pull::rerun(&rig.store, &rig.announcer, &rig.setup.clock, report.pull_id, from, "test");
         rerun.await.expect("put back");
         assert_eq!(rig.succeeded(report.pull_id).await.helix_calls, report.helix_calls, "{from:?}");
     }

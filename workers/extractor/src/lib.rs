@@ -28,11 +28,13 @@ use shared::{
     failure::Failure,
     helix::Client,
     metrics,
+    pull::give_up_on_pull,
+    replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullId, PullRequested, RecordsRejected, StopReason},
     store::{Draft, Error, Store},
+    token_validation::token_validation,
     topology::{Announcement, EXTRACTOR, Stage},
-    work,
     worker_state::StatusReporter,
 };
 
@@ -89,7 +91,7 @@ impl Extractor {
 
     /// The worker, of its parts.
     pub fn of(store: Store, helix: Client, clock: Clock, schedule: Schedule, limits: Limits) -> Self {
-        let name = work::replica_name(&clock);
+        let name = replica_name(&clock);
         let (sweeps, booked) = (Mutex::default(), Arc::default());
         Self { store, helix, clock, schedule, limits, name, sweeps, booked }
     }
@@ -238,7 +240,7 @@ impl Worker for Extractor {
     ) -> Result<Vec<Announcement>, Failure> {
         let (why, reason) = (format!("extractor: {failure}"), Some(StopReason::Error));
         let (pull, now) = (message.pull_id, self.clock.now());
-        work::give_up_on_pull(&self.store, pull, &why, reason, Some(dead_letter), now).await
+        give_up_on_pull(&self.store, pull, &why, reason, Some(dead_letter), now).await
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
@@ -253,7 +255,7 @@ impl Worker for Extractor {
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         let schedule = self.schedule.duty(&self.store, &self.clock, &announcer);
         let others = [
-            work::token_validation(self.helix.clone()),
+            token_validation(self.helix.clone()),
             every(PARTITIONS_EVERY, "partitions-ahead", sharing(&self, Self::make_partitions)),
         ];
         let dead_letters = dead_letters::duties(&self.store, &announcer, &self.clock);

@@ -22,11 +22,11 @@ use shared::{
     config::{Database, SetupError},
     dead_letter::{DeadLetter, DeadLetterStore},
     failure::{Class, Failure},
+    pull::give_up_on_chunk,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
-    work,
     worker_state::StatusReporter,
 };
 
@@ -184,7 +184,7 @@ impl Worker for Finalizer {
         failure: &Failure,
         dead_letter: &DeadLetter,
     ) -> Result<Vec<Announcement>, Failure> {
-        work::give_up_on_chunk(&self.store, message.0, failure, dead_letter, self.clock.now()).await
+        give_up_on_chunk(&self.store, message.0, failure, dead_letter, self.clock.now()).await
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {

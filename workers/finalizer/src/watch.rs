@@ -12,11 +12,11 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     failure::Failure,
+    pull::give_up_on_pull,
     runtime::QueueDepth,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
     store::{RetryRow, Stalled, WorkerRow},
     topology::{Announcement, CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
-    work,
 };
 
 use crate::background::Background;
@@ -77,7 +77,7 @@ async fn pick_up(all: &Background) -> Result<(), Failure> {
         }
         if pull.rescues > MOST_RESCUES && held_up.is_empty() {
             tracing::error!(pull = id.0, "pull {id} is failed: {cause}");
-            let event = work::give_up_on_pull(&all.store, id, &cause, None, None, all.clock.now()).await?;
+            let event = give_up_on_pull(&all.store, id, &cause, None, None, all.clock.now()).await?;
             all.announcer.announce(event).await?;
             continue;
         }

@@ -2,22 +2,18 @@
 //!
 //! A second delivery is harmless: it finds every game known and fresh, changes nothing and announces the chunk again.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 use shared::{
     clock::Clock,
     config::{Database, SetupError, Twitch},
-    dead_letter::{DeadLetter, DeadLetterStore},
-    failure::Failure,
+    enrichment::{Catalogue, Enricher, EnricherSettings, parse_age},
     helix::{self, Batch, Client},
-    runtime::{Announcer, Duty, Job, Outcome, Worker},
     schema::{ChunkRef, ChunkStored, Game, GameId, GamesFilled, Missing},
     store::{self, Kind, Store},
-    topology::{Announcement, GAME_ENRICHER, Stage},
-    work::{self, Catalogue, Enricher, EnricherSettings},
-    worker_state::StatusReporter,
+    topology::{GAME_ENRICHER, Stage},
 };
 
 /// The game-enricher's settings.
@@ -30,80 +26,39 @@ pub struct Settings {
     #[command(flatten)]
     enricher: EnricherSettings,
     /// How long what is known of a game counts as fresh: categories are renamed; 0 asks for every game of every pull
-    #[arg(long, env, default_value = "7d", value_name = "DURATION", value_parser = work::parse_age)]
+    #[arg(long, env, default_value = "7d", value_name = "DURATION", value_parser = parse_age)]
     game_max_age: Duration,
 }
 
 /// The worker.
-#[derive(Debug)]
-pub struct GameEnricher(Enricher);
+pub type GameEnricher = Enricher<Games>;
 
-impl GameEnricher {
-    /// Makes the worker; calls nobody yet.
-    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
-        let database = &settings.database;
-        let store = Store::new(&database.url()?, database.database_connections, "game-enricher")?;
-        let helix = Client::new(&settings.twitch, Arc::new(store.clone()), clock.clone())?;
-        Ok(Self::of(store, helix, clock, settings.enricher.clone(), settings.game_max_age))
-    }
-
-    /// The worker, of its parts; what is known of a game counts as fresh for `max_age`.
-    pub fn of(
-        store: Store,
-        helix: Client,
-        clock: Clock,
-        settings: EnricherSettings,
-        max_age: Duration,
-    ) -> Self {
-        Self(Enricher::new(helix, store, clock, settings, max_age))
-    }
-}
-
-impl Worker for GameEnricher {
-    type In = ChunkStored;
-    type Out = GamesFilled;
-
-    const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
-
-    async fn handle(&self, jobs: &[Job<ChunkStored>]) -> Vec<Outcome> {
-        let filled = |chunk| Self::STAGE.announce(&GamesFilled(chunk));
-        self.0.fill::<Games, _>(jobs, |message| message.0, filled).await
-    }
-
-    fn dead_letters(&self) -> &dyn DeadLetterStore {
-        self.0.store()
-    }
-
-    async fn give_up(
-        &self,
-        message: &ChunkStored,
-        failure: &Failure,
-        dead_letter: &DeadLetter,
-    ) -> Result<Vec<Announcement>, Failure> {
-        work::give_up_on_chunk(self.0.store(), message.0, failure, dead_letter, self.0.now()).await
-    }
-
-    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
-        Some(self.0.store())
-    }
-
-    async fn ready(&self) -> Result<(), Failure> {
-        self.0.ready().await
-    }
-
-    fn duties(self: Arc<Self>, _announcer: Announcer) -> Vec<Duty> {
-        vec![work::token_validation(self.0.helix().clone())]
-    }
+/// Makes the worker; calls nobody yet.
+pub fn worker(settings: &Settings, clock: Clock) -> Result<GameEnricher, SetupError> {
+    let Settings { database, twitch, enricher, game_max_age } = settings;
+    Enricher::new(database, twitch, enricher.clone(), *game_max_age, clock)
 }
 
 /// Games, as they are asked for and kept.
-struct Games;
+#[derive(Debug)]
+pub struct Games;
 
 impl Catalogue for Games {
+    const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
     const KIND: Kind = Kind::Game;
     const SHARED: bool = true;
+    type In = ChunkStored;
+    type Out = GamesFilled;
     type Id = GameId;
     type Item = Game;
+
+    fn chunk(message: &ChunkStored) -> ChunkRef {
+        message.0
+    }
+
+    fn filled(chunk: ChunkRef) -> GamesFilled {
+        GamesFilled(chunk)
+    }
 
     fn id(game: &Game) -> &str {
         game.id.as_str()

@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 17] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -47,9 +47,26 @@ pub(super) const MAY_USE: [(&str, &[&str]); 17] = [
         ],
     ),
     ("dead_letters", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
+    ("replica", &["clock"]),
+    ("pull", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
+    ("token_validation", &["helix", "runtime"]),
     (
-        "work",
-        &["topology", "schema", "failure", "clock", "config", "dead_letter", "helix", "store", "runtime"],
+        "enrichment",
+        &[
+            "topology",
+            "schema",
+            "failure",
+            "clock",
+            "config",
+            "dead_letter",
+            "worker_state",
+            "helix",
+            "store",
+            "runtime",
+            "replica",
+            "pull",
+            "token_validation",
+        ],
     ),
 ];
 

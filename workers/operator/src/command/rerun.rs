@@ -2,8 +2,8 @@
 
 use clap::Args;
 use shared::{
+    pull::rerun,
     store::{Rerun as Started, RerunFrom},
-    work,
 };
 
 use super::confirmation::Confirmation;
@@ -46,7 +46,7 @@ impl Rerun {
         let broker = context.connect().await?;
         self.confirmation.ask(&format!("Run pull {pull} again, from the {} on?", self.from.as_str()))?;
         let by = &self.confirmation.by;
-        let rerun = work::rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?;
+        let rerun = rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?;
         context.output.result(rerun, json::Rerun::from, text);
         Ok(Exit::Success)
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures::future::BoxFuture;
 
-use super::{Catalogue, Wanted};
+use super::{catalogue::Catalogue, plan::Wanted};
 use crate::{
     helix::{self, Batch, Client},
     schema::{Absence, Missing},

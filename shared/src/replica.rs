@@ -1,18 +1,8 @@
-//! What several programs do alike: ask Twitch in full batches, give up on a chunk, keep the token valid, repeat a pull.
-
-mod credentials;
-mod ending;
-mod enrich;
-mod rerun;
+//! Telling replicas apart.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::Clock;
-
-pub use credentials::token_validation;
-pub use ending::{give_up_on_chunk, give_up_on_pull};
-pub use enrich::{Catalogue, Enricher, EnricherSettings, parse_age};
-pub use rerun::rerun;
 
 /// A name that no other replica has, for what it holds while it works.
 pub fn replica_name(clock: &Clock) -> String {

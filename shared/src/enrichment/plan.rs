@@ -2,7 +2,6 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use super::Wanted;
 use crate::{
     schema::ChunkRef,
     store::{Need, Outlook},
@@ -14,6 +13,9 @@ pub(super) const FULL_CALL: usize = 100;
 const CALLS_AT_ONCE: usize = 16;
 /// Of the time for company, the part left when all that can come is in the queue already, or in another replica's hand.
 const LAST_ARRIVALS: u32 = 10;
+
+/// An id that is needed, and the first chunk that needs it.
+pub(super) type Wanted = (String, ChunkRef);
 
 /// What is to be asked for in one go.
 #[derive(Debug, PartialEq, Eq)]
@@ -80,17 +82,17 @@ mod tests {
         ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk }
     }
 
-    fn need(ids: std::ops::Range<usize>) -> Option<Need> {
-        Some(Need { ids: ids.map(|id| id.to_string()).collect() })
+    fn need(ids: std::ops::Range<usize>) -> Need {
+        Need { ids: ids.map(|id| id.to_string()).collect() }
     }
 
     #[test]
     fn an_id_is_asked_for_once_and_only_full_calls_before_the_time() {
-        let plan = Plan::of(&[chunk(1), chunk(2)], &[need(0..80), need(40..130)]);
+        let plan = Plan::of(&[chunk(1), chunk(2)], &[Some(need(0..80)), Some(need(40..130))]);
         assert_eq!((plan.wanted.len(), plan.full, plan.more, plan.is_short()), (130, 100, false, true));
         assert_eq!(plan.wanted.last(), Some(&("129".to_owned(), chunk(2))));
         assert_eq!(plan.only_full_calls().wanted.len(), 100);
-        let plan = Plan::of(&[chunk(1)], &[need(0..1_650)]);
+        let plan = Plan::of(&[chunk(1)], &[Some(need(0..1_650))]);
         assert_eq!((plan.wanted.len(), plan.more, plan.is_short()), (1_600, true, false));
         assert!(Plan::of(&[chunk(1)], &[None]).wanted.is_empty());
     }
