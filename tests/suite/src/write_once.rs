@@ -169,8 +169,8 @@ async fn of_several_who_merge_the_same_chunks_one_writes_their_rows() {
         });
         let mut done = 0;
         for merge in merges {
-            let merged = merge.await.expect("a task").expect("merged");
-            done += merged.iter().filter(|merged| **merged == Merged::Now).count();
+            let outcome = merge.await.expect("a task").expect("merged");
+            done += outcome.iter().filter(|merged| **merged == Merged::Now).count();
         }
         assert_eq!(done, chunks.len());
         // Once more: the rows are there, and are written over.

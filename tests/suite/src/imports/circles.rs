@@ -45,6 +45,6 @@ pub(super) fn explain(circle: &BTreeSet<&str>, imports: &Imports) -> String {
     let within =
         |(from, to): &(String, String)| circle.contains(from.as_str()) && circle.contains(to.as_str());
     let links = imports.iter().filter(|(ends, _)| within(ends));
-    let lines: Vec<_> = links.map(|((from, to), path)| format!("  {from} uses {to} ({path})")).collect();
-    lines.join("\n")
+    let told: Vec<_> = links.map(|((from, to), path)| format!("  {from} uses {to} ({path})")).collect();
+    told.join("\n")
 }
