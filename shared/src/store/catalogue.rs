@@ -116,7 +116,8 @@ fn column<'a, T>(rows: &[&'a T], of: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> 
     rows.iter().map(|row| of(row)).collect()
 }
 
-/// Records ids that have no game or channel, with when and where they were seen.
+/// Records ids that have no game or channel, with when and where they were seen. Two replicas that ask for a channel at the
+/// same time, because a message was delivered twice, have asked once.
 async fn keep_missing(
     transaction: &Transaction<'_>,
     kind: Kind,
@@ -138,7 +139,8 @@ async fn keep_missing(
         select id, reason, $5, $5, pull, chunk
         from unnest($1::text[], $2::text[], $3::bigint[], $4::int[]) as missed (id, reason, pull, chunk) order by id
         on conflict (channel_id) do update
-        set reason = excluded.reason, last_asked_at = excluded.last_asked_at, times = m.times + 1,
+        set reason = excluded.reason, last_asked_at = excluded.last_asked_at,
+            times = m.times + (m.last_asked_at < $5::timestamptz - interval '1 minute')::int,
             pull_id = excluded.pull_id, chunk = excluded.chunk";
     let sql = match kind {
         Kind::Game => games,

@@ -17,8 +17,8 @@ use crate::{
     truth::assert_matches_world,
 };
 
-/// Long enough for all messages that wait in a queue to come to one hand, on the slowest machine.
-const PATIENT: Duration = Duration::from_secs(2);
+/// A tenth of it is long enough for all messages that wait in a queue to come to one hand, on the slowest machine.
+const PATIENT: Duration = Duration::from_secs(30);
 
 fn patient() -> Setup {
     Setup { collect_for: PATIENT, ..Setup::default() }

@@ -59,7 +59,8 @@ impl Default for Setup {
         Self {
             delays: "50ms,100ms,200ms,400ms".parse().expect("delays"),
             limits: Limits { min_viewers: 10, max_pages: 0, stop_below_min_viewers: true },
-            collect_for: Duration::from_millis(200),
+            // Nobody waits so long: company is waited for while it can come.
+            collect_for: Duration::from_secs(2),
             game_max_age: Duration::from_hours(7 * 24),
             channel_max_age: Duration::from_hours(24),
             max_rejected_share: 0.5,
