@@ -130,15 +130,13 @@ impl Store {
         let mut merged = Vec::with_capacity(chunks.len());
         let mut pages: Vec<Page> = Vec::new();
         for chunk in chunks {
-            match locked.remove(chunk) {
-                Some(Some(records)) => {
+            // One that is named twice is merged by its first mention.
+            match locked.get_mut(chunk).ok_or(Error::NoChunk(*chunk))?.take() {
+                Some(records) => {
                     merged.push(Merged::Now);
                     pages.push((*chunk, records));
                 }
-                Some(None) => merged.push(Merged::Before),
-                // One that is named twice is merged by its first mention.
-                None if pages.iter().any(|(page, _)| page == chunk) => merged.push(Merged::Before),
-                None => return Err(Error::NoChunk(*chunk)),
+                None => merged.push(Merged::Before),
             }
         }
         let (games, channels) =

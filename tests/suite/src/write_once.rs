@@ -173,6 +173,8 @@ async fn of_several_who_merge_the_same_chunks_one_writes_their_rows() {
             done += outcome.iter().filter(|merged| **merged == Merged::Now).count();
         }
         assert_eq!(done, chunks.len());
+        let twice = [chunks[0], chunks[0]];
+        assert_eq!(rig.store.merge(&twice, now()).await.expect("merged"), [Merged::Before; 2]);
         // Once more: the rows are there, and are written over.
         let pull = chunks[0].pull_id;
         assert!(rig.store.close(pull, 0.5, now()).await.expect("closed"));

@@ -7,6 +7,7 @@
 
 mod baseline;
 mod candidate;
+mod comparison;
 mod figures;
 mod load;
 mod readiness;
@@ -17,7 +18,7 @@ mod stored;
 use std::path::PathBuf;
 
 use candidate::{Candidate, Running};
-use figures::Figures;
+use comparison::Comparison;
 use load::Load;
 use sample::Sample;
 use stored::Stored;
@@ -51,16 +52,6 @@ impl Options {
         candidates.extend(self.replicas.iter().copied().map(Candidate::Ours));
         candidates
     }
-}
-
-/// What one load came to: by candidate, its first and its second pull.
-pub(crate) struct Comparison {
-    load: Load,
-    /// Pages of a hundred that the stored streams fill: what a chunk is for every candidate.
-    chunks: usize,
-    /// Calls that cannot be spared, in the first and in the second pull.
-    least_calls: [usize; 2],
-    pulls: Vec<(Candidate, [Figures; 2])>,
 }
 
 pub(crate) async fn run(setting: &Setting, options: &Options) -> Outcome<()> {

@@ -6,8 +6,8 @@ use serde_json::json;
 use shared::clock::Clock;
 
 use super::{
-    Comparison,
     candidate::Candidate,
+    comparison::Comparison,
     figures::Figures,
     readiness::Readiness,
     sample::{CALLS, CPU, CPU_OWN, CPU_POSTGRESQL, CPU_RABBITMQ, MEMORY, MESSAGES, STATEMENTS, WALL},
