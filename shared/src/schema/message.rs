@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 
-use super::{ChunkRef, PullId};
+use super::{
+    id::{ChunkRef, PullId},
+    pull_status::{PullStatus, StopReason},
+};
 
 /// Something that can be said.
 pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
@@ -107,95 +109,12 @@ impl From<AnyRecordsRejected> for RecordsRejected {
     }
 }
 
-/// A record that failed validation.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Rejected {
-    /// Its place in the page, from 1.
-    pub place: i32,
-    /// The rule that rejected it.
-    pub rule: String,
-    /// What was wrong, in words.
-    pub detail: String,
-    /// The record as Twitch sent it, byte for byte.
-    pub raw: Box<RawValue>,
-}
-
 impl Message for RecordsRejected {
     const KIND: &'static str = "records-rejected";
     const VERSION: u32 = 2;
 
     fn id(&self) -> String {
         format!("{}/{}/{}", Self::KIND, self.chunk.pull_id, self.chunk.chunk)
-    }
-}
-
-/// Where a pull stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PullStatus {
-    /// Asked for; its pages are being fetched.
-    Pending,
-    /// All pages are stored; some chunk still lacks games.
-    FillingGames,
-    /// All games are filled; some chunk still lacks channels, or is not merged.
-    FillingChannels,
-    /// Every chunk is merged.
-    Success,
-    /// It could not be finished; `error` says why. A replay may bring it back.
-    Failed,
-}
-
-impl PullStatus {
-    /// The name used in the database, on the wire and on the terminal.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::FillingGames => "filling-games",
-            Self::FillingChannels => "filling-channels",
-            Self::Success => "success",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether nothing more will happen to the pull by itself.
-    pub const fn is_terminal(self) -> bool {
-        matches!(self, Self::Success | Self::Failed)
-    }
-}
-
-/// Why a pull stopped fetching pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StopReason {
-    /// Twitch said there are no more pages.
-    End,
-    /// The list is sorted by viewers, and a page ended below the least we want.
-    MinViewers,
-    /// The page cap was reached.
-    PageCap,
-    /// The cursors lead in a circle or nowhere.
-    CursorLoop,
-    /// It could not go on; `error` says why.
-    Error,
-}
-
-impl StopReason {
-    /// The name used in the database and on the wire.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::End => "end",
-            Self::MinViewers => "min_viewers",
-            Self::PageCap => "page_cap",
-            Self::CursorLoop => "cursor_loop",
-            Self::Error => "error",
-        }
-    }
-
-    /// The reason of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        [Self::End, Self::MinViewers, Self::PageCap, Self::CursorLoop, Self::Error]
-            .into_iter()
-            .find(|reason| reason.as_str() == name)
     }
 }
 
@@ -254,74 +173,4 @@ impl Message for PullClosed {
     fn id(&self) -> String {
         format!("{}/{}/{}", Self::KIND, self.pull_id, self.completed_at.timestamp_micros())
     }
-}
-
-/// A body that is not a message we understand. Never passes by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum DecodeError {
-    /// Not JSON, or a field is missing or of the wrong type.
-    #[error("the message is not a {kind}")]
-    Malformed {
-        /// The kind that was expected.
-        kind: &'static str,
-        /// What the parser found, and where.
-        source: serde_json::Error,
-    },
-    /// A message of another kind.
-    #[error("the message is a {found:?} where a {expected} belongs")]
-    Kind {
-        /// The kind in the body.
-        found: String,
-        /// The kind this stage reads.
-        expected: &'static str,
-    },
-    /// A newer version than this build knows.
-    #[error(
-        "the {kind} has version {found}, and this build reads versions 1 to {known}: upgrade, then replay it"
-    )]
-    Version {
-        /// The message's kind.
-        kind: &'static str,
-        /// The version in the body.
-        found: u32,
-        /// The highest version this build reads.
-        known: u32,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Heading<'a> {
-    #[serde(borrow)]
-    kind: std::borrow::Cow<'a, str>,
-    version: u32,
-}
-
-#[derive(Serialize)]
-struct Envelope<'a, M> {
-    #[serde(flatten)]
-    heading: Heading<'a>,
-    #[serde(flatten)]
-    message: &'a M,
-}
-
-/// The body of a message: one JSON object.
-///
-/// # Panics
-/// Never: every message serialises to a JSON object, which the golden test shows for each.
-pub fn encode<M: Message>(message: &M) -> Vec<u8> {
-    let heading = Heading { kind: M::KIND.into(), version: M::VERSION };
-    serde_json::to_vec(&Envelope { heading, message }).expect("a message is a JSON object")
-}
-
-/// The message in a body. Fields this build does not know are passed over.
-pub fn decode<M: Message>(body: &[u8]) -> Result<M, DecodeError> {
-    let malformed = |source| DecodeError::Malformed { kind: M::KIND, source };
-    let heading: Heading<'_> = serde_json::from_slice(body).map_err(malformed)?;
-    if heading.kind != M::KIND {
-        return Err(DecodeError::Kind { found: heading.kind.chars().take(80).collect(), expected: M::KIND });
-    }
-    if !(1..=M::VERSION).contains(&heading.version) {
-        return Err(DecodeError::Version { kind: M::KIND, found: heading.version, known: M::VERSION });
-    }
-    serde_json::from_slice(body).map_err(malformed)
 }

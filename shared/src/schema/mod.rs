@@ -1,16 +1,21 @@
 //! The words of the system: ids, messages and the PullData document. Knows no queue, SQL or HTTP.
 
 mod catalogue;
+mod codec;
 mod document;
 mod id;
 mod message;
+mod pull_status;
 mod record;
+mod rejected;
 
 pub use catalogue::{Absence, Channel, Game, Missing};
+pub use codec::{DecodeError, decode, encode};
 pub use document::{CHANNEL_KEYS, GAME_KEYS, Record};
 pub use id::{ChannelId, ChunkRef, GameId, InvalidId, PullId, StreamId};
 pub use message::{
-    ChannelsFilled, ChunkStored, DecodeError, GamesFilled, Message, PullClosed, PullRequested, PullStatus,
-    RecordsRejected, Rejected, StopReason, decode, encode,
+    ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullRequested, RecordsRejected,
 };
+pub use pull_status::{PullStatus, StopReason};
 pub use record::{Rule, Validated, validate};
+pub use rejected::Rejected;
