@@ -24,7 +24,7 @@ pub use broker::{
     dead_letter_queue::{DeadLetterQueue, Resend},
     error::BrokerError,
     older_builds::understand_older_builds,
-    publisher::PublishError,
+    publish_error::PublishError,
     rejects::Rejects,
     session::QueueDepth,
 };

@@ -11,7 +11,9 @@ use super::{
         message::properties_json,
         process::spans::{self, Scope},
     },
-    publisher::{Outgoing, PublishError, Publisher},
+    outgoing::Outgoing,
+    publish_error::PublishError,
+    publisher::Publisher,
     session::{self, QueueDepth, Session},
 };
 use crate::{

@@ -9,7 +9,8 @@ use lapin::{BasicProperties, message::Delivery};
 use super::{
     super::message::{dead_letter, headers},
     browser::{IN_USE, QueueBrowser},
-    publisher::{Outgoing, Publisher},
+    outgoing::Outgoing,
+    publisher::Publisher,
 };
 use crate::{
     dead_letter::{DeadLetter, Replayed},

@@ -7,6 +7,8 @@ pub(super) mod connection;
 pub(super) mod dead_letter_queue;
 pub(super) mod error;
 pub(super) mod older_builds;
+pub(super) mod outgoing;
+pub(super) mod publish_error;
 pub(super) mod publisher;
 pub(super) mod rejects;
 pub(super) mod session;

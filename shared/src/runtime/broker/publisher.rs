@@ -4,14 +4,12 @@
 //! is in a consumer's hand belongs to another connection, and stays there. A broker that blocks publishers is waited for;
 //! whoever must not wait watches [`Publisher::blocked`].
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use lapin::{
-    BasicProperties, Channel, Confirmation,
-    message::BasicReturnMessage,
+    Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
-    types::ShortString,
 };
 use tokio::{
     sync::{Mutex, watch},
@@ -23,97 +21,15 @@ use super::{
     amqp_url::Address,
     connection::Connection,
     error::BrokerError,
+    outgoing::{Outgoing, unconfirmed},
+    publish_error::{CONFIRM_TIMEOUT, PublishError},
 };
-use crate::{
-    clock::Clock,
-    dial::DialError,
-    failure::{Class, Failure},
-    metrics,
-    topology::Announcement,
-};
+use crate::{clock::Clock, topology::Announcement};
 
-/// How long the broker may take to confirm, unless it says that it blocks publishers.
-const CONFIRM_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many messages are under way before their confirmations are awaited.
 const BATCH: usize = 100;
-
-/// A message that could not be brought to the broker.
-#[derive(Debug, thiserror::Error)]
-pub enum PublishError {
-    /// The connection or channel broke.
-    #[error("the broker did not take a message")]
-    Broker(#[from] lapin::Error),
-    /// No node of the broker takes a connection.
-    #[error("RabbitMQ takes no connection to publish on")]
-    Dial(#[from] DialError),
-    /// No confirmation came.
-    #[error("the broker did not confirm {to} within {} s: has the queue a leader?", CONFIRM_TIMEOUT.as_secs())]
-    Timeout {
-        /// The exchange or queue of the first message.
-        to: String,
-    },
-    /// The broker reads nothing that is published.
-    #[error("the broker blocks publishers: {0}")]
-    Blocked(String),
-    /// The broker refused the message.
-    #[error("the broker refuses messages for {0}: is the queue at its limit (a policy with max-length)?")]
-    Refused(String),
-    /// No queue takes the message.
-    #[error(
-        "no queue takes {id}: the queue of {to} or its binding is gone; `operator topology --declare` declares it again"
-    )]
-    Unroutable {
-        /// The message's id.
-        id: String,
-        /// Exchange and routing key.
-        to: String,
-    },
-    /// There is no connection, and none came in time.
-    #[error("there is no connection to the broker")]
-    Disconnected,
-}
-
-impl From<BrokerError> for PublishError {
-    fn from(error: BrokerError) -> Self {
-        match error {
-            BrokerError::Connection(error) => Self::Broker(error),
-            BrokerError::Dial(error) => Self::Dial(error),
-            _ => Self::Disconnected,
-        }
-    }
-}
-
-impl From<PublishError> for Failure {
-    fn from(error: PublishError) -> Self {
-        let code = match error {
-            PublishError::Broker(_) | PublishError::Dial(_) | PublishError::Disconnected => "broker.publish",
-            PublishError::Timeout { .. } => "broker.unconfirmed",
-            PublishError::Blocked(_) => "broker.blocked",
-            PublishError::Refused(_) => "broker.refused",
-            PublishError::Unroutable { .. } => "broker.unroutable",
-        };
-        Self::of(Class::Outage, code, &error)
-    }
-}
-
-/// A message on its way out.
-#[derive(Debug, Clone)]
-pub(in crate::runtime) struct Outgoing {
-    pub(in crate::runtime) exchange: String,
-    pub(in crate::runtime) key: String,
-    /// Whether it is an error that no queue takes it.
-    pub(in crate::runtime) mandatory: bool,
-    pub(in crate::runtime) properties: BasicProperties,
-    pub(in crate::runtime) body: Vec<u8>,
-}
-
-impl Outgoing {
-    fn destination(&self) -> &str {
-        if self.exchange.is_empty() { &self.key } else { &self.exchange }
-    }
-}
 
 /// Publishes and awaits confirmations. Cheap to clone; clones take turns, because lapin may attach a returned message to
 /// the wrong confirmation when several publish on one channel at once.
@@ -325,55 +241,4 @@ async fn publish_one(channel: &Channel, message: &Outgoing) -> Result<lapin::Pub
             message.properties.clone(),
         )
         .await
-}
-
-/// The messages of a batch that are not out, and why the first of them is not. Only a plain acknowledgement is one. A
-/// returned message may hang on a neighbour's confirmation, so it is told by its own id, where it has one.
-fn unconfirmed(
-    batch: Vec<Outgoing>,
-    confirmations: Vec<Confirmation>,
-) -> (Vec<Outgoing>, Option<PublishError>) {
-    let id = |properties: &BasicProperties| properties.message_id().clone();
-    let returned: HashSet<ShortString> = confirmations
-        .iter()
-        .filter_map(|confirmation| match confirmation {
-            Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-                id(&returned.delivery.properties)
-            }
-            _ => None,
-        })
-        .collect();
-    let mut error = None;
-    let mut left = Vec::new();
-    for (message, confirmation) in batch.into_iter().zip(confirmations) {
-        let own = id(&message.properties);
-        let trouble = match confirmation {
-            Confirmation::Ack(Some(other)) if own.is_none() => Some(unroutable(&other)),
-            Confirmation::Ack(_) if own.as_ref().is_some_and(|own| returned.contains(own)) => {
-                let to = format!("{}/{}", message.exchange, message.key);
-                let id = own.map(|own| own.to_string()).unwrap_or_default();
-                Some(PublishError::Unroutable { id, to })
-            }
-            Confirmation::Ack(_) => None,
-            Confirmation::Nack(_) | Confirmation::NotRequested => {
-                Some(PublishError::Refused(format!("{}/{}", message.exchange, message.key)))
-            }
-        };
-        match trouble {
-            None => metrics::sent(message.destination()),
-            Some(trouble) => {
-                error.get_or_insert(trouble);
-                left.push(message);
-            }
-        }
-    }
-    (left, error)
-}
-
-fn unroutable(returned: &BasicReturnMessage) -> PublishError {
-    let id = returned.delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default();
-    PublishError::Unroutable {
-        id,
-        to: format!("{}/{}", returned.delivery.exchange, returned.delivery.routing_key),
-    }
 }

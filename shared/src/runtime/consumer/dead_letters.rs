@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     super::{
         Worker,
-        broker::publisher::Outgoing,
+        broker::outgoing::Outgoing,
         message::{dead_letter, fingerprint, headers},
         process::spans::Scope,
         retry::Delays,

@@ -4,7 +4,7 @@
 use lapin::{message::Delivery, options::BasicAckOptions};
 
 use super::{
-    super::{Worker, broker::publisher::Outgoing, message::headers},
+    super::{Worker, broker::outgoing::Outgoing, message::headers},
     Consumer,
     intake::Intakes,
     settle::{acknowledge, acknowledged},

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     super::{
         Worker,
-        broker::publisher::{Outgoing, PublishError},
+        broker::{outgoing::Outgoing, publish_error::PublishError},
         retry::Delays,
     },
     Consumer, broken,

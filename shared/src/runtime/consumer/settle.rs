@@ -11,7 +11,7 @@ use tracing::Instrument;
 use super::{
     super::{
         Outcome, Step, Verdict, Worker,
-        broker::publisher::Outgoing,
+        broker::outgoing::Outgoing,
         message::{
             dead_letter::{self, Subject},
             headers,
