@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{reconcile::Reconciliation, replay::finish_interrupted};
+use super::{interrupted::finish_interrupted, reconcile::Reconciliation};
 use crate::{
     clock::Clock,
     failure::Failure,

@@ -4,11 +4,16 @@
 
 mod archive;
 mod duties;
+mod interrupted;
+mod order;
 mod reconcile;
 mod replay;
 mod revalidate;
+mod sending;
 
 pub use archive::{discard, import, restore};
 pub use duties::duties;
-pub use replay::{Canary, Order, Replay, finish_interrupted, replay};
+pub use interrupted::finish_interrupted;
+pub use order::{Canary, Order};
+pub use replay::{Replay, replay};
 pub use revalidate::{Entered, Revalidation, count_revalidation, revalidate};

@@ -36,6 +36,10 @@ use crate::{
     worker_state::StatusReporter,
 };
 
+/// How long what a chunk lacks is taken as it was looked up, where other replicas may ask for the same: less than their
+/// claims outlive their answers.
+const OTHERS_ASKED: Duration = Duration::from_secs(1);
+
 /// A worker that fills chunks from one catalogue.
 #[derive(Debug)]
 pub struct Enricher<C> {
@@ -107,7 +111,11 @@ impl<C: Catalogue> Enricher<C> {
         let mut lacks = std::mem::take(&mut *self.lacks());
         // A delivery that came after the look may tell of streams that have entered the chunk since.
         for (chunk, held) in chunks.iter().zip(held) {
-            if lacks.get(chunk).is_some_and(|lack| lack.since.elapsed() > *held) {
+            let outdated = |lack: &Lack| {
+                let age = lack.since.elapsed();
+                age > *held || C::SHARED && age > OTHERS_ASKED
+            };
+            if lacks.get(chunk).is_some_and(outdated) {
                 lacks.remove(chunk);
             }
         }

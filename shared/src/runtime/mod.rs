@@ -30,10 +30,11 @@ pub use broker::{
 };
 pub use message::{headers::header, properties_json::check_properties};
 pub use process::{
-    duties::{Duty, Troubles, every, perform, scheduled, sharing},
+    duties::{Duty, every, perform, scheduled, sharing},
     logs::log_levels,
     program::{Cli, main},
     traces::Export,
+    troubles::Troubles,
 };
 pub use settings::Settings;
 pub use supervise::run;

@@ -18,7 +18,7 @@ const TABLES: [(&str, &str); 7] = [
     ("pull_data", "select to_jsonb(d) - '{pull_id,pulled_at}'::text[] as row from pull_data d where pull_id = $1"),
     (
         "pull_chunk",
-        "select to_jsonb(c) - '{pull_id,pulled_at,stored_at,games_at,channels_at,merged_at}'::text[] as row
+        "select to_jsonb(c) - '{pull_id,pulled_at,stored_at,games_at,channels_at,merged_at,helix_calls}'::text[] as row
          from pull_chunk c where pull_id = $1",
     ),
     ("twitch_game", "select to_jsonb(g) - '{fetched_at}'::text[] as row from twitch_game g where first_pull_id = $1"),

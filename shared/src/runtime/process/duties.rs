@@ -5,14 +5,7 @@
 //! goes on with its next run, after a delay that grows from a second to its period. The log tells when a duty begins to
 //! fail, when it fails for another cause, and when it works again. A duty that keeps failing shows in `/readyz`.
 
-use std::{
-    cell::Cell,
-    collections::BTreeMap,
-    fmt::Display,
-    panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{cell::Cell, fmt::Display, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use tokio::{
@@ -21,22 +14,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::super::{
-    message::fingerprint::fingerprint,
-    retry::{Delays, jittered},
+use super::{
+    super::retry::{Delays, jittered},
+    troubles::{Record, Troubles},
 };
-use crate::{
-    clock::Clock,
-    failure::{Class, Failure},
-    metrics,
-};
+use crate::{clock::Clock, failure::Failure, metrics};
 
 /// How long one run may take, where a duty does not say otherwise.
 const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The shortest wait after a failure; shorter where the period is.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
-/// After so many failures in a row `/readyz` says so.
-const TOO_MANY: u32 = 5;
 
 tokio::task_local! {
     /// Where the panic of a run is kept for the one line that tells of it.
@@ -156,91 +143,12 @@ pub async fn perform(duties: Vec<Duty>, troubles: Troubles, clock: Clock, stop: 
     }
 }
 
-/// Where what came of a duty's runs is kept.
-struct Record {
-    duty: &'static str,
-    troubles: Troubles,
-    clock: Clock,
-}
-
-impl Record {
-    fn succeeded(&self) {
-        metrics::duty_succeeded(self.duty, self.clock.now());
-        if let Some(trouble) = self.troubles.with(|troubles| troubles.remove(self.duty)) {
-            let failures = trouble.failures;
-            tracing::info!(
-                duty = self.duty,
-                failures,
-                "duty {} works again after {failures} failures",
-                self.duty
-            );
-        }
-    }
-
-    /// Returns how many failures in a row this is.
-    fn failed(&self, failure: &Failure) -> u32 {
-        metrics::duty_failed(self.duty);
-        let cause = fingerprint(
-            self.duty,
-            failure.class.as_str(),
-            failure.code,
-            &failure.message,
-            &failure.causes.join("\n"),
-        );
-        let (failures, news) = self.troubles.with(|troubles| {
-            let trouble = troubles.entry(self.duty).or_default();
-            let news = trouble.cause != cause;
-            *trouble = Trouble { failures: trouble.failures + 1, cause, words: failure.to_string() };
-            (trouble.failures, news)
-        });
-        match (news, failure.class) {
-            (false, _) => {}
-            (true, Class::Permanent) => {
-                tracing::error!(duty = self.duty, code = failure.code, "duty {} fails: {failure}", self.duty);
-            }
-            (true, _) => {
-                tracing::warn!(duty = self.duty, code = failure.code, "duty {} fails: {failure}", self.duty);
-            }
-        }
-        failures
-    }
-}
-
-/// The duties that fail now. Cheap to clone; clones know the same.
-#[derive(Debug, Clone, Default)]
-pub struct Troubles(Arc<Mutex<BTreeMap<&'static str, Trouble>>>);
-
-#[derive(Debug, Default)]
-struct Trouble {
-    /// How often in a row it failed.
-    failures: u32,
-    /// Equal for failures that differ only in numbers, times and names.
-    cause: String,
-    words: String,
-}
-
-impl Troubles {
-    /// Which duties have failed so often that somebody should know; none while all work.
-    pub fn describe(&self) -> Option<String> {
-        let troubles: Vec<String> = self.with(|troubles| {
-            let lasting = troubles.iter().filter(|(_, trouble)| trouble.failures >= TOO_MANY);
-            lasting
-                .map(|(duty, Trouble { failures, words, .. })| {
-                    format!("duty {duty} has failed {failures} times in a row: {words}")
-                })
-                .collect()
-        });
-        (!troubles.is_empty()).then(|| troubles.join("; "))
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&mut BTreeMap<&'static str, Trouble>) -> T) -> T {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    };
 
     use tokio::sync::Notify;
 

@@ -11,3 +11,4 @@ pub(super) mod report;
 pub(super) mod shutdown;
 pub(super) mod spans;
 pub(super) mod traces;
+pub(super) mod troubles;
