@@ -96,9 +96,9 @@ impl Twitch {
         let mut seen = HashSet::new();
         let mut after: Option<String> = None;
         for page in 1.. {
-            let query = self.get("streams").query(&[("first", MOST_IDS)]);
-            let query = query.query(&after.map(|cursor| [("after", cursor)]).as_slice());
-            let answer: Answer<Stream> = read(query).await?;
+            let mut query = vec![("first", MOST_IDS.to_string())];
+            query.extend(after.map(|cursor| ("after", cursor)));
+            let answer: Answer<Stream> = read(self.get("streams").query(&query)).await?;
             let enough = answer.data.last().is_none_or(|last| last.viewer_count < min_viewers);
             for stream in answer.data {
                 if stream.is_sound(min_viewers) && seen.insert(stream.id.clone()) {
