@@ -7,6 +7,7 @@
 mod alarms;
 mod amqp_proxy;
 mod barrier;
+mod broker_rights;
 mod broker_urls;
 mod bucket;
 mod builders;

@@ -119,7 +119,7 @@ mod tests {
                 None => read += 1,
             }
         }
-        assert!(read > 8 && dropped > 0, "{read} read, {dropped} dropped");
+        assert!(read >= 8 && dropped > 0, "{read} read, {dropped} dropped");
         assert_eq!(read + dropped, MANY);
     }
 
