@@ -8,6 +8,7 @@ mod message;
 mod pull_status;
 mod record;
 mod rejected;
+mod rule;
 
 pub use catalogue::{Absence, Channel, Game, Missing};
 pub use codec::{DecodeError, decode, encode};
@@ -17,5 +18,6 @@ pub use message::{
     ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullRequested, RecordsRejected,
 };
 pub use pull_status::{PullStatus, StopReason};
-pub use record::{Rule, Validated, validate};
+pub use record::{Validated, validate};
 pub use rejected::Rejected;
+pub use rule::Rule;

@@ -31,6 +31,7 @@ mod claim;
 mod column;
 mod database_url;
 mod dead_letter;
+mod draft;
 mod election;
 mod error;
 mod merge;
@@ -40,6 +41,8 @@ mod page;
 mod partition;
 mod progress;
 mod pull;
+mod pull_end;
+mod reject_text;
 mod rejected;
 mod report;
 mod rerun;
@@ -70,10 +73,11 @@ pub use dead_letter::{
     DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
+pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use error::{Error, StatementError};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
-pub use page::{Draft, NewPage, PAGES_TOGETHER, PageFacts, Seen};
+pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};

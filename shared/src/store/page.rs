@@ -1,134 +1,20 @@
 //! Pages on their way into `pull_chunk` and `pull`: whatever has been read is stored by one statement.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashSet},
-};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use tokio_postgres::types::Json;
 
-use super::{Error, Extraction, Store, column::Columns, pull::EXTRACTOR_LEASE};
-use crate::schema::{ChunkRef, PullId, Record, Rejected, StopReason, StreamId};
+use super::{
+    Error, Extraction, Store,
+    column::Columns,
+    draft::{Draft, Seen},
+    pull::EXTRACTOR_LEASE,
+};
+use crate::schema::{ChunkRef, PullId, Record, StopReason, StreamId};
 
 /// Most pages stored by one statement; and so the most that may be stored and not announced when their extractor dies.
 pub const PAGES_TOGETHER: usize = 8;
-
-/// A validated page.
-#[derive(Debug)]
-pub struct NewPage<'a> {
-    /// Records as received, good and bad.
-    pub fetched: i32,
-    /// Those that passed, in the page's order; may hold a stream twice.
-    pub records: &'a [Record],
-    /// Those that did not.
-    pub rejects: &'a [Rejected],
-    /// The cursor of the next page.
-    pub next_cursor: Option<&'a str>,
-    /// Characters U+0000 replaced in its texts.
-    pub nul_replaced: i32,
-    /// Calls to Helix made for it.
-    pub helix_calls: i32,
-}
-
-/// What is only known of a page by the pages before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PageFacts {
-    /// Streams the pull did not have yet.
-    pub stored: i32,
-    /// Whether the page's next cursor was given by an earlier page of this pull.
-    pub cursor_repeats: bool,
-}
-
-/// What the pages of a pull hold so far: its streams, and the cursors they gave.
-#[derive(Debug, Default)]
-pub struct Seen {
-    streams: HashSet<StreamId>,
-    cursors: HashSet<String>,
-}
-
-/// A page as it will be stored, and where the pull stands after it.
-#[derive(Debug, Clone)]
-pub struct Draft {
-    /// Where the pull stands after it.
-    pub after: Extraction,
-    /// Its chunk.
-    pub chunk: ChunkRef,
-    /// Streams the pull did not have yet.
-    pub stored: i32,
-    /// Records whose stream the pull already had.
-    pub duplicates: i32,
-    /// Rejected records by rule.
-    pub by_rule: BTreeMap<String, u32>,
-    /// Why it is the last page, if it is.
-    pub stop_reason: Option<StopReason>,
-    /// The cursor it was asked for with.
-    cursor: Option<String>,
-    /// The streams, as JSON.
-    page: String,
-    rejects: Option<String>,
-    game_ids: String,
-    channel_ids: String,
-    fetched: i32,
-    rejected: i32,
-    nul_replaced: i32,
-    helix_calls: i32,
-}
-
-impl Draft {
-    /// Makes the page after those of `so_far` ready to be stored, with the end of extraction where `conclude` finds one.
-    /// From then on its streams and its cursor are `seen`.
-    ///
-    /// The last page and the end of extraction are one commit: so the journey of the last chunk through the stages is
-    /// what closes the pull.
-    ///
-    /// # Errors
-    /// Where its records cannot be written as JSON.
-    pub fn new(
-        so_far: &Extraction,
-        seen: &mut Seen,
-        page: &NewPage<'_>,
-        conclude: impl FnOnce(PageFacts) -> Option<StopReason>,
-    ) -> Result<Self, serde_json::Error> {
-        let kept: Vec<&Record> =
-            page.records.iter().filter(|record| seen.streams.insert(record.id.clone())).collect();
-        let cursor_repeats = page.next_cursor.is_some_and(|cursor| !seen.cursors.insert(cursor.to_owned()));
-        let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
-        let (stored, rejected) = (count(kept.len()), count(page.rejects.len()));
-        let duplicates = page.fetched - stored - rejected;
-        let stop_reason = conclude(PageFacts { stored, cursor_repeats });
-        let after = Extraction {
-            pull_id: so_far.pull_id,
-            pulled_at: so_far.pulled_at,
-            pages: so_far.pages + 1,
-            cursor: page.next_cursor.map(str::to_owned),
-            last_viewers: page.records.last().map(|record| record.viewer_count).or(so_far.last_viewers),
-            idle_pages: if stored + rejected > 0 { 0 } else { so_far.idle_pages + 1 },
-            stored: so_far.stored + stored,
-            duplicates: so_far.duplicates + duplicates,
-            ended: stop_reason.is_some(),
-        };
-        Ok(Self {
-            chunk: ChunkRef { pull_id: after.pull_id, pulled_at: after.pulled_at, chunk: after.pages },
-            after,
-            stored,
-            duplicates,
-            by_rule: by_rule(page.rejects),
-            stop_reason,
-            cursor: so_far.cursor.clone(),
-            page: serde_json::to_string(&kept)?,
-            rejects: rejects_text(page.rejects),
-            game_ids: distinct(kept.iter().filter_map(|record| record.game_id.as_ref())).join(","),
-            channel_ids: distinct(kept.iter().map(|record| &record.user_id)).join(","),
-            fetched: page.fetched,
-            rejected,
-            nul_replaced: page.nul_replaced,
-            helix_calls: page.helix_calls,
-        })
-    }
-}
 
 impl Store {
     /// What the pages of a pull hold so far, for whoever goes on with it.
@@ -267,64 +153,9 @@ fn json_object(counts: &BTreeMap<String, u32>) -> String {
     serde_json::to_string(counts).unwrap_or_else(|_| "{}".to_owned())
 }
 
-/// Rejected records as they were, from the text they are kept as.
-pub(super) fn rejects(text: Option<&str>) -> Vec<Rejected> {
-    let kept: Vec<Kept<'_>> = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
-    kept.into_iter().filter_map(Kept::into_rejected).collect()
-}
-
-/// A rejected record as it is stored. Its JSON is a text within the JSON, because PostgreSQL cannot read around what made
-/// some of them bad: half a surrogate pair, or U+0000.
-#[derive(Serialize, Deserialize)]
-struct Kept<'a> {
-    place: i32,
-    rule: Cow<'a, str>,
-    detail: Cow<'a, str>,
-    raw: Cow<'a, str>,
-}
-
-impl<'a> Kept<'a> {
-    fn of(rejected: &'a Rejected) -> Self {
-        let Rejected { place, rule, detail, raw } = rejected;
-        Self { place: *place, rule: rule.into(), detail: detail.into(), raw: raw.get().into() }
-    }
-
-    /// The record again, byte for byte.
-    fn into_rejected(self) -> Option<Rejected> {
-        let raw = RawValue::from_string(self.raw.into_owned()).ok()?;
-        Some(Rejected {
-            place: self.place,
-            rule: self.rule.into_owned(),
-            detail: self.detail.into_owned(),
-            raw,
-        })
-    }
-}
-
-pub(super) fn rejects_text(rejects: &[Rejected]) -> Option<String> {
-    let kept: Vec<Kept<'_>> = rejects.iter().map(Kept::of).collect();
-    (!kept.is_empty()).then(|| serde_json::to_string(&kept).unwrap_or_default())
-}
-
-/// How many of these records each rule has rejected.
-pub(super) fn by_rule(rejects: &[Rejected]) -> BTreeMap<String, u32> {
-    let mut counts = BTreeMap::new();
-    for reject in rejects {
-        *counts.entry(reject.rule.clone()).or_default() += 1;
-    }
-    counts
-}
-
 /// A stored page with further records at its end.
 pub(super) fn joined(page: &str, more: &[&Record]) -> Result<String, serde_json::Error> {
     let mut records: Vec<Record> = serde_json::from_str(page)?;
     records.extend(more.iter().map(|record| (*record).clone()));
     serde_json::to_string(&records)
-}
-
-pub(super) fn distinct<'a, T: AsRef<str> + 'a>(ids: impl Iterator<Item = &'a T>) -> Vec<&'a str> {
-    let mut ids: Vec<&str> = ids.map(AsRef::as_ref).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }

@@ -7,7 +7,7 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::{Row, types::Json};
 
-use super::{Error, Store, column::Columns, page, pull};
+use super::{Error, Store, column::Columns, draft, page, pull, reject_text};
 use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
 
 /// A rejected record in a list.
@@ -159,7 +159,7 @@ impl Store {
             for no key update";
         let row = transaction.query_opt(lock, &[&key.0, &key.1, &key.2]).await?;
         let row = row.ok_or(Error::NoChunk(chunk))?;
-        let (rejects, rejected) = (page::rejects(row.column("rejects")?), row.column("rejected")?);
+        let (rejects, rejected) = (reject_text::rejects(row.column("rejects")?), row.column("rejected")?);
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         if count(rejects.len()) != rejected {
             // Of an archive this build cannot read whole nothing is taken: the rest would be lost.
@@ -200,8 +200,8 @@ impl Store {
                 channels_filled = case when $9 = 0 then channels_filled end,
                 channels_missing = case when $9 = 0 then channels_missing end
             where pull_id = $1 and pulled_at = $2 and chunk = $3";
-        let game_ids = page::distinct(kept.iter().filter_map(|record| record.game_id.as_ref()));
-        let channel_ids = page::distinct(kept.iter().map(|record| &record.user_id));
+        let game_ids = draft::distinct(kept.iter().filter_map(|record| record.game_id.as_ref()));
+        let channel_ids = draft::distinct(kept.iter().map(|record| &record.user_id));
         transaction
             .execute(
                 update,
@@ -211,8 +211,8 @@ impl Store {
                     &key.2,
                     &page::joined(row.column("page")?, &kept)
                         .map_err(|source| Error::Page { chunk, source })?,
-                    &page::rejects_text(&remaining),
-                    &Json(page::by_rule(&remaining)),
+                    &reject_text::rejects_text(&remaining),
+                    &Json(reject_text::by_rule(&remaining)),
                     &game_ids,
                     &channel_ids,
                     &revalidated.entered,

@@ -15,7 +15,9 @@ use shared::{
 };
 
 use crate::{
-    dead_letter_rig::{DEAD, FailingWorker, empty_rig, leave_dead_letters, message, operator, settled},
+    dead_letter_rig::{
+        DEAD, FailingWorker, await_queued, empty_rig, leave_dead_letters, message, operator, settled,
+    },
     eventually::eventually,
     replays::order,
     rig::Rig,
@@ -114,6 +116,35 @@ async fn a_dead_letter_whose_worker_died_before_it_was_published_is_the_same_whe
     rig.waits(DEAD, 1).await;
     becomes(&rig, "dead", true).await;
     assert_eq!(events(&rig).await, ["died"]);
+    rig.end(&[(DEAD, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_without_an_id_whose_worker_died_is_missed_after_an_hour() {
+    let mut rig = empty_rig().await;
+    refuse_dead_letters(&rig).await;
+    let worker = FailingWorker::of(&rig, 0);
+    let dies = rig.run(worker.clone());
+    let wire = Wire::connect(&rig.vhost).await;
+    wire.publish(GAME_ENRICHER.info().queue(), &BasicProperties::default(), b"no message").await;
+    becomes(&rig, "dead", false).await;
+    dies.kill();
+    accept_dead_letters(&rig).await;
+    // Nothing tells that it is the same: it is recorded once more.
+    rig.start(worker);
+    rig.waits(DEAD, 1).await;
+    await_queued(&rig, DEAD, 1).await;
+
+    let since = rig.setup.clock.now();
+    rig.db
+        .execute("update dead_letter set seen_at = $1 where queued_at is not null", &[&since])
+        .await
+        .expect("found");
+    assert_eq!(rig.store.note_vanished(DEAD, since).await.expect("compared"), 0, "it may be on its way");
+    let earlier =
+        "update dead_letter set last_failed_at = last_failed_at - interval '2 hours' where queued_at is null";
+    rig.db.batch_execute(earlier).await.expect("two hours later");
+    assert_eq!(rig.store.note_vanished(DEAD, since).await.expect("compared"), 1);
     rig.end(&[(DEAD, 1)]).await;
 }
 

@@ -84,13 +84,14 @@ impl Store {
     }
 
     /// Notes which dead letters should be in the queue and were on none of its pages: the broker dropped them, or somebody
-    /// took them out with another tool. Returns how many.
+    /// took them out with another tool. One that was never confirmed is missed after an hour: by then its message was
+    /// delivered again, or had no id by which its row could be found. Returns how many.
     pub async fn note_vanished(&self, queue: &str, since: DateTime<Utc>) -> Result<usize, Error> {
         let sql = "/* reconcile::note_vanished */
             with gone as (
                 update dead_letter set state = 'vanished', state_at = $2
-                where queue = $1 and state in ('dead', 'held') and state_at < $2 and queued_at < $2
-                  and seen_at is distinct from $2
+                where queue = $1 and state in ('dead', 'held') and state_at < $2 and seen_at is distinct from $2
+                  and (queued_at < $2 or (queued_at is null and last_failed_at < $2::timestamptz - interval '1 hour'))
                 returning id)
             insert into dead_letter_event (letter_id, at, by, event, detail)
             select id, $2, 'reconciliation', 'vanished',
