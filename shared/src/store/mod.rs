@@ -47,6 +47,7 @@ mod rejected;
 mod report;
 mod rerun;
 mod session;
+mod session_settings;
 mod slot;
 mod sqlstate;
 mod token;
