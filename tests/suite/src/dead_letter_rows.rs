@@ -55,6 +55,17 @@ async fn becomes(rig: &Rig, state: &str, queued: bool) {
     .await;
 }
 
+/// A worker that fails a message, and dies between recording and publishing the dead letter; its clones are replicas.
+async fn die_before_publishing(rig: &Rig) -> FailingWorker {
+    refuse_dead_letters(rig).await;
+    let worker = FailingWorker::of(rig, 1);
+    let dies = rig.run(worker.clone());
+    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(1))]).await.expect("announced");
+    becomes(rig, "dead", false).await;
+    dies.kill();
+    worker
+}
+
 async fn events(rig: &Rig) -> Vec<String> {
     let rows = rig.db.query("select event from dead_letter_event order by seq", &[]).await.expect("events");
     rows.iter().map(|row| row.get("event")).collect()
@@ -87,12 +98,7 @@ async fn a_dead_letter_that_cannot_be_published_is_recorded_and_not_missed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_whose_worker_died_before_it_was_published_is_resolved_when_it_is_handled_after_all() {
     let mut rig = empty_rig().await;
-    refuse_dead_letters(&rig).await;
-    let worker = FailingWorker::of(&rig, 1);
-    let dies = rig.run(worker.clone());
-    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(1))]).await.expect("announced");
-    becomes(&rig, "dead", false).await;
-    dies.kill();
+    let worker = die_before_publishing(&rig).await;
     worker.fail_with(0);
     rig.start(worker.clone());
     becomes(&rig, "cured", false).await;
@@ -105,12 +111,7 @@ async fn a_dead_letter_whose_worker_died_before_it_was_published_is_resolved_whe
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_letter_whose_worker_died_before_it_was_published_is_the_same_when_it_fails_again() {
     let mut rig = empty_rig().await;
-    refuse_dead_letters(&rig).await;
-    let worker = FailingWorker::of(&rig, 1);
-    let dies = rig.run(worker.clone());
-    rig.announcer.announce(vec![GAME_ENRICHER.request(&message(1))]).await.expect("announced");
-    becomes(&rig, "dead", false).await;
-    dies.kill();
+    let worker = die_before_publishing(&rig).await;
     accept_dead_letters(&rig).await;
     rig.start(worker);
     rig.waits(DEAD, 1).await;
