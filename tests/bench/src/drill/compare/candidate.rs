@@ -37,10 +37,10 @@ impl fmt::Display for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Floor => formatter.write_str("floor"),
-            Self::WholeListFloor => formatter.write_str("whole-list floor"),
-            Self::Celery => formatter.write_str("Celery, 4 procs"),
+            Self::WholeListFloor => formatter.write_str("floor, whole"),
+            Self::Celery => formatter.write_str("Celery × 4"),
             Self::Ours(1) => formatter.write_str("ours"),
-            Self::Ours(replicas) => write!(formatter, "ours, {replicas} of each"),
+            Self::Ours(replicas) => write!(formatter, "ours × {replicas}"),
         }
     }
 }

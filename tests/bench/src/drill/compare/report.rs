@@ -52,7 +52,7 @@ pub(crate) fn table(comparison: &Comparison) -> Vec<String> {
             comparison.load, comparison.chunks, comparison.least_calls[0], comparison.least_calls[1]
         ),
         String::new(),
-        "| pull | who              | wall s |    × | ± % | CPU own+PG+MQ s    |    × |  MiB | calls | SQL | msgs |"
+        "| pull | who          | wall s |    × | ± % | CPU own+PG+MQ s  |    × |  MiB | calls |  SQL | msgs |"
             .to_owned(),
         "|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|".to_owned(),
     ];
@@ -65,7 +65,7 @@ pub(crate) fn table(comparison: &Comparison) -> Vec<String> {
                 floor.map_or(f64::NAN, |floor| median_of(figures, name) / median_of(floor, name))
             };
             lines.push(format!(
-                "| {pull}  | {:<16} | {:>6.2} | {:>4.1} | {:>3.0} | {:>18} | {:>4.1} | {:>4.0} | {:>5.2} | {:>3.1} | {:>4.1} |",
+                "| {pull}  | {:<12} | {:>6.2} | {:>4.1} | {:>3.0} | {:>16} | {:>4.1} | {:>4.0} | {:>5.2} | {:>4.1} | {:>4.1} |",
                 who.to_string(),
                 median(WALL),
                 times(WALL),
