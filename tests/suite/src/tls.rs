@@ -214,7 +214,9 @@ async fn whoever_is_not_who_he_should_be_is_told_nothing() {
                 if log.iter().any(|line| line.contains(word)) { Ok(()) } else { Err(log) }
             })
             .await;
-            assert!(!process.log().iter().any(|line| line.contains("is ready")), "{:#?}", process.log());
+            // Of Twitch it knows nothing before its first call, so it may have been ready until then.
+            let was_ready = process.log().iter().any(|line| line.contains("is ready"));
+            assert!(name == "TWITCH_TOKEN_URL" || !was_ready, "{:#?}", process.log());
             process.terminate().await;
         }
     }
