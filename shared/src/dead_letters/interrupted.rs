@@ -43,11 +43,11 @@ async fn finish(
     let target = interrupted.target.as_deref().and_then(StageInfo::find);
     let sending = Sending { store, announcer, clock, lease, target };
     loop {
-        let letters = sending.next(AT_ONCE).await?;
-        if letters.is_empty() {
+        let dead_letters = sending.next(AT_ONCE).await?;
+        if dead_letters.is_empty() {
             break;
         }
-        sending.send(&letters).await?;
+        sending.send(&dead_letters).await?;
     }
     let ending = "interrupted: what was begun is finished, the rest was not sent";
     store.end_replay(id, ending, clock.now()).await?;

@@ -7,11 +7,11 @@ use crate::{store::DeadLetterFilter, topology::StageInfo};
 /// What is to be replayed, and how.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Which letters.
+    /// Which dead letters.
     pub filter: DeadLetterFilter,
     /// Where to; none is each dead letter's own stage.
     pub target: Option<StageInfo>,
-    /// Most letters.
+    /// Most dead letters.
     pub limit: Option<i64>,
     /// Most dead letters a second.
     pub rate: Option<f64>,

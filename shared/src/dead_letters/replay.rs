@@ -67,8 +67,8 @@ pub async fn replay(
         body: order.body.as_deref(),
         by: &order.by,
     };
-    let (lease, letters) = store.plan_replay(&order.filter, &plan, clock.now()).await?;
-    if letters == 0 {
+    let (lease, dead_letters) = store.plan_replay(&order.filter, &plan, clock.now()).await?;
+    if dead_letters == 0 {
         return Ok(None);
     }
     let replay_id = lease.replay_id;
@@ -100,12 +100,12 @@ impl Sending<'_> {
         let began = Instant::now();
         let mut sent: u32 = 0;
         for step in 0.. {
-            let letters = self.next(most(order, step)).await?;
-            if letters.is_empty() {
+            let dead_letters = self.next(most(order, step)).await?;
+            if dead_letters.is_empty() {
                 break;
             }
-            self.send(&letters).await?;
-            sent += u32::try_from(letters.len()).unwrap_or(u32::MAX);
+            self.send(&dead_letters).await?;
+            sent += u32::try_from(dead_letters.len()).unwrap_or(u32::MAX);
             progress(&self.report().await?);
             if let Some(canary) = &order.canary
                 && let Some(why) = self.disappointed(canary, progress).await?

@@ -53,7 +53,8 @@ async fn of_schema_14() -> (Database, Client) {
     for (sql, row) in BEFORE.into_iter().zip(&applied) {
         db.batch_execute(sql).await.expect("a migration");
         let note = "insert into _sqlx_migrations values ($1, $2, now(), true, $3, 0)";
-        let (version, description, checksum): (i64, &str, &[u8]) = (row.get(0), row.get(1), row.get(2));
+        let (version, description, checksum): (i64, &str, &[u8]) =
+            (row.get("version"), row.get("description"), row.get("checksum"));
         db.execute(note, &[&version, &description, &checksum]).await.expect("noted");
     }
     newest.drop().await;
@@ -66,7 +67,7 @@ async fn begun_before(db: &Client, world: &World, at: DateTime<Utc>) -> (PullId,
     let pull = "insert into pull (requested_by, started_at, extracted_at, stop_reason, status, pages, chunks, fetched, stored,
                                   helix_calls)
                 values ('test', $1, $1, 'end', 'filling-games', 2, 2, 20, 20, 2) returning id";
-    let pull_id: i64 = db.query_one(pull, &[&at]).await.expect("a pull").get(0);
+    let pull_id: i64 = db.query_one(pull, &[&at]).await.expect("a pull").get("id");
     let mut chunks = Vec::new();
     for (number, page) in (1..).zip(pages(world, 10)) {
         let chunk = "insert into pull_chunk (pull_id, pulled_at, chunk, page, game_ids, channel_ids, fetched, stored, rejected,
@@ -92,7 +93,7 @@ async fn begun_before(db: &Client, world: &World, at: DateTime<Utc>) -> (PullId,
 async fn documents(db: &Client, pull: PullId) -> Vec<(String, Value, bool)> {
     let sql = "select stream_id, data, merged from pull_document where pull_id = $1 order by stream_id";
     let rows = db.query(sql, &[&pull.0]).await.expect("documents");
-    rows.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect()
+    rows.iter().map(|row| (row.get("stream_id"), row.get("data"), row.get("merged"))).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -120,12 +121,13 @@ async fn a_pull_begun_under_the_schema_before_is_shown_and_finished() {
     assert_eq!((report.status.as_str(), report.stored, report.helix_calls), ("success", 20, 8));
     let after = documents(&db, pull).await;
     assert!(after.iter().all(|(_, data, merged)| *merged && data["channel"].is_null()), "{after:#?}");
-    let whole = "select count(*), count(data) from pull_data";
+    let whole = "select count(*) as rows, count(data) as documents from pull_data";
     let row = db.query_one(whole, &[]).await.expect("counts");
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (20, 20));
-    let legacy = "select sum((data->>'_total')::int)::bigint, sum(json_array_length(data->'streams')) from legacy_pull_data";
+    assert_eq!((row.get::<_, i64>("rows"), row.get::<_, i64>("documents")), (20, 20));
+    let legacy = "select sum((data->>'_total')::int)::bigint as total, sum(json_array_length(data->'streams')) as streams
+                  from legacy_pull_data";
     let row = db.query_one(legacy, &[]).await.expect("counts");
-    assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (20, 20));
+    assert_eq!((row.get::<_, i64>("total"), row.get::<_, i64>("streams")), (20, 20));
     drop((store, db));
     database.drop().await;
 }
@@ -134,8 +136,9 @@ async fn a_pull_begun_under_the_schema_before_is_shown_and_finished() {
 async fn a_validated_record_can_be_read_before_its_chunk_is_merged_and_when_its_pull_fails() {
     let rig = Rig::new(World::generate(WorldConfig::plain(20))).await;
     let chunks = extracted(&rig.store, &pages(rig.twitch.world(), 10)).await;
-    let shown = "select count(*), count(*) filter (where merged), sum(viewer_count)::bigint from pull_stream";
-    let written = "select count(*) from pull_data";
+    let shown = "select count(*) as rows, count(*) filter (where merged) as merged, sum(viewer_count)::bigint as viewers
+                 from pull_stream";
+    let written = "select count(*) as rows from pull_data";
     let wanted = rig.twitch.world().streams().iter().map(|stream| stream.viewer_count).sum::<u64>();
     for (merged, rows) in [(0, 0), (1, 10), (2, 20)] {
         if merged > 0 {
@@ -146,10 +149,10 @@ async fn a_validated_record_can_be_read_before_its_chunk_is_merged_and_when_its_
             rig.store.merge(&[chunk], now()).await.expect("merged");
         }
         let row = rig.db.query_one(shown, &[]).await.expect("streams");
-        let sum: i64 = row.get(2);
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (20, rows));
+        let sum: i64 = row.get("viewers");
+        assert_eq!((row.get::<_, i64>("rows"), row.get::<_, i64>("merged")), (20, rows));
         assert_eq!(u64::try_from(sum).ok(), Some(wanted));
-        assert_eq!(rig.db.query_one(written, &[]).await.expect("rows").get::<_, i64>(0), rows);
+        assert_eq!(rig.db.query_one(written, &[]).await.expect("rows").get::<_, i64>("rows"), rows);
         if merged == 0 {
             assert!(rig.store.fail_pull(chunks[0].pull_id, "test", None, None, now()).await.expect("failed"));
         }
@@ -184,10 +187,9 @@ async fn of_several_who_merge_the_same_chunks_one_writes_their_rows() {
             .expect("spoilt");
         let again = rig.store.rerun(pull, RerunFrom::Merge, "test", now()).await.expect("put back").unmerged;
         assert_eq!(rig.store.merge(&again, now()).await.expect("merged"), [Merged::Now; 6]);
-        let sql =
-            "select count(*), count(*) filter (where data ? 'channel') from pull_data where pull_id = $1";
+        let sql = "select count(*) as rows, count(*) filter (where data ? 'channel') as whole from pull_data where pull_id = $1";
         let row = rig.db.query_one(sql, &[&pull.0]).await.expect("counts");
-        assert_eq!((row.get::<_, i64>(0), row.get::<_, i64>(1)), (60, 60));
+        assert_eq!((row.get::<_, i64>("rows"), row.get::<_, i64>("whole")), (60, 60));
     }
     rig.end(&[]).await;
 }
