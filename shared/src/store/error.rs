@@ -5,8 +5,8 @@ use std::fmt;
 use deadpool::managed::{BuildError, PoolError};
 
 use super::{
-    session,
     sqlstate::{self, Meaning},
+    suspicion,
 };
 use crate::{
     config::{ConfigError, SetupError},
@@ -168,7 +168,7 @@ impl From<tokio_postgres::Error> for Error {
             None => (Meaning::LOST, dial::chain(&error)),
         };
         if meaning.session {
-            session::suspect();
+            suspicion::raise();
         }
         Self::Statement(StatementError { meaning, told })
     }

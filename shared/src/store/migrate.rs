@@ -9,12 +9,7 @@ use sqlx::{
 
 use tokio_postgres::error::SqlState;
 
-use super::{
-    Error,
-    column::Columns,
-    database_url::Address,
-    session::{self, Sessions},
-};
+use super::{Error, column::Columns, database_url::Address, session::Sessions, suspicion};
 
 /// How PostgreSQL shows the migrator.
 const PROGRAM: &str = "operator migrate";
@@ -98,7 +93,7 @@ pub(super) async fn check(client: &ClientWrapper) -> Result<(), Error> {
     };
     if version.column("read_only")? {
         // A session stays as it was opened: perhaps it is not the server any more.
-        session::suspect();
+        suspicion::raise();
         return Err(Error::ReadOnly);
     }
     match version.column("version")? {

@@ -50,6 +50,7 @@ mod session;
 mod session_settings;
 mod slot;
 mod sqlstate;
+mod suspicion;
 mod token;
 mod watch;
 mod worker_state;

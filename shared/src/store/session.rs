@@ -7,11 +7,7 @@ use std::{
     error::Error as _,
     fmt, io,
     net::IpAddr,
-    sync::{
-        Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
-    },
-    time::Instant,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -25,25 +21,9 @@ use super::{
     Error,
     database_url::{Address, Server},
     session_settings::{DURABLE, FIXED, MIGRATOR, PROGRAM},
-    sqlstate,
+    sqlstate, suspicion,
 };
 use crate::dial::{DialError, FailedCall, Heard, chain, place, resolve};
-
-/// When a failure last said that a session may be the trouble, though it goes on: a read-only one, one whose prepared
-/// statements do not fit any more. (After a fatal error it has ended, which the pool notices.)
-///
-/// A failure is told far from its session, so it is the process that remembers, and every session of before is replaced at
-/// its next use. As long as all is well this costs nothing.
-static SUSPECTED: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// Has every session that is open by now replaced at its next use.
-pub(super) fn suspect() {
-    *SUSPECTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-}
-
-fn is_suspect(opened: Instant) -> bool {
-    SUSPECTED.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|since| opened <= since)
-}
 
 /// Opens sessions, for a pool or one by one.
 pub(super) struct Sessions {
@@ -196,7 +176,7 @@ impl Manager for Sessions {
         if session.is_closed() {
             return Err(RecycleError::message("it has ended"));
         }
-        if is_suspect(metrics.created) {
+        if suspicion::falls_on(metrics.created) {
             return Err(RecycleError::message("it may be the trouble"));
         }
         Ok(())
