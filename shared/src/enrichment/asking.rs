@@ -50,7 +50,7 @@ impl<C: Catalogue> Enricher<C> {
         let mut plan = Plan::of(chunks, needs);
         let (more, mut waits) = (plan.more, HashMap::new());
         if plan.is_short() {
-            waits = self.waits(chunks, needs).await?;
+            waits = self.waits(chunks, held, needs).await?;
             let overdue = |(chunk, held): (&ChunkRef, &Duration)| {
                 waits.get(&chunk.pull_id).is_some_and(|wait| held >= wait)
             };
@@ -87,8 +87,12 @@ impl<C: Catalogue> Enricher<C> {
     async fn waits(
         &self,
         chunks: &[ChunkRef],
+        held: &[Duration],
         needs: &[Option<Need>],
     ) -> Result<HashMap<PullId, Duration>, Failure> {
+        let collect_for = self.settings.collect_for;
+        let due = held.iter().any(|held| *held >= collect_for);
+        let scarce = due && self.helix.points_are_scarce().await?;
         let in_hand: HashSet<ChunkRef> = chunks.iter().copied().collect();
         let mut waits = HashMap::new();
         for (chunk, need) in chunks.iter().zip(needs) {
@@ -96,7 +100,7 @@ impl<C: Catalogue> Enricher<C> {
             if lacking && !waits.contains_key(&chunk.pull_id) {
                 let outlook = self.store.outlook(C::KIND, chunk.pull_id, chunk.pulled_at).await?;
                 let here = in_hand.iter().filter(|other| other.pull_id == chunk.pull_id).count();
-                waits.insert(chunk.pull_id, patience(outlook, here, self.settings.collect_for));
+                waits.insert(chunk.pull_id, patience(outlook, here, collect_for, scarce));
             }
         }
         Ok(waits)

@@ -11,6 +11,9 @@ use crate::{
 pub(super) const FULL_CALL: usize = 100;
 /// Most calls made before what is done is announced.
 const CALLS_AT_ONCE: usize = 16;
+/// As many times longer a chunk waits for company while points are scarce: a short call would take its point from a full one,
+/// and a bucket is full again after a minute.
+const SCARCE_PATIENCE: u32 = 30;
 /// Of the time for company, the part left when all that can come is in the queue already, or in another replica's hand.
 const LAST_ARRIVALS: u32 = 10;
 
@@ -60,10 +63,10 @@ impl Plan {
 }
 
 /// How long a chunk of a pull waits for company, of which so many chunks are in hand: `collect_for` while the stages before
-/// are at it, and not at all once every chunk that can come is here.
-pub(super) fn patience(outlook: Outlook, in_hand: usize, collect_for: Duration) -> Duration {
+/// are at it, longer where points are `scarce`, and not at all once every chunk that can come is here.
+pub(super) fn patience(outlook: Outlook, in_hand: usize, collect_for: Duration, scarce: bool) -> Duration {
     if outlook.more_to_come {
-        collect_for
+        if scarce { collect_for * SCARCE_PATIENCE } else { collect_for }
     } else if i64::try_from(in_hand).is_ok_and(|in_hand| in_hand < outlook.unfilled) {
         collect_for / LAST_ARRIVALS
     } else {
@@ -100,9 +103,13 @@ mod tests {
     #[test]
     fn company_is_waited_for_as_long_as_it_can_come() {
         let second = Duration::from_secs(1);
-        let patience =
-            |more_to_come, unfilled, in_hand| patience(Outlook { more_to_come, unfilled }, in_hand, second);
+        let of = |more_to_come, unfilled, in_hand, scarce| {
+            patience(Outlook { more_to_come, unfilled }, in_hand, second, scarce)
+        };
+        let patience = |more_to_come, unfilled, in_hand| of(more_to_come, unfilled, in_hand, false);
         assert_eq!(patience(true, 3, 3), second, "pages are still being fetched");
+        assert_eq!(of(true, 3, 3, true), second * 30, "and each point counts");
+        assert_eq!(of(false, 3, 3, true), Duration::ZERO, "but nobody else comes");
         assert_eq!(patience(false, 3, 2), second / 10, "one is in the queue, or with another replica");
         assert_eq!(patience(false, 3, 3), Duration::ZERO, "all are here");
         assert_eq!(patience(false, 0, 1), Duration::ZERO, "a second delivery");

@@ -109,8 +109,9 @@ async fn a_broken_connection_is_tried_again_at_once_and_once() {
         api_url: format!("http://{nobody}/helix").parse().unwrap(),
         token_url: world.server.url("/oauth2/token"),
         ca_bundle: None,
+        reserved_points: 0,
     };
-    let client = Client::of(app, Arc::clone(&world.token_store) as _, world.clock.clone()).unwrap();
+    let client = Client::of(app, Arc::clone(&world.token_store), world.clock.clone()).unwrap();
     let error = client.streams(Some("a-cursor")).await.unwrap_err();
     assert_eq!(client.calls(), 2);
     let failure = Failure::from(error);
@@ -141,11 +142,15 @@ async fn the_budget_follows_the_answers() {
     let spent = |left| Answer::empty().with("ratelimit-limit", "800").with("ratelimit-remaining", left);
     let world = World::with([("/streams", vec![spent("500"), spent("10")])]).await;
     world.client.streams(None).await.unwrap();
-    assert_eq!((world.client.budget().remaining, world.client.budget().limit), (500, 800));
+    assert_eq!((world.client.budget().remaining, world.client.budget().limit), (501, 800));
     world.client.streams(None).await.unwrap();
-    let failure = Failure::from(world.client.streams(None).await.unwrap_err());
-    assert_eq!(failure.retry_after, Some(Duration::from_millis(2_325)), "31 points at 800 a minute");
-    assert_eq!(world.client.calls(), 2);
+    world.client.streams(None).await.expect("the second point of a lease");
+    for client in [&world.client, &world.another(CLIENT_SECRET)] {
+        let failure = Failure::from(client.streams(None).await.unwrap_err());
+        assert_eq!(failure.retry_after, Some(Duration::from_millis(2_350)), "the reserve, at 800 a minute");
+        assert_eq!(failure.class, Class::RateLimited);
+    }
+    assert_eq!(world.client.calls(), 3);
 }
 
 #[tokio::test]
