@@ -92,6 +92,15 @@ enum Drill {
         #[arg(long, default_value_t = 80, value_name = "MS")]
         latency: u64,
     },
+    /// A bucket of points that is smaller than the pull: time beside the least there is, and no call refused
+    Points {
+        /// Points of the bucket, and those that flow back each minute
+        #[arg(long, default_value_t = 240, value_name = "N")]
+        per_minute: u32,
+        /// So many of each worker, one run each
+        #[arg(long, value_delimiter = ',', default_value = "1,8", value_name = "N,N")]
+        replicas: Vec<usize>,
+    },
     /// What the statements cost, in an empty database and in one with history
     Table {
         /// Finished pulls put in place
@@ -138,6 +147,7 @@ impl Drill {
             Self::Deaths => drill::deaths(setting).await?,
             Self::Backlog { letters } => drill::backlog(setting, letters).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
+            Self::Points { per_minute, ref replicas } => drill::points(setting, per_minute, replicas).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
             Self::Compare(ref options) => drill::compare(setting, options).await?,
         }

@@ -33,6 +33,8 @@ struct MemoryVault {
     kept: tokio::sync::Mutex<HashMap<String, Sealed>>,
     loads: AtomicI64,
     bucket: Mutex<(Option<Bucket>, i64)>,
+    /// What it answers instead of the bucket, when its database is away.
+    away_bucket: Option<Failure>,
     /// What it answers instead, when its database is away.
     away: Option<Failure>,
 }
@@ -71,7 +73,8 @@ impl TokenStore for MemoryVault {
 
 impl BudgetStore for MemoryVault {
     fn bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(Option<Bucket>, i64), Failure>> {
-        async move { Ok(self.bucket.lock().unwrap().clone()) }.boxed()
+        async move { self.away_bucket.clone().map_or_else(|| Ok(self.bucket.lock().unwrap().clone()), Err) }
+            .boxed()
     }
 
     fn keep_bucket<'a>(
