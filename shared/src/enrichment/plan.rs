@@ -55,6 +55,15 @@ impl Plan {
         self.full < self.wanted.len()
     }
 
+    /// Fills the last call up with ids that it does not have.
+    pub(super) fn fill_up(&mut self, more: Vec<Wanted>) {
+        let known: HashSet<&str> = self.wanted.iter().map(|(id, _)| id.as_str()).collect();
+        let room = FULL_CALL - (self.wanted.len() - self.full).min(FULL_CALL);
+        let new: Vec<Wanted> =
+            more.into_iter().filter(|(id, _)| !known.contains(id.as_str())).take(room).collect();
+        self.wanted.extend(new);
+    }
+
     /// Leaves the last call out where it would be short.
     pub(super) fn only_full_calls(mut self) -> Self {
         self.wanted.truncate(self.full);
@@ -95,6 +104,9 @@ mod tests {
         assert_eq!((plan.wanted.len(), plan.full, plan.more, plan.is_short()), (130, 100, false, true));
         assert_eq!(plan.wanted.last(), Some(&("129".to_owned(), chunk(2))));
         assert_eq!(plan.only_full_calls().wanted.len(), 100);
+        let mut plan = Plan::of(&[chunk(1)], &[Some(need(0..198))]);
+        plan.fill_up((190..250).map(|id| (id.to_string(), chunk(9))).collect());
+        assert_eq!((plan.wanted.len(), plan.wanted.last()), (200, Some(&("199".to_owned(), chunk(9)))));
         let plan = Plan::of(&[chunk(1)], &[Some(need(0..1_650))]);
         assert_eq!((plan.wanted.len(), plan.more, plan.is_short()), (1_600, true, false));
         assert!(Plan::of(&[chunk(1)], &[None]).wanted.is_empty());

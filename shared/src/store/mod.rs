@@ -27,6 +27,7 @@
 
 mod budget;
 mod catalogue;
+mod channel;
 mod chunk;
 mod claim;
 mod column;

@@ -9,9 +9,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{LONGEST_HOLD, LONGEST_WAIT, Reading};
+use super::reading::{LONGEST_WAIT, Reading};
 use crate::budget_store::Bucket;
 
+/// Longest time a call is held back for its point; what takes longer is the caller's to wait for.
+pub(super) const LONGEST_HOLD: Duration = Duration::from_secs(2);
 /// Points of a full bucket, until an answer tells: Twitch's usual number.
 const USUAL_LIMIT: u32 = 800;
 /// An empty bucket is full again after this many seconds.

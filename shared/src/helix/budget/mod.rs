@@ -25,7 +25,7 @@ use tracing::debug;
 
 pub(super) use self::{bucket::Priority, reading::Reading};
 use self::{
-    bucket::{Asked, Draw, Grant, whole},
+    bucket::{Asked, Draw, Grant, LONGEST_HOLD, whole},
     lease::{LEASE, Lease},
 };
 use super::Error;
@@ -35,10 +35,6 @@ use crate::{
     failure::{Class, Failure},
 };
 
-/// Longest time a call is held back for its point; what takes longer is the caller's to wait for.
-const LONGEST_HOLD: Duration = Duration::from_secs(2);
-/// Longest wait after a 429. The bucket is full again after a minute.
-const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// How often to draw when others were faster each time.
 const MOST_DRAWS: u32 = 50;
 /// Points are scarce when less than this share of a full bucket is left.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use reqwest::header::HeaderMap;
 
-use super::LONGEST_WAIT;
-
+/// Longest wait after a 429. The bucket is full again after a minute.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Wait after a 429 that does not say for how long.
 const UNTOLD_WAIT: Duration = Duration::from_secs(5);
 /// Wait after a 429 although there are points.

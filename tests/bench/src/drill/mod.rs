@@ -5,6 +5,7 @@ mod cluster;
 mod compare;
 mod deaths;
 mod failover;
+mod growth;
 mod kill;
 mod outage;
 mod points;
@@ -19,6 +20,7 @@ pub(crate) use cluster::run as cluster;
 pub(crate) use compare::{Options, run as compare};
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
+pub(crate) use growth::run as growth;
 pub(crate) use kill::{Kills, each as kill_each, many as kill_many};
 pub(crate) use outage::{Trouble, run as outage};
 pub(crate) use points::run as points;
@@ -26,7 +28,7 @@ pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;
 pub(crate) use same::{replicas, thrice};
 pub(crate) use scale::run as scale;
-pub(crate) use table::run as table;
+pub(crate) use table::{History, run as table};
 
 use shared::schema::PullId;
 
