@@ -38,7 +38,7 @@ use crate::{
 /// How often to draw when others were faster each time.
 const MOST_DRAWS: u32 = 50;
 /// Points are scarce when less than this share of a full bucket is left.
-const SCARCE: f64 = 0.125;
+const SCARCE: f64 = 0.25;
 
 /// The point budget as this process has seen it last, for status displays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

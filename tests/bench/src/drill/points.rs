@@ -21,16 +21,18 @@ pub(crate) async fn run(setting: &Setting, per_minute: u32, replicas: &[usize]) 
         let measured = measure::pull(&flow).await?;
         flow.drained().await?;
         flow.compare(measured.pull).await;
-        let needed: usize = measure::least_calls(flow.twitch.world()).iter().map(|(.., least)| least).sum();
+        let least_calls = measure::least_calls(flow.twitch.world());
+        let needed: usize = least_calls.iter().map(|(.., least)| least).sum();
         let flowing = f64::from(u32::try_from(needed)?) - f64::from(per_minute);
         let least = flowing.max(0.0) * 60.0 / f64::from(per_minute);
         let (took, stats) = (measured.wall.as_secs_f64(), &measured.stats);
+        let calls = least_calls
+            .map(|(path, endpoint, least)| format!("{path} {} of {least}", stats.calls(endpoint)))
+            .join(", ");
         say(&format!(
-            "   {replicas} of each: {took:.2} s where {least:.2} s are the least ({:.3} times), {} points used where {needed} \
-             are, {} refused",
-            took / least,
-            stats.points,
-            stats.bucket_empty,
+            "   {replicas} of each: {took:.2} s where {least:.2} s are the least, {} points where {needed} are ({calls}), \
+             {} refused",
+            stats.points, stats.bucket_empty,
         ))?;
         flow.end().await?;
         if stats.bucket_empty > 0 {
