@@ -141,6 +141,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     // What else the programs ask, in all the states that a pull can be in.
     let chunk = rig.store.chunks_with_rejects(pull).await.expect("chunks")[0];
     for words in [
+        "status",
         "pulls",
         "show latest",
         "rejected groups --pull 1",

@@ -24,6 +24,7 @@ pub(crate) async fn run(setting: &Setting, past: History) -> Outcome<()> {
     flow.start_all(1).await?;
     costs(&flow).await?;
     let before = costs(&flow).await?;
+    let answered = answers(setting, &flow).await?;
     for worker in std::mem::take(&mut flow.workers) {
         Process::stop(worker).await?;
     }
@@ -32,10 +33,10 @@ pub(crate) async fn run(setting: &Setting, past: History) -> Outcome<()> {
     let after = costs(&flow).await?;
     compare(&before, &[("the next pull", &after)])?;
     let mut late = Vec::new();
-    for question in QUESTIONS {
-        let (took, words) = (answer(setting, &flow, question).await?, question.join(" "));
-        say(&format!("   operator {words}: {:.3} s", took.as_secs_f64()))?;
-        if took > AT_ONCE {
+    for ((question, now), then) in QUESTIONS.iter().zip(answers(setting, &flow).await?).zip(answered) {
+        let words = question.join(" ");
+        say(&format!("   operator {words}: {:.3} s, {:.3} s before", now.as_secs_f64(), then.as_secs_f64()))?;
+        if now > AT_ONCE {
             late.push(words);
         }
     }
@@ -43,7 +44,16 @@ pub(crate) async fn run(setting: &Setting, past: History) -> Outcome<()> {
     if late.is_empty() { Ok(()) } else { Err(format!("too slow: operator {}", late.join(", ")).into()) }
 }
 
-/// The shortest of three answers of the operator. The missing dead letters and workers are not what is asked.
+/// How long each answer takes.
+async fn answers(setting: &Setting, flow: &Flow) -> Outcome<Vec<Duration>> {
+    let mut took = Vec::new();
+    for question in QUESTIONS {
+        took.push(answer(setting, flow, question).await?);
+    }
+    Ok(took)
+}
+
+/// The shortest of three answers of the operator.
 async fn answer(setting: &Setting, flow: &Flow, question: &[&str]) -> Outcome<Duration> {
     let mut shortest = Duration::MAX;
     for _ in 0..3 {

@@ -183,11 +183,9 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
     db.execute(pull, &[&like.0]).await?;
     db.execute(chunk, &[&like.0, &rows]).await?;
     let stored = db.execute(data, &[&like.0, &rows]).await?;
+    db.batch_execute("set synchronous_commit = on; drop table history").await?;
     // As autovacuum leaves them.
-    db.batch_execute(
-        "set synchronous_commit = on; drop table history; vacuum analyze pull_data, pull_chunk, pull",
-    )
-    .await?;
+    db.batch_execute("vacuum analyze pull_data, pull_chunk, pull").await?;
     say(&format!("   history: {pulls} finished pulls over {days} days, {stored} rows"))
 }
 
