@@ -6,6 +6,7 @@
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
 //! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, and `dead_letters`, what becomes of dead letters. `tests/suite` checks the imports.
 
+pub mod budget_store;
 pub mod clock;
 pub mod config;
 pub mod dead_letter;

@@ -84,6 +84,9 @@ pub struct Twitch {
     /// PEM file of CA certificates for Twitch, instead of the system's
     #[arg(long, env, value_name = "FILE")]
     pub twitch_ca_bundle: Option<PathBuf>,
+    /// Points of the client id's rate limit that are left to other programs which use it
+    #[arg(long, env, default_value_t = 0, value_name = "N")]
+    pub twitch_reserved_points: u32,
 }
 
 impl Twitch {

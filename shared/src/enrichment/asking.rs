@@ -49,16 +49,19 @@ impl<C: Catalogue> Enricher<C> {
     ) -> Result<Vec<Option<Outcome>>, Failure> {
         let mut plan = Plan::of(chunks, needs);
         let (more, mut waits) = (plan.more, HashMap::new());
+        let mut overdue = None;
         if plan.is_short() {
-            waits = self.waits(chunks, needs).await?;
-            let overdue = |(chunk, held): (&ChunkRef, &Duration)| {
-                waits.get(&chunk.pull_id).is_some_and(|wait| held >= wait)
+            waits = self.waits(chunks, held, needs).await?;
+            let waited = |(chunk, held): &(&ChunkRef, &Duration)| {
+                waits.get(&chunk.pull_id).is_some_and(|wait| *held >= wait)
             };
-            if !chunks.iter().zip(held).any(overdue) {
-                plan = plan.only_full_calls();
+            overdue = chunks.iter().zip(held).find(waited).map(|(chunk, _)| *chunk);
+            match overdue {
+                Some(chunk) => self.fill_up(&mut plan, chunk).await?,
+                None => plan = plan.only_full_calls(),
             }
         }
-        let (claimed, elsewhere) = self.claim(plan.wanted).await?;
+        let (claimed, elsewhere) = self.claim(plan.wanted, overdue.is_some()).await?;
         let answered = self.ask_all(claimed).await;
         let outcome = |((need, chunk), held): ((&mut Option<Need>, &ChunkRef), &Duration)| {
             let Some(need) = need else { return Some(Err(store::Error::NoChunk(*chunk).into())) };
@@ -87,8 +90,12 @@ impl<C: Catalogue> Enricher<C> {
     async fn waits(
         &self,
         chunks: &[ChunkRef],
+        held: &[Duration],
         needs: &[Option<Need>],
     ) -> Result<HashMap<PullId, Duration>, Failure> {
+        let collect_for = self.settings.collect_for;
+        let due = held.iter().any(|held| *held >= collect_for);
+        let scarce = due && self.helix.points_are_scarce().await?;
         let in_hand: HashSet<ChunkRef> = chunks.iter().copied().collect();
         let mut waits = HashMap::new();
         for (chunk, need) in chunks.iter().zip(needs) {
@@ -96,14 +103,26 @@ impl<C: Catalogue> Enricher<C> {
             if lacking && !waits.contains_key(&chunk.pull_id) {
                 let outlook = self.store.outlook(C::KIND, chunk.pull_id, chunk.pulled_at).await?;
                 let here = in_hand.iter().filter(|other| other.pull_id == chunk.pull_id).count();
-                waits.insert(chunk.pull_id, patience(outlook, here, self.settings.collect_for));
+                waits.insert(chunk.pull_id, patience(outlook, here, collect_for, scarce));
             }
         }
         Ok(waits)
     }
 
-    /// Claims the ids where that is needed; returns those that are ours to ask, and whether some are somebody else's.
-    async fn claim(&self, wanted: Vec<Wanted>) -> Result<(Vec<Wanted>, bool), Failure> {
+    /// Adds to a short call what other chunks of the pull lack, where replicas may have them in hand: it costs the same, and
+    /// spares them a short call of their own.
+    async fn fill_up(&self, plan: &mut Plan, chunk: ChunkRef) -> Result<(), Failure> {
+        if C::SHARED {
+            let (age, retry) = (self.max_age, self.settings.missing_retry_after);
+            let lacking = self.store.lacking_games(chunk, FULL_CALL, age, retry, self.now()).await?;
+            plan.fill_up(lacking);
+        }
+        Ok(())
+    }
+
+    /// Claims the ids where that is needed; returns those that are ours to ask, and whether some are somebody else's. Where
+    /// those make the last call short that was not meant to be, it waits.
+    async fn claim(&self, wanted: Vec<Wanted>, short: bool) -> Result<(Vec<Wanted>, bool), Failure> {
         if !C::SHARED || wanted.is_empty() {
             return Ok((wanted, false));
         }
@@ -111,7 +130,12 @@ impl<C: Catalogue> Enricher<C> {
         let ours = self.store.claim(C::KIND, &ids, &self.name, self.now()).await?;
         let ours: HashSet<String> = ours.into_iter().collect();
         let elsewhere = ours.len() < wanted.len();
-        Ok((wanted.into_iter().filter(|(id, _)| ours.contains(id)).collect(), elsewhere))
+        let mut claimed: Vec<Wanted> = wanted.into_iter().filter(|(id, _)| ours.contains(id)).collect();
+        if elsewhere && !short {
+            let later = claimed.split_off(claimed.len() / FULL_CALL * FULL_CALL);
+            self.release(later.iter().map(|(id, _)| id.as_str()).collect()).await;
+        }
+        Ok((claimed, elsewhere))
     }
 
     /// Asks for all these ids, a hundred at a time; tells for each whether it was answered. While answers are kept the
@@ -177,7 +201,8 @@ impl<C: Catalogue> Enricher<C> {
         } else {
             told.extend(answers.into_iter().map(|(wanted, ..)| (wanted, kept.clone())));
         }
-        self.release(&told).await;
+        let failed = told.iter().filter(|(_, result)| C::SHARED && result.is_err());
+        self.release(failed.flat_map(|(wanted, _)| wanted).map(|(id, _)| id.as_str()).collect()).await;
         told.into_iter()
             .flat_map(|(wanted, result)| wanted.into_iter().map(move |(id, _)| (id, result.clone())))
             .collect()
@@ -190,10 +215,8 @@ impl<C: Catalogue> Enricher<C> {
         Ok(C::keep(&self.store, found, &missing, *seen, self.now()).await?)
     }
 
-    /// Gives up the claims on ids that were not answered.
-    async fn release(&self, told: &[(Vec<Wanted>, Result<(), Failure>)]) {
-        let failed = told.iter().filter(|(_, result)| C::SHARED && result.is_err());
-        let ids: Vec<&str> = failed.flat_map(|(wanted, _)| wanted).map(|(id, _)| id.as_str()).collect();
+    /// Gives up the claims on ids that are not asked for now, or were not answered.
+    async fn release(&self, ids: Vec<&str>) {
         if !ids.is_empty()
             && let Err(error) = self.store.release(C::KIND, &ids, &self.name).await
         {

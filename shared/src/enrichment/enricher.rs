@@ -48,7 +48,7 @@ pub struct Enricher<C> {
     clock: Clock,
     pub(super) settings: EnricherSettings,
     /// How long what is kept counts as fresh.
-    max_age: Duration,
+    pub(super) max_age: Duration,
     /// Who this is among the replicas.
     pub(super) name: String,
     /// What the chunks in hand still lack.

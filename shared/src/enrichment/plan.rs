@@ -11,6 +11,9 @@ use crate::{
 pub(super) const FULL_CALL: usize = 100;
 /// Most calls made before what is done is announced.
 const CALLS_AT_ONCE: usize = 16;
+/// As many times longer a chunk waits for company while points are scarce: a short call would take its point from a full one,
+/// and a bucket is full again after a minute.
+const SCARCE_PATIENCE: u32 = 30;
 /// Of the time for company, the part left when all that can come is in the queue already, or in another replica's hand.
 const LAST_ARRIVALS: u32 = 10;
 
@@ -52,6 +55,15 @@ impl Plan {
         self.full < self.wanted.len()
     }
 
+    /// Fills the last call up with ids that it does not have.
+    pub(super) fn fill_up(&mut self, more: Vec<Wanted>) {
+        let known: HashSet<&str> = self.wanted.iter().map(|(id, _)| id.as_str()).collect();
+        let room = FULL_CALL - (self.wanted.len() - self.full).min(FULL_CALL);
+        let new: Vec<Wanted> =
+            more.into_iter().filter(|(id, _)| !known.contains(id.as_str())).take(room).collect();
+        self.wanted.extend(new);
+    }
+
     /// Leaves the last call out where it would be short.
     pub(super) fn only_full_calls(mut self) -> Self {
         self.wanted.truncate(self.full);
@@ -60,10 +72,10 @@ impl Plan {
 }
 
 /// How long a chunk of a pull waits for company, of which so many chunks are in hand: `collect_for` while the stages before
-/// are at it, and not at all once every chunk that can come is here.
-pub(super) fn patience(outlook: Outlook, in_hand: usize, collect_for: Duration) -> Duration {
+/// are at it, longer where points are `scarce`, and not at all once every chunk that can come is here.
+pub(super) fn patience(outlook: Outlook, in_hand: usize, collect_for: Duration, scarce: bool) -> Duration {
     if outlook.more_to_come {
-        collect_for
+        if scarce { collect_for * SCARCE_PATIENCE } else { collect_for }
     } else if i64::try_from(in_hand).is_ok_and(|in_hand| in_hand < outlook.unfilled) {
         collect_for / LAST_ARRIVALS
     } else {
@@ -92,6 +104,9 @@ mod tests {
         assert_eq!((plan.wanted.len(), plan.full, plan.more, plan.is_short()), (130, 100, false, true));
         assert_eq!(plan.wanted.last(), Some(&("129".to_owned(), chunk(2))));
         assert_eq!(plan.only_full_calls().wanted.len(), 100);
+        let mut plan = Plan::of(&[chunk(1)], &[Some(need(0..198))]);
+        plan.fill_up((190..250).map(|id| (id.to_string(), chunk(9))).collect());
+        assert_eq!((plan.wanted.len(), plan.wanted.last()), (200, Some(&("199".to_owned(), chunk(9)))));
         let plan = Plan::of(&[chunk(1)], &[Some(need(0..1_650))]);
         assert_eq!((plan.wanted.len(), plan.more, plan.is_short()), (1_600, true, false));
         assert!(Plan::of(&[chunk(1)], &[None]).wanted.is_empty());
@@ -100,9 +115,13 @@ mod tests {
     #[test]
     fn company_is_waited_for_as_long_as_it_can_come() {
         let second = Duration::from_secs(1);
-        let patience =
-            |more_to_come, unfilled, in_hand| patience(Outlook { more_to_come, unfilled }, in_hand, second);
+        let of = |more_to_come, unfilled, in_hand, scarce| {
+            patience(Outlook { more_to_come, unfilled }, in_hand, second, scarce)
+        };
+        let patience = |more_to_come, unfilled, in_hand| of(more_to_come, unfilled, in_hand, false);
         assert_eq!(patience(true, 3, 3), second, "pages are still being fetched");
+        assert_eq!(of(true, 3, 3, true), second * 30, "and each point counts");
+        assert_eq!(of(false, 3, 3, true), Duration::ZERO, "but nobody else comes");
         assert_eq!(patience(false, 3, 2), second / 10, "one is in the queue, or with another replica");
         assert_eq!(patience(false, 3, 3), Duration::ZERO, "all are here");
         assert_eq!(patience(false, 0, 1), Duration::ZERO, "a second delivery");

@@ -16,4 +16,6 @@ pub(super) struct App {
     pub(super) token_url: Url,
     /// Whom to trust, in the place of the system's authorities.
     pub(super) ca_bundle: Option<PathBuf>,
+    /// Points of the bucket that are left to others.
+    pub(super) reserved_points: u32,
 }

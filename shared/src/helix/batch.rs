@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 use tracing::warn;
 
 use super::{
+    budget::Priority,
     error::{Error, MOST_IDS},
     http::Http,
     reply::{self, List},
@@ -45,7 +46,7 @@ pub(super) async fn fetch<T: Item>(
         given => return Err(Error::TooManyIds { endpoint, given }),
     }
     let query: Vec<_> = ids.iter().map(|id| ("id", id.as_ref())).collect();
-    http.get(endpoint, &query, |body| decode(endpoint, ids, body)).await
+    http.get(endpoint, Priority::Need, &query, |body| decode(endpoint, ids, body)).await
 }
 
 /// Reads an answer. An item that cannot be read does not cost the others; what was not asked for, or comes twice, is

@@ -4,6 +4,7 @@ use std::sync::atomic::Ordering;
 
 use super::{
     Client, Error,
+    budget::Priority,
     reply::{self, List},
 };
 use crate::failure::{Class, Failure};
@@ -24,8 +25,9 @@ impl Client {
         let made = probes.made.load(Ordering::Acquire);
         let mut latest = probes.latest.lock().await;
         if health.is_down() && probes.made.load(Ordering::Acquire) == made {
-            let answer =
-                self.0.get("streams", &[("first", "1")], |body| reply::json::<List>("streams", body));
+            let answer = self.0.get("streams", Priority::Page, &[("first", "1")], |body| {
+                reply::json::<List>("streams", body)
+            });
             *latest = answer.await.err().and_then(trouble);
             probes.made.fetch_add(1, Ordering::Release);
         } else if !health.is_down() {

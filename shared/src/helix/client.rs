@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use super::{BudgetView, app::App, http::Http};
 use crate::{
+    budget_store::BudgetStore,
     clock::Clock,
     config::{ConfigError, Twitch},
+    failure::Failure,
     token_store::TokenStore,
 };
 
@@ -14,20 +16,28 @@ use crate::{
 pub struct Client(pub(super) Arc<Http>);
 
 impl Client {
-    /// A client for the app and the addresses in `config`, which keeps its token in `token_store`. Calls nobody yet.
-    pub fn new(config: &Twitch, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
+    /// A client for the app and the addresses in `config`, which shares its token and its point budget through `store`. Calls
+    /// nobody yet.
+    pub fn new<S>(config: &Twitch, store: Arc<S>, clock: Clock) -> Result<Self, ConfigError>
+    where
+        S: TokenStore + BudgetStore + 'static,
+    {
         let app = App {
             client_id: config.client_id()?,
             client_secret: config.client_secret()?,
             api_url: config.twitch_api_url.clone(),
             token_url: config.twitch_token_url.clone(),
             ca_bundle: config.twitch_ca_bundle.clone(),
+            reserved_points: config.twitch_reserved_points,
         };
-        Self::of(app, token_store, clock)
+        Self::of(app, store, clock)
     }
 
-    pub(super) fn of(app: App, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
-        Http::new(app, token_store, clock).map(|http| Self(Arc::new(http)))
+    pub(super) fn of<S>(app: App, store: Arc<S>, clock: Clock) -> Result<Self, ConfigError>
+    where
+        S: TokenStore + BudgetStore + 'static,
+    {
+        Http::new(app, store, clock).map(|http| Self(Arc::new(http)))
     }
 
     /// How many Helix calls were made so far, with the failed and the repeated ones. Calls for tokens are none.
@@ -35,8 +45,13 @@ impl Client {
         self.0.calls()
     }
 
-    /// What is thought to be in the point budget now.
+    /// The point budget as this process has seen it last.
     pub fn budget(&self) -> BudgetView {
-        self.0.budget()
+        self.0.budget().view()
+    }
+
+    /// Whether points are so scarce that a call should not be made before it is worth its point.
+    pub async fn points_are_scarce(&self) -> Result<bool, Failure> {
+        self.0.budget().is_scarce().await
     }
 }

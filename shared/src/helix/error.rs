@@ -109,6 +109,9 @@ pub enum Error {
     /// There is no token; the failure says why, and is of the class that the reason has.
     #[error(transparent)]
     Token(#[from] Failure),
+    /// Nobody can tell whether there is a point for the call; the failure says why.
+    #[error(transparent)]
+    Points(Failure),
 }
 
 impl Error {
@@ -165,7 +168,7 @@ impl From<Error> for Failure {
             Error::TooLarge { .. } => (Class::Transient, "helix.too_large"),
             Error::Outage { .. } => (Class::Outage, "helix.outage"),
             Error::TooManyIds { .. } => (Class::Permanent, "helix.too_many_ids"),
-            Error::Token(failure) => return failure.clone(),
+            Error::Token(failure) | Error::Points(failure) => return failure.clone(),
         };
         let failure = Self::of(class, code, &error);
         match error {

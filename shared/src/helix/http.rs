@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -17,21 +17,22 @@ use url::Url;
 use super::{
     BudgetView, Error,
     app::App,
-    budget::{Budget, Reading},
+    budget::{Budget, Priority, Reading},
     endpoint_url::{child, sibling},
     header::sensitive,
     health::{Health, Probes},
     reply,
     token::{Token, Tokens},
 };
-use crate::{clock::Clock, config::ConfigError, metrics, tls, token_store::TokenStore, version::VERSION};
+use crate::{
+    budget_store::BudgetStore, clock::Clock, config::ConfigError, metrics, tls, token_store::TokenStore,
+    version::VERSION,
+};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for a whole call.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longest time a call is held back for its point; what takes longer is the caller's to wait for.
-const LONGEST_HOLD: Duration = Duration::from_secs(2);
 
 /// Connections, token and budget.
 pub(super) struct Http {
@@ -42,18 +43,22 @@ pub(super) struct Http {
     tokens: Tokens,
     pub(super) health: Health,
     pub(super) probes: Probes,
-    budget: Mutex<Budget>,
+    budget: Arc<Budget>,
     calls: AtomicU64,
     clock: Clock,
 }
 
 impl Http {
-    pub(super) fn new(app: App, token_store: Arc<dyn TokenStore>, clock: Clock) -> Result<Self, ConfigError> {
+    pub(super) fn new<S>(app: App, store: Arc<S>, clock: Clock) -> Result<Self, ConfigError>
+    where
+        S: TokenStore + BudgetStore + 'static,
+    {
         let client = client(app.ca_bundle.as_deref())?;
         let client_id = sensitive(app.client_id.expose_secret()).ok_or_else(|| ConfigError::Unusable {
             name: "TWITCH_CLIENT_ID".into(),
             why: "it holds a character that no client id has".into(),
         })?;
+        let id = app.client_id.expose_secret().to_owned();
         Ok(Self {
             client: client.clone(),
             validate_url: sibling(&app.token_url, "validate"),
@@ -61,9 +66,9 @@ impl Http {
             client_id,
             health: Health::default(),
             probes: Probes::default(),
-            budget: Mutex::new(Budget::new(clock.now())),
+            budget: Budget::new(Arc::clone(&store) as _, id, app.reserved_points, clock.clone()),
             calls: AtomicU64::new(0),
-            tokens: Tokens::new(client, app, token_store, clock.clone()),
+            tokens: Tokens::new(client, app, store, clock.clone()),
             clock,
         })
     }
@@ -72,18 +77,19 @@ impl Http {
         self.calls.load(Ordering::Relaxed)
     }
 
-    pub(super) fn budget(&self) -> BudgetView {
-        self.bucket().view(self.clock.now())
+    pub(super) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// What `read` makes of the body of a successful answer.
     pub(super) async fn get<T>(
         &self,
         endpoint: &'static str,
+        priority: Priority,
         query: &[(&str, &str)],
         read: impl FnOnce(&[u8]) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let answer = self.insist(|token| self.get_once(endpoint, query, token)).await;
+        let answer = self.insist(|token| self.get_once(endpoint, priority, query, token)).await;
         self.health.note(answer.and_then(|body| read(&body)), self.clock.now())
     }
 
@@ -109,10 +115,11 @@ impl Http {
     async fn get_once(
         &self,
         endpoint: &'static str,
+        priority: Priority,
         query: &[(&str, &str)],
         token: Arc<Token>,
     ) -> Result<Vec<u8>, Error> {
-        self.admit().await?;
+        self.budget.admit(priority).await?;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let (started, began) = (self.clock.now(), Instant::now());
         let span = self.span(endpoint);
@@ -145,9 +152,10 @@ impl Http {
         token: &Token,
         millis: i64,
     ) -> Result<Vec<u8>, Error> {
-        let (now, status, reading) = (self.clock.now(), response.status(), Reading::of(response.headers()));
-        self.bucket().learn(&reading, now);
-        metrics::points(self.budget().remaining.into());
+        let (status, reading) = (response.status(), Reading::of(response.headers()));
+        self.budget.learn(reading);
+        let BudgetView { remaining, .. } = self.budget.view();
+        metrics::points(remaining.into());
         let span = Span::current();
         span.record("http.response.status_code", status.as_u16());
         if !status.is_success() {
@@ -157,14 +165,14 @@ impl Http {
             helix.endpoint = endpoint,
             helix.status = status.as_u16(),
             helix.millis = millis,
-            helix.remaining = self.budget().remaining,
+            helix.remaining = remaining,
             "/{endpoint} answered {} in {millis} ms",
             status.as_u16(),
         );
         if status.is_success() {
             reply::body(endpoint, response).await
         } else if status == StatusCode::TOO_MANY_REQUESTS {
-            Err(Error::RateLimited { retry_after: self.bucket().refused(&reading, now) })
+            Err(Error::RateLimited { retry_after: self.budget.refused(&reading).await })
         } else {
             Err(reply::error(endpoint, response, token.secret()).await)
         }
@@ -183,23 +191,6 @@ impl Http {
             server.address = self.api_url.host_str(),
             url.template = format!("/{endpoint}"),
         )
-    }
-
-    /// Waits for a point if that is soon, and takes it.
-    async fn admit(&self) -> Result<(), Error> {
-        let mut held = Duration::ZERO;
-        loop {
-            let Err(wait) = self.bucket().admit(self.clock.now()) else { return Ok(()) };
-            held += wait;
-            if held > LONGEST_HOLD {
-                return Err(Error::RateLimited { retry_after: wait });
-            }
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    fn bucket(&self) -> MutexGuard<'_, Budget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

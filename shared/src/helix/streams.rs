@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use super::{
     Client, Error,
+    budget::Priority,
     reply::{self, List},
 };
 
@@ -27,7 +28,7 @@ impl Client {
     /// The first page, or the one after a cursor. A cursor that Twitch no longer likes is [`Error::BadRequest`].
     pub async fn streams(&self, after: Option<&str>) -> Result<StreamsPage, Error> {
         let query: Vec<_> = [("first", PAGE_SIZE)].into_iter().chain(after.map(|at| ("after", at))).collect();
-        self.0.get("streams", &query, decode).await
+        self.0.get("streams", Priority::Page, &query, decode).await
     }
 }
 

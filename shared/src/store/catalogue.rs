@@ -1,10 +1,11 @@
-//! Tables `twitch_game`, `twitch_channel`, `missing_game`, `missing_channel`: what an answer of Twitch taught us.
+//! Tables `twitch_game`, `missing_game`, `missing_channel`: what an answer of Twitch taught us; of channels, see
+//! [`channel`](super::channel).
 
 use chrono::{DateTime, TimeDelta, Utc};
 use deadpool_postgres::Transaction;
 
 use super::{Error, Kind, Store};
-use crate::schema::{Channel, ChunkRef, Game, Missing};
+use crate::schema::{ChunkRef, Game, Missing};
 
 /// How long a claim outlives the record of its answer: whoever looked a moment before must not ask again.
 const CLAIM_GRACE: TimeDelta = TimeDelta::seconds(2);
@@ -45,71 +46,6 @@ impl Store {
         transaction.commit().await?;
         Ok(())
     }
-
-    /// Keeps the answer to a question for channels; see [`Store::keep_games`].
-    pub async fn keep_channels<'a>(
-        &self,
-        found: impl IntoIterator<Item = &'a Channel> + Send,
-        missing: &[Missing],
-        seen: ChunkRef,
-        now: DateTime<Utc>,
-    ) -> Result<(), Error> {
-        let sql = "/* catalogue::keep_channels */
-            with known as (delete from missing_channel where channel_id = any($1::text[]))
-            insert into twitch_channel (channel_id, login, display_name, profile_image_url, offline_image_url, view_count,
-                                        broadcaster_type, description, created_at, fetched_at, first_pull_id)
-            select id, login, display_name, profile_image_url, offline_image_url, view_count, broadcaster_type, description,
-                   created_at, $10, $11
-            from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[],
-                        $9::timestamptz[])
-                 as channel (id, login, display_name, profile_image_url, offline_image_url, view_count, broadcaster_type,
-                             description, created_at)
-            order by id
-            on conflict (channel_id) do update
-            set login = excluded.login, display_name = excluded.display_name,
-                profile_image_url = excluded.profile_image_url, offline_image_url = excluded.offline_image_url,
-                view_count = excluded.view_count, broadcaster_type = excluded.broadcaster_type,
-                description = excluded.description, created_at = excluded.created_at, fetched_at = excluded.fetched_at";
-        let mut found: Vec<&Channel> = found.into_iter().collect();
-        found.sort_unstable_by_key(|channel| &channel.id);
-        found.dedup_by_key(|channel| &channel.id);
-        let ids = column(&found, |channel| channel.id.as_str());
-        let mut client = self.client().await?;
-        let transaction = client.transaction().await?;
-        if !found.is_empty() {
-            let statement = transaction.prepare_cached(sql).await?;
-            let logins = column(&found, |channel| channel.login.as_str());
-            let names = column(&found, |channel| channel.display_name.as_str());
-            let logos = column(&found, |channel| channel.profile_image_url.as_str());
-            let banners = column(&found, |channel| channel.offline_image_url.as_str());
-            let views: Vec<i64> = found.iter().map(|channel| channel.view_count).collect();
-            let types = column(&found, |channel| channel.broadcaster_type.as_str());
-            let descriptions = column(&found, |channel| channel.description.as_str());
-            let created: Vec<Option<DateTime<Utc>>> =
-                found.iter().map(|channel| channel.created_at).collect();
-            transaction
-                .execute(
-                    &statement,
-                    &[
-                        &ids,
-                        &logins,
-                        &names,
-                        &logos,
-                        &banners,
-                        &views,
-                        &types,
-                        &descriptions,
-                        &created,
-                        &now,
-                        &seen.pull_id.0,
-                    ],
-                )
-                .await?;
-        }
-        keep_missing(&transaction, Kind::Channel, missing, now).await?;
-        transaction.commit().await?;
-        Ok(())
-    }
 }
 
 fn column<'a, T>(rows: &[&'a T], of: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> {
@@ -118,7 +54,7 @@ fn column<'a, T>(rows: &[&'a T], of: impl Fn(&'a T) -> &'a str) -> Vec<&'a str> 
 
 /// Records ids that have no game or channel, with when and where they were seen. Two replicas that ask for a channel at the
 /// same time, because a message was delivered twice, have asked once.
-async fn keep_missing(
+pub(super) async fn keep_missing(
     transaction: &Transaction<'_>,
     kind: Kind,
     missing: &[Missing],

@@ -115,6 +115,38 @@ impl Store {
         Ok(needs)
     }
 
+    /// So many games at most that chunks of this one's pull still need and nobody asks for, each with the first chunk that
+    /// does: of the first chunks that have not all they need, whoever has them in hand. See [`Store::needs`].
+    pub async fn lacking_games(
+        &self,
+        of: ChunkRef,
+        most: usize,
+        max_age: Duration,
+        retry_missing: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, ChunkRef)>, Error> {
+        let sql = "/* chunk::lacking_games */
+            select id, min(c.chunk) as chunk
+            from (select chunk, unnest(game_ids) as id, stored_at
+                  from (select chunk, game_ids, stored_at from pull_chunk
+                        where pull_id = $1 and pulled_at = $2 and games_at is null order by chunk limit 200) unfilled) c
+            where not exists (select from twitch_game g where g.game_id = c.id and g.fetched_at >= least($4, c.stored_at))
+              and not exists (select from missing_game m
+                              where m.game_id = c.id and m.last_asked_at >= least($3, c.stored_at))
+              and not exists (select from helix_claim h where h.kind = 'game' and h.id = c.id and h.expires_at >= $6)
+            group by id order by 2, 1 limit $5";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows =
+            client.query(&statement, &[&of.pull_id.0, &of.pulled_at, &asked, &fresh, &most, &now]).await?;
+        let lacking = |row: &tokio_postgres::Row| {
+            Ok((row.column("id")?, ChunkRef { chunk: row.column("chunk")?, ..of }))
+        };
+        rows.iter().map(lacking).collect()
+    }
+
     /// What may still come of a pull to the enricher of `kind`. Cheap while pages are fetched; it counts chunks after that.
     pub async fn outlook(
         &self,

@@ -25,7 +25,9 @@
 //! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
 //! leaves none out, so where nothing is meant nothing is asked.
 
+mod budget;
 mod catalogue;
+mod channel;
 mod chunk;
 mod claim;
 mod column;

@@ -34,13 +34,17 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Shape {
     pub(crate) latency: Latency,
+    /// Points of the bucket, and those that flow back each minute; without, it never runs empty.
+    pub(crate) points: Option<u32>,
     /// Further settings for the programs.
     pub(crate) variables: Vec<(&'static str, String)>,
 }
 
-/// Serves such a world with a bucket that never runs empty: what is measured is us, not Twitch's limit.
-pub(crate) async fn serve(world: WorldConfig, latency: Latency) -> Outcome<FakeTwitch> {
-    let settings = Settings { limit: 1_000_000, refill: 1_000_000, latency, ..Settings::default() };
+/// Serves such a world with a bucket of so many points; without, one that never runs empty: what is measured is us, not
+/// Twitch's limit.
+pub(crate) async fn serve(world: WorldConfig, latency: Latency, points: Option<u32>) -> Outcome<FakeTwitch> {
+    let points = points.unwrap_or(1_000_000);
+    let settings = Settings { limit: points, refill: points, latency, ..Settings::default() };
     Ok(FakeTwitch::serve(World::generate(world), settings).await?)
 }
 
@@ -86,7 +90,7 @@ impl Flow {
         let (announcer, connection) =
             Announcer::connect(&place.amqp_url(), &RetryDelays::default(), "bench").await?;
         Ok(Self {
-            twitch: serve(world, shape.latency.clone()).await?,
+            twitch: serve(world, shape.latency.clone(), shape.points).await?,
             db: place.client().await?,
             connection: Box::new(connection),
             workers: Vec::new(),

@@ -92,6 +92,15 @@ enum Drill {
         #[arg(long, default_value_t = 80, value_name = "MS")]
         latency: u64,
     },
+    /// A bucket of points that is smaller than the pull: time beside the least there is, and no call refused
+    Points {
+        /// Points of the bucket, and those that flow back each minute
+        #[arg(long, default_value_t = 240, value_name = "N")]
+        per_minute: u32,
+        /// So many of each worker, one run each
+        #[arg(long, value_delimiter = ',', default_value = "1,8", value_name = "N,N")]
+        replicas: Vec<usize>,
+    },
     /// What the statements cost, in an empty database and in one with history
     Table {
         /// Finished pulls put in place
@@ -100,6 +109,18 @@ enum Drill {
         /// Streams of each
         #[arg(long, default_value_t = 10_000, value_name = "N")]
         rows: u32,
+    },
+    /// Years of pulls behind it: what the next one costs, and how soon the operator answers
+    Growth {
+        /// Finished pulls put in place
+        #[arg(long, default_value_t = 1_000, value_name = "N")]
+        pulls: u32,
+        /// Rows of each; at most as many as a pull stores
+        #[arg(long, default_value_t = 25_000, value_name = "N")]
+        rows: u32,
+        /// Over so many days
+        #[arg(long, default_value_t = 365, value_name = "N")]
+        days: u32,
     },
     /// Ours beside the least that could do it and beside a Celery pool: time, processor, memory, calls, statements, messages
     Compare(drill::Options),
@@ -138,7 +159,12 @@ impl Drill {
             Self::Deaths => drill::deaths(setting).await?,
             Self::Backlog { letters } => drill::backlog(setting, letters).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
+            Self::Points { per_minute, ref replicas } => drill::points(setting, per_minute, replicas).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,
+            Self::Growth { pulls, rows, days } => {
+                let past = drill::History { pulls, rows, days, half_today: false };
+                drill::growth(setting, past).await?;
+            }
             Self::Compare(ref options) => drill::compare(setting, options).await?,
         }
         say(&format!("   passed in {:.0} s", begun.elapsed().as_secs_f64()))

@@ -24,7 +24,6 @@ async fn replicas_share_a_bucket_that_is_smaller_than_the_pull() {
     assert_eq!(assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await, 2_200);
     let stats = rig.twitch.stats();
     assert!(stats.points > u64::from(POINTS), "the bucket was too large for this test: {stats:#?}");
-    // Each of the six that call Twitch may learn it from one refused call.
-    assert!(stats.bucket_empty <= 6, "they should slow down before the bucket is empty: {stats:#?}");
+    assert_eq!(stats.bucket_empty, 0, "they should slow down before the bucket is empty: {stats:#?}");
     rig.end(&[]).await;
 }

@@ -7,7 +7,7 @@ use fake_twitch::{World, WorldConfig};
 use futures::future::join_all;
 use shared::{
     failure::{Class, Failure},
-    schema::PullId,
+    schema::{ChunkRef, PullId},
     store::Store,
     topology::{EXTRACTOR, REJECTED},
 };
@@ -141,6 +141,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     // What else the programs ask, in all the states that a pull can be in.
     let chunk = rig.store.chunks_with_rejects(pull).await.expect("chunks")[0];
     for words in [
+        "status",
         "pulls",
         "show latest",
         "rejected groups --pull 1",
@@ -156,7 +157,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     }
     rig.stop_all().await;
     let under_way = rig.store.request_pull("test", now()).await.expect("a pull");
-    every_question(&rig.store, under_way).await;
+    every_question(&rig.store, under_way, chunk).await;
     let failed = rig.store.fail_chunk(chunk, "test", &dead_letter("finalizer", chunk), now()).await;
     assert!(!failed.expect("an answer"), "it is merged");
     let status = operator_json(&rig, &format!("show {under_way}")).await;
@@ -167,7 +168,7 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
 }
 
 /// What is asked in the background, or of a pull that is under way, more often than a plan is tried.
-async fn every_question(store: &Store, pull: PullId) {
+async fn every_question(store: &Store, pull: PullId, chunk: ChunkRef) {
     for _ in 0..8 {
         store.progress().await.expect("the progress");
         store.stalled(Duration::ZERO, now()).await.expect("stalled pulls");
@@ -177,6 +178,7 @@ async fn every_question(store: &Store, pull: PullId) {
         store.waiting(pull, 10).await.expect("waiting chunks");
         store.extraction(pull, "test", now()).await.expect("an extraction");
         store.chunks_to_flow(pull).await.expect("chunks");
+        store.lacking_games(chunk, 100, Duration::ZERO, Duration::ZERO, now()).await.expect("games");
         store.games_filled(pull).await.expect("filled");
         store.close(pull, 0.5, now()).await.expect("closed");
     }

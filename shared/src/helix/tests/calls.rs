@@ -109,8 +109,9 @@ async fn a_broken_connection_is_tried_again_at_once_and_once() {
         api_url: format!("http://{nobody}/helix").parse().unwrap(),
         token_url: world.server.url("/oauth2/token"),
         ca_bundle: None,
+        reserved_points: 0,
     };
-    let client = Client::of(app, Arc::clone(&world.token_store) as _, world.clock.clone()).unwrap();
+    let client = Client::of(app, Arc::clone(&world.token_store), world.clock.clone()).unwrap();
     let error = client.streams(Some("a-cursor")).await.unwrap_err();
     assert_eq!(client.calls(), 2);
     let failure = Failure::from(error);
@@ -131,6 +132,9 @@ async fn a_429_keeps_all_calls_back_until_the_bucket_is_full() {
         assert_eq!(failure.retry_after, Some(Duration::from_secs(40)));
     }
     assert_eq!(world.client.calls(), 1, "what would be refused is not sent");
+    let other = world.another(CLIENT_SECRET);
+    let failure = Failure::from(other.games(&["1".parse().unwrap()]).await.unwrap_err());
+    assert_eq!((failure.class, other.calls()), (Class::RateLimited, 0), "and all processes know");
     assert_eq!(world.client.budget().remaining, 0);
     world.clock.advance(chrono::TimeDelta::seconds(40));
     world.client.streams(None).await.unwrap();
@@ -141,11 +145,34 @@ async fn the_budget_follows_the_answers() {
     let spent = |left| Answer::empty().with("ratelimit-limit", "800").with("ratelimit-remaining", left);
     let world = World::with([("/streams", vec![spent("500"), spent("10")])]).await;
     world.client.streams(None).await.unwrap();
-    assert_eq!((world.client.budget().remaining, world.client.budget().limit), (500, 800));
+    assert_eq!((world.client.budget().remaining, world.client.budget().limit), (501, 800));
     world.client.streams(None).await.unwrap();
-    let failure = Failure::from(world.client.streams(None).await.unwrap_err());
-    assert_eq!(failure.retry_after, Some(Duration::from_millis(2_325)), "31 points at 800 a minute");
-    assert_eq!(world.client.calls(), 2);
+    world.client.streams(None).await.expect("the second point of a lease");
+    for client in [&world.client, &world.another(CLIENT_SECRET)] {
+        let failure = Failure::from(client.streams(None).await.unwrap_err());
+        assert_eq!(failure.retry_after, Some(Duration::from_millis(2_350)), "the reserve, at 800 a minute");
+        assert_eq!(failure.class, Class::RateLimited);
+    }
+    assert_eq!(world.client.calls(), 3);
+}
+
+#[tokio::test]
+async fn plenty_of_points_are_drawn_with_few_statements() {
+    let plenty = Answer::empty().with("ratelimit-limit", "800").with("ratelimit-remaining", "799");
+    let world = World::with([("/streams", vec![plenty])]).await;
+    for _ in 0..300 {
+        world.client.streams(None).await.unwrap();
+    }
+    let (_, draws) = world.token_store.bucket.lock().unwrap().clone();
+    assert!(draws <= 20, "{draws} draws for 300 calls");
+}
+
+#[tokio::test]
+async fn no_message_pays_for_a_budget_that_cannot_be_reached() {
+    let away = Failure::transient("store.deadlock", "in a deadlock");
+    let world = World::start([], MemoryVault { away_bucket: Some(away), ..MemoryVault::default() }).await;
+    assert_eq!(verdict(world.client.streams(None).await), (Class::Outage, "store.deadlock"));
+    assert_eq!(world.client.calls(), 0);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ mod token;
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use futures::{FutureExt, future::BoxFuture};
 use self::server::{Answer, Server};
 use super::{Client, Error, app::App};
 use crate::{
+    budget_store::{Bucket, BudgetStore},
     clock::Clock,
     failure::{Class, Failure},
     token_store::{Sealed, TokenStore},
@@ -31,6 +32,9 @@ const CLIENT_SECRET: &str = "the-s3cret-of-ours";
 struct MemoryVault {
     kept: tokio::sync::Mutex<HashMap<String, Sealed>>,
     loads: AtomicI64,
+    bucket: Mutex<(Option<Bucket>, i64)>,
+    /// What it answers instead of the bucket, when its database is away.
+    away_bucket: Option<Failure>,
     /// What it answers instead, when its database is away.
     away: Option<Failure>,
 }
@@ -62,6 +66,30 @@ impl TokenStore for MemoryVault {
             let sealed = Sealed { generation, bytes: obtain.await? };
             kept.insert(client_id.to_owned(), sealed.clone());
             Ok(sealed)
+        }
+        .boxed()
+    }
+}
+
+impl BudgetStore for MemoryVault {
+    fn bucket<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<(Option<Bucket>, i64), Failure>> {
+        async move { self.away_bucket.clone().map_or_else(|| Ok(self.bucket.lock().unwrap().clone()), Err) }
+            .boxed()
+    }
+
+    fn keep_bucket<'a>(
+        &'a self,
+        _: &'a str,
+        bucket: &'a Bucket,
+        changes: i64,
+    ) -> BoxFuture<'a, Result<bool, Failure>> {
+        async move {
+            let mut kept = self.bucket.lock().unwrap();
+            let current = kept.1 == changes;
+            if current {
+                *kept = (Some(bucket.clone()), changes + 1);
+            }
+            Ok(current)
         }
         .boxed()
     }
@@ -105,8 +133,9 @@ fn client(server: &Server, token_store: &Arc<MemoryVault>, clock: &Clock, secret
         api_url: server.url("/prefix/helix/"),
         token_url: server.url("/prefix/oauth2/token"),
         ca_bundle: None,
+        reserved_points: 0,
     };
-    Client::of(app, Arc::clone(token_store) as _, clock.clone()).unwrap()
+    Client::of(app, Arc::clone(token_store), clock.clone()).unwrap()
 }
 
 /// The failure's class and code.

@@ -5,8 +5,10 @@ mod cluster;
 mod compare;
 mod deaths;
 mod failover;
+mod growth;
 mod kill;
 mod outage;
+mod points;
 mod pull;
 mod restart;
 mod same;
@@ -18,13 +20,15 @@ pub(crate) use cluster::run as cluster;
 pub(crate) use compare::{Options, run as compare};
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
+pub(crate) use growth::run as growth;
 pub(crate) use kill::{Kills, each as kill_each, many as kill_many};
 pub(crate) use outage::{Trouble, run as outage};
+pub(crate) use points::run as points;
 pub(crate) use pull::run as pull;
 pub(crate) use restart::run as restart;
 pub(crate) use same::{replicas, thrice};
 pub(crate) use scale::run as scale;
-pub(crate) use table::run as table;
+pub(crate) use table::{History, run as table};
 
 use shared::schema::PullId;
 

@@ -27,7 +27,7 @@ const LARGE: [&str; 5] = ["pull_data_", "pull_chunk_", "twitch_channel", "twitch
 
 /// What a statement cost during one pull.
 #[derive(Debug, Clone, Copy, Default)]
-struct Cost {
+pub(super) struct Cost {
     calls: i64,
     milliseconds: f64,
     blocks: f64,
@@ -36,7 +36,20 @@ struct Cost {
 
 type Costs = BTreeMap<String, Cost>;
 
+/// The past that is put in place: finished pulls like one that was made.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct History {
+    pub(crate) pulls: u32,
+    /// Rows of each.
+    pub(crate) rows: u32,
+    /// Over so many days.
+    pub(crate) days: u32,
+    /// Whether half of them are of today instead.
+    pub(crate) half_today: bool,
+}
+
 pub(crate) async fn run(setting: &Setting, pulls: u32, rows: u32) -> Outcome<()> {
+    let past = History { pulls, rows, days: 30, half_today: true };
     let mut flow = Flow::new(setting, setting.streams, Shape::default()).await?;
     flow.db.batch_execute("create extension if not exists pg_stat_statements").await?;
     flow.start_all(1).await?;
@@ -44,7 +57,7 @@ pub(crate) async fn run(setting: &Setting, pulls: u32, rows: u32) -> Outcome<()>
     say("   the first pull, nothing known:")?;
     show(&first.1)?;
     let before = costs(&flow).await?;
-    history(&flow.db, before.0.pull, pulls, rows).await?;
+    history(&flow.db, before.0.pull, past).await?;
     // Once with the plans that the programs made while everything was small, once with new ones.
     let kept = costs(&flow).await?;
     for worker in std::mem::take(&mut flow.workers) {
@@ -68,7 +81,7 @@ pub(crate) async fn run(setting: &Setting, pulls: u32, rows: u32) -> Outcome<()>
 }
 
 /// One pull, and what its statements cost.
-async fn costs(flow: &Flow) -> Outcome<(Measured, Costs)> {
+pub(super) async fn costs(flow: &Flow) -> Outcome<(Measured, Costs)> {
     flow.db.execute("select pg_stat_statements_reset()", &[]).await?;
     let measured = measure::pull(flow).await?;
     flow.drained().await?;
@@ -112,7 +125,7 @@ fn show(costs: &Costs) -> Outcome<()> {
 }
 
 /// Compares the same warm pull without and with history.
-fn compare(before: &(Measured, Costs), after: &[(&str, &(Measured, Costs))]) -> Outcome<()> {
+pub(super) fn compare(before: &(Measured, Costs), after: &[(&str, &(Measured, Costs))]) -> Outcome<()> {
     for (what, with) in after {
         say(&format!(
             "   with history, {what}: time {:.2}, processor {:.2}, blocks {:.2} of those without",
@@ -139,12 +152,13 @@ fn none_or(list: &[String]) -> String {
     if list.is_empty() { "none".to_owned() } else { list.join(", ") }
 }
 
-/// So many finished pulls like this one, with so many rows each: half of them today, the others over thirty days.
-async fn history(db: &Client, like: PullId, pulls: u32, rows: u32) -> Outcome<()> {
+/// Puts a past of pulls like this one in place.
+pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome<()> {
+    let History { pulls, rows, days, half_today } = past;
     let places = "create temporary table history as
         with time as (
-            select n, case when n % 2 = 0 then p.started_at - n * interval '1 second'
-                           else p.started_at - n * (interval '30 days' / $2::int) end as started_at
+            select n, case when $4 and n % 2 = 0 then p.started_at - n * interval '1 second'
+                           else p.started_at - n * (make_interval(days => $3) / $2::int) end as started_at
             from pull p, generate_series(1, $2::int) n where p.id = $1)
         select n, started_at, ensure_partitions(started_at)::text from time";
     // What a statement of several steps cannot see it would not find.
@@ -163,18 +177,16 @@ async fn history(db: &Client, like: PullId, pulls: u32, rows: u32) -> Outcome<()
                d.viewer_count, d.language, d.started_at, d.type, d.title, d.tags, d.is_mature, d.data
         from pull p, (select * from pull_data where pull_id = $1 order by chunk limit $2::int) d
         where p.requested_by = 'history'";
-    let (pulls, rows) = (i32::try_from(pulls)?, i32::try_from(rows)?);
+    let (pulls, rows, days) = (i32::try_from(pulls)?, i32::try_from(rows)?, i32::try_from(days)?);
     db.batch_execute("set synchronous_commit = off").await?;
-    db.execute(places, &[&like.0, &pulls]).await?;
+    db.execute(places, &[&like.0, &pulls, &days, &half_today]).await?;
     db.execute(pull, &[&like.0]).await?;
     db.execute(chunk, &[&like.0, &rows]).await?;
     let stored = db.execute(data, &[&like.0, &rows]).await?;
+    db.batch_execute("set synchronous_commit = on; drop table history").await?;
     // As autovacuum leaves them.
-    db.batch_execute(
-        "set synchronous_commit = on; drop table history; vacuum analyze pull_data, pull_chunk, pull",
-    )
-    .await?;
-    say(&format!("   history: {pulls} finished pulls over thirty days, half of them today, {stored} rows"))
+    db.batch_execute("vacuum analyze pull_data, pull_chunk, pull").await?;
+    say(&format!("   history: {pulls} finished pulls over {days} days, {stored} rows"))
 }
 
 /// Lets PostgreSQL write down how statements of new connections are carried out, or not.

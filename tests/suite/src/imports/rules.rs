@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -10,11 +10,15 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
     ("schema", &[]),
     ("worker_state", &["failure"]),
     ("token_store", &["failure"]),
+    ("budget_store", &["failure"]),
     ("dead_letter", &["failure"]),
     ("metrics", &["version"]),
     ("topology", &["schema"]),
     ("config", &["topology", "failure"]),
-    ("helix", &["schema", "failure", "clock", "config", "token_store", "tls", "metrics", "version"]),
+    (
+        "helix",
+        &["schema", "failure", "clock", "config", "token_store", "budget_store", "tls", "metrics", "version"],
+    ),
     (
         "store",
         &[
@@ -23,6 +27,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "clock",
             "config",
             "token_store",
+            "budget_store",
             "dead_letter",
             "tls",
             "dial",

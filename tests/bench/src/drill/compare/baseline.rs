@@ -96,7 +96,7 @@ async fn prepare(setting: &Setting, load: Load) -> Outcome<(Place, FakeTwitch, C
     let place = setting.services().place().await?;
     let db = place.client().await?;
     db.batch_execute(TABLES).await?;
-    Ok((place, serve(load.world(), load.latency()).await?, db))
+    Ok((place, serve(load.world(), load.latency(), None).await?, db))
 }
 
 async fn start(
