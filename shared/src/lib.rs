@@ -4,7 +4,7 @@
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
-//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, and `dead_letters`, what becomes of dead letters. `tests/suite` checks the imports.
+//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, and `retention`, what is removed when. `tests/suite` checks the imports.
 
 pub mod clock;
 pub mod config;
@@ -17,6 +17,7 @@ pub mod helix;
 pub mod metrics;
 pub mod pull;
 pub mod replica;
+pub mod retention;
 pub mod runtime;
 pub mod schema;
 pub mod store;

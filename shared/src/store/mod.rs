@@ -46,6 +46,7 @@ mod reject_text;
 mod rejected;
 mod report;
 mod rerun;
+mod retention;
 mod session;
 mod session_settings;
 mod slot;
@@ -84,6 +85,9 @@ pub use pull::Extraction;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
+pub use retention::{
+    Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
+};
 use session::Sessions;
 pub use slot::SlotDecision;
 pub use watch::Stalled;

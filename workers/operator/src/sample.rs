@@ -2,10 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
+    retention::{ClassSurvey, KeptDay, Removed},
     schema::PullId,
     store::{
         DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, PullReport, ReplayReport,
-        RetryRow, StageSpan, Waiting, WorkerRow,
+        RetryRow, StageSpan, Ttl, Waiting, WorkerRow,
     },
 };
 
@@ -217,4 +218,38 @@ pub(crate) fn replay_report() -> ReplayReport {
         cured_by: Some("1.2.0".into()),
         ending: Some("complete".into()),
     }
+}
+
+/// What is kept of two classes.
+pub(crate) fn retention() -> Vec<ClassSurvey> {
+    let oldest: DateTime<Utc> = "2026-04-12T00:00:00Z".parse().unwrap();
+    let day = oldest.date_naive();
+    let due = |class| Removed { class, rows: 0, days: vec![], bytes: 0, kept: vec![] };
+    vec![
+        ClassSurvey {
+            class: "pages",
+            about: "raw pages",
+            ttl: Ttl::days(90),
+            is_default: true,
+            rows: 1_200,
+            bytes: 2 << 20,
+            oldest: Some(oldest),
+            due: Removed {
+                days: vec![day - TimeDelta::days(1)],
+                bytes: 1 << 20,
+                kept: vec![KeptDay { day, why: "1 pull under way".into() }],
+                ..due("pages")
+            },
+        },
+        ClassSurvey {
+            class: "alarms",
+            about: "alarms",
+            ttl: Ttl::NEVER,
+            is_default: false,
+            rows: 0,
+            bytes: 0,
+            oldest: None,
+            due: due("alarms"),
+        },
+    ]
 }

@@ -9,6 +9,7 @@ mod pull;
 mod pulls;
 mod rejected;
 mod rerun;
+mod retention;
 mod show;
 mod status;
 mod topology;

@@ -9,6 +9,7 @@ mod migration;
 mod pull;
 mod rejected;
 mod replay;
+mod retention;
 mod status;
 mod topology;
 
@@ -20,5 +21,6 @@ pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
+pub(crate) use retention::{RetentionClass, RetentionRemoved, RetentionSet};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;
