@@ -4,7 +4,7 @@
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
-//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, and `retention`, what is removed when. `tests/suite` checks the imports.
+//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, `retention`, what is removed when, and `erasure`, how a channel is forgotten. `tests/suite` checks the imports.
 
 pub mod clock;
 pub mod config;
@@ -12,6 +12,7 @@ pub mod dead_letter;
 pub mod dead_letters;
 mod dial;
 pub mod enrichment;
+pub mod erasure;
 pub mod failure;
 pub mod helix;
 pub mod metrics;

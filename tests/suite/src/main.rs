@@ -48,6 +48,7 @@ mod rejects;
 mod replays;
 mod rerun;
 mod rescue;
+mod retention;
 mod rig;
 mod rights;
 mod schedule;

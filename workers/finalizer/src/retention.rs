@@ -16,7 +16,7 @@ pub(crate) const LONGEST_RUN: Duration = Duration::from_mins(30);
 
 /// Looks whether a run is due, and if so, makes it. Mostly one question.
 pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
-    if !all.owner.may_detach().await? {
+    if !all.owner.owns_tables().await? {
         if !all.retention_told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
                 "retention is not carried out: the user of RETENTION_DATABASE_URL, or else of DATABASE_URL, does not own the tables"

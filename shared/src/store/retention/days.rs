@@ -118,8 +118,8 @@ impl Store {
     }
 
     /// Whether this user may take days out of tables: it has to own them.
-    pub async fn may_detach(&self) -> Result<bool, Error> {
-        let sql = "/* days::may_detach */
+    pub async fn owns_tables(&self) -> Result<bool, Error> {
+        let sql = "/* days::owns_tables */
             select bool_and(pg_has_role(relowner, 'usage')) as may from pg_class
             where oid in ('pull_chunk'::regclass, 'pull_data'::regclass)";
         self.client().await?.query_one(sql, &[]).await?.column("may")

@@ -45,7 +45,7 @@ impl Store {
                 "/* rows::counted */
                 select coalesce(sum({counted}), 0)::bigint as rows, 0::bigint as bytes, min(started_at) as oldest,
                        0::bigint as due
-                from pull where {counted} > 0 and started_at >= coalesce($1, '-infinity')"
+                from pull where {counted} > 0 and started_at >= coalesce($1::timestamptz, '-infinity')"
             ),
             Place::Rows { table, at, only } => count(&format!("{table} t"), "t.*", at, only),
             Place::Column(column) => {

@@ -38,7 +38,7 @@ impl Apply {
             self.print(context, due);
             return Ok(Exit::Success);
         }
-        if !store.may_detach().await? {
+        if !store.owns_tables().await? {
             let why = "this user does not own the tables: run `operator retention apply` with the owner's DATABASE_URL";
             return Err(Error::Failed(suggest::typed(why)));
         }
