@@ -77,7 +77,7 @@ pub use dead_letter::{
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use draft::{Draft, NewPage, PageFacts, Seen};
-pub use erasure::TextColumn;
+pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};

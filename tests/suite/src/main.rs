@@ -26,6 +26,7 @@ mod delivery;
 mod documentation;
 mod documents;
 mod duties;
+mod erasure;
 mod events;
 mod eventually;
 mod imports;

@@ -13,7 +13,7 @@ use shared::{
     version::Version,
 };
 
-use crate::{alarms, gauges, retention, watch};
+use crate::{alarms, gauges, watch};
 
 /// How often most of it is done: each run is a question or two.
 const OFTEN: Duration = Duration::from_secs(10);
@@ -23,30 +23,24 @@ const SELDOM: Duration = Duration::from_mins(1);
 /// What the duties work with.
 pub(crate) struct Background {
     pub(crate) store: Store,
-    /// The same database, with the rights of the tables' owner where they were given.
-    pub(crate) owner: Store,
     pub(crate) clock: Clock,
     pub(crate) announcer: Announcer,
     pub(crate) stalled_after: Duration,
     pub(crate) alarms: AlarmLimits,
     /// Whether the ends of pulls that were closed lately were announced again since the watch last failed.
     pub(crate) closings_told: AtomicBool,
-    /// Whether it was told that retention lacks those rights.
-    pub(crate) retention_told: AtomicBool,
 }
 
 impl Background {
     /// With all that is remembered from run to run at its beginning.
     pub(crate) fn new(
         store: Store,
-        owner: Store,
         clock: Clock,
         announcer: Announcer,
         stalled_after: Duration,
         alarms: AlarmLimits,
     ) -> Self {
-        let (closings_told, retention_told) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { store, owner, clock, announcer, stalled_after, alarms, closings_told, retention_told }
+        Self { store, clock, announcer, stalled_after, alarms, closings_told: AtomicBool::new(false) }
     }
 
     /// The duties. Those that need to be done by one replica only are elected, run by run; gauges are told by each.
@@ -58,8 +52,6 @@ impl Background {
             every(OFTEN, "dead-letter-alarms", sharing(&all, alarms::look)),
             every(OFTEN, "flow-gauges", sharing(&all, gauges::look)),
             every(SELDOM, "claim-sweep", sharing(&all, sweep_claims)),
-            every(retention::LOOK_EVERY, "retention", sharing(&all, retention::look))
-                .within(retention::LONGEST_RUN),
         ]
     }
 }

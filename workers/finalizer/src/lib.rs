@@ -209,7 +209,9 @@ impl Worker for Finalizer {
     }
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
-        let (store, owner, clock) = (self.store.clone(), self.owner.clone(), self.clock.clone());
-        Background::new(store, owner, clock, announcer, self.stalled_after, self.alarms).duties()
+        let (store, clock) = (self.store.clone(), self.clock.clone());
+        let mut duties = Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties();
+        duties.push(retention::duty(self.owner.clone(), self.clock.clone()));
+        duties
     }
 }

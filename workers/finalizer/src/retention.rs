@@ -1,25 +1,46 @@
 //! Removes what is past its time, once a day.
 
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-use shared::{failure::Failure, retention};
-
-use crate::background::Background;
+use shared::{
+    clock::Clock,
+    failure::Failure,
+    retention,
+    runtime::{Duty, every, sharing},
+    store::Store,
+};
 
 /// How often to look whether a run is due.
-pub(crate) const LOOK_EVERY: Duration = Duration::from_mins(10);
+const LOOK_EVERY: Duration = Duration::from_mins(10);
 /// Most time for one run: what is left then is removed by the next.
-pub(crate) const LONGEST_RUN: Duration = Duration::from_mins(30);
+const LONGEST_RUN: Duration = Duration::from_mins(30);
 
-/// Looks whether a run is due, and if so, makes it. Mostly one question.
-pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
+struct Retention {
+    owner: Store,
+    clock: Clock,
+    /// Whether it was told that the rights are lacking.
+    told: AtomicBool,
+}
+
+/// The duty; `owner` is the database with the rights of the tables' owner, where they were given.
+pub(crate) fn duty(owner: Store, clock: Clock) -> Duty {
+    let retention = Arc::new(Retention { owner, clock, told: AtomicBool::new(false) });
+    every(LOOK_EVERY, "retention", sharing(&retention, look)).within(LONGEST_RUN)
+}
+
+/// Looks whether a run is due, and if so, makes it. Mostly two short questions.
+async fn look(all: Arc<Retention>) -> Result<(), Failure> {
     if !all.owner.owns_tables().await? {
-        if !all.retention_told.swap(true, Ordering::Relaxed) {
+        if !all.told.swap(true, Ordering::Relaxed) {
             tracing::warn!(
-                "retention is not carried out: the user of RETENTION_DATABASE_URL, or else of DATABASE_URL, does not own the tables"
+                "retention is not carried out: the user of RETENTION_DATABASE_URL, or else of DATABASE_URL, does not own the \
+                 tables"
             );
         }
         return Ok(());
@@ -31,8 +52,7 @@ pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
             tracing::info!(class, rows, days, "retention: removed {rows} rows and {days} days of {class}");
         }
         for kept in removed.kept {
-            let (day, why) = (kept.day, kept.why);
-            tracing::warn!(class, "retention: {class} of {day} stay: {why}");
+            tracing::warn!(class, "retention: {class} of {} stay: {}", kept.day, kept.why);
         }
     }
     Ok(())

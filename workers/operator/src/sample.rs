@@ -5,12 +5,12 @@ use shared::{
     retention::{ClassSurvey, KeptDay, Removed},
     schema::PullId,
     store::{
-        DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, PullReport, ReplayReport,
+        DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, Places, PullReport, ReplayReport,
         RetryRow, StageSpan, Ttl, Waiting, WorkerRow,
     },
 };
 
-use crate::view::PullDetails;
+use crate::view::{Erased, PullDetails};
 
 /// The time of the tests.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -252,4 +252,10 @@ pub(crate) fn retention() -> Vec<ClassSurvey> {
             due: due("alarms"),
         },
     ]
+}
+
+/// A channel that was erased.
+pub(crate) fn erased() -> Erased {
+    let counts = [("pull_data.channel_id".to_owned(), 12), ("streams.rejected".to_owned(), 1)].into();
+    Erased { channel_id: "123456789".parse().unwrap(), counts, found: Some(Places::new()) }
 }

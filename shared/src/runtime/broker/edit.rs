@@ -14,7 +14,7 @@ use super::{
     outgoing::Outgoing,
     publisher::Publisher,
 };
-use crate::{failure::Failure, topology::StageInfo};
+use crate::{failure::Failure, topology::STAGES};
 
 /// Hands every message of `queue` over: `body` makes another body of it, or none where it stays, and `properties` changes its
 /// properties and headers, as JSON, and says whether it did. Returns how many messages change; with `write` they have.
@@ -26,7 +26,7 @@ pub(in crate::runtime) async fn edit(
     properties: impl Fn(&mut Value) -> bool,
 ) -> Result<i64, Failure> {
     let mut browser = QueueBrowser::open(publisher.clone(), queue).await?;
-    let stage = crate::topology::STAGES.into_iter().find(|stage: &StageInfo| stage.dead() == queue);
+    let stage = STAGES.into_iter().find(|stage| stage.dead() == queue);
     let mut changed = 0;
     while let Some(delivery) = browser.next().await? {
         let mut json = properties_json::to_json(&delivery.properties);
@@ -42,7 +42,8 @@ pub(in crate::runtime) async fn edit(
         let mut properties = headers::again(&properties_json::from_json(&json).map_err(read)?);
         // A dead letter without a name of its own is known by its body, which is another now.
         if let Some(stage) = stage {
-            let letter = dead_letter::read(&delivery.properties, &delivery.data, stage.name, publisher.clock().now());
+            let letter =
+                dead_letter::read(&delivery.properties, &delivery.data, stage.name, publisher.clock().now());
             let mut table = properties.headers().clone().unwrap_or_default();
             table.insert(header::LETTER.into(), AMQPValue::LongString(letter.letter.into()));
             properties = properties.with_headers(table);

@@ -1,16 +1,17 @@
 //! Columns that can hold a text, searched and rewritten one by one.
 
-use futures::{StreamExt, TryStreamExt, pin_mut};
+use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::ToSql;
 
 use super::super::{Error, Store, column::Columns};
-use crate::erasure::Scrubber;
+use crate::scrub::Scrubber;
 
 /// Most rows rewritten by one statement.
 const BATCH: usize = 200;
 
 /// Tables that hold nothing of a channel: games, migrations, and what is sealed.
-const NOT_SEARCHED: [&str; 5] = ["_sqlx_migrations", "helix_token", "helix_claim", "twitch_game", "missing_game"];
+const NOT_SEARCHED: [&str; 5] =
+    ["_sqlx_migrations", "helix_token", "helix_claim", "twitch_game", "missing_game"];
 
 /// A column of a table, or of one partition of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,13 +48,22 @@ impl Kind {
         })
     }
 
-    /// The value as a text that can be searched.
+    /// The value as a text.
     fn read(self, column: &str) -> String {
         match self {
             Self::Text | Self::Json | Self::Jsonb => format!("{column}::text"),
             Self::Texts => format!("to_json({column})::text"),
-            // Each byte as a character: what is ASCII, as logins and ids are, is found.
-            Self::Bytes => format!("convert_from({column}, 'LATIN1')"),
+            Self::Bytes => format!("encode({column}, 'hex')"),
+        }
+    }
+
+    /// What is searched, and what a needle has to be for that.
+    fn search(self, column: &str) -> (String, &'static str) {
+        match self {
+            Self::Bytes => {
+                (format!("encode({column}, 'escape')"), "encode(convert_to(needle, 'UTF8'), 'escape')")
+            }
+            _ => (self.read(column), "needle"),
         }
     }
 
@@ -64,7 +74,7 @@ impl Kind {
             Self::Json => "new.value::json",
             Self::Jsonb => "new.value::jsonb",
             Self::Texts => "array(select json_array_elements_text(new.value::json))",
-            Self::Bytes => "convert_to(new.value, 'LATIN1')",
+            Self::Bytes => "decode(new.value, 'hex')",
         }
     }
 }
@@ -84,8 +94,9 @@ impl TextColumn {
                 scrubber.json(&self.name, &mut json).then(|| json.to_string())
             }
             Kind::Bytes => {
-                let bytes: Vec<u8> = value.chars().filter_map(|c| u8::try_from(c).ok()).collect();
-                Some(scrubber.body(&bytes)?.into_iter().map(char::from).collect())
+                let digits = |at| value.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+                let bytes: Vec<u8> = (0..value.len()).step_by(2).map_while(digits).collect();
+                Some(scrubber.body(&bytes)?.iter().map(|byte| format!("{byte:02x}")).collect())
             }
         }
     }
@@ -121,13 +132,20 @@ impl Store {
     }
 
     /// How many rows of a column have something of the channel; with `write`, they have it no longer.
-    pub async fn scrub_column(&self, column: &TextColumn, scrubber: &Scrubber, write: bool) -> Result<i64, Error> {
+    pub async fn scrub_column(
+        &self,
+        column: &TextColumn,
+        scrubber: &Scrubber,
+        write: bool,
+    ) -> Result<i64, Error> {
         let TextColumn { table, column: name, kind, .. } = column;
         let read = kind.read(name);
+        let (searched, needle) = kind.search(name);
         let search = format!(
             "/* columns::search */
             select ctid::text as place, {read} as value from {table}
-            where {name} is not null and exists (select from unnest($1::text[]) needle where strpos(lower({read}), lower(needle)) > 0)"
+            where {name} is not null and exists (select from unnest($1::text[]) needle
+                where strpos(lower({searched}), lower({needle})) > 0)"
         );
         let rewrite = format!(
             "/* columns::rewrite */
@@ -151,7 +169,6 @@ impl Store {
                 changed.push((place, value, scrubbed));
             }
         }
-        rows.try_collect::<Vec<_>>().await?;
         if write {
             for batch in changed.chunks(BATCH) {
                 let places: Vec<&str> = batch.iter().map(|(place, ..)| place.as_str()).collect();

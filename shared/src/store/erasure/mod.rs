@@ -5,4 +5,9 @@ mod columns;
 mod own;
 mod record;
 
+use std::collections::BTreeMap;
+
 pub use columns::TextColumn;
+
+/// Rows by table and column, and messages by queue.
+pub type Places = BTreeMap<String, i64>;

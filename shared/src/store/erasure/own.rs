@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{Error, Store, column::Columns};
 use crate::{
-    erasure::{Own, Scrubber, own_column},
     schema::ChannelId,
+    scrub::{Own, Scrubber, own_column},
 };
 
 /// Tables with one row for the channel, which is deleted.

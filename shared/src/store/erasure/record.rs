@@ -3,8 +3,10 @@
 use chrono::{DateTime, Utc};
 use tokio_postgres::types::Json;
 
-use super::super::{Error, Store, column::Columns};
-use crate::erasure::Places;
+use super::{
+    super::{Error, Store, column::Columns},
+    Places,
+};
 
 impl Store {
     /// Notes that an erasure begins; its number.

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
+    config::Config, dead_letters::DeadLetters, erase::Erase, migrate::Migrate, pull::Pull, pulls::Pulls,
     rejected::Rejected, rerun::Rerun, retention::Retention, show::Show, status::Status, topology::Topology,
     wait::Wait,
 };
@@ -23,6 +23,7 @@ pub(crate) enum Command {
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
     Retention(Retention),
+    Erase(Erase),
     Config(Config),
 }
 
@@ -41,6 +42,7 @@ impl Command {
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
             Self::Retention(retention) => retention.run(context).await,
+            Self::Erase(erase) => erase.run(context).await,
             Self::Config(config) => config.run(context),
         }
     }

@@ -143,3 +143,8 @@ fn documents_of_retention_keep_their_shape() {
     assert_golden!("retention-apply", json::RetentionRemoved::new(due, true));
     assert_golden!("retention-set", json::RetentionSet::new("pages", Ttl::days(90)));
 }
+
+#[test]
+fn the_document_of_an_erasure_keeps_its_shape() {
+    assert_golden!("erase", json::Erased::from(sample::erased()));
+}

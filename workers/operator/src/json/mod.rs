@@ -3,6 +3,7 @@
 
 mod dead_letter;
 mod document;
+mod erasure;
 #[cfg(test)]
 mod golden;
 mod migration;
@@ -17,6 +18,7 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use erasure::Erased;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};

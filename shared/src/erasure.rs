@@ -8,20 +8,15 @@
 //! dead-letter queues and the queue of rejected records are looked through: messages on their way carry keys of chunks alone,
 //! and looking at them would spend their deliveries.
 
-mod scrub;
-
-use std::collections::BTreeMap;
-
 use crate::{
     clock::Clock,
     failure::Failure,
     runtime::Announcer,
     schema::ChannelId,
-    store::{Store, TextColumn},
+    scrub::Scrubber,
+    store::{Places, Store, TextColumn},
     topology::{REJECTED, STAGES, StageInfo},
 };
-
-pub use scrub::{Own, Scrubber, own_column};
 
 /// Which channel, and how far.
 #[derive(Debug, Clone)]
@@ -33,9 +28,6 @@ pub struct Erasure {
     /// Whether titles, tags and descriptions of others stay as they are.
     pub own_only: bool,
 }
-
-/// Rows by table and column, and messages by queue.
-pub type Places = BTreeMap<String, i64>;
 
 /// A channel that is about to be erased, with all its names.
 #[derive(Debug)]
@@ -50,7 +42,8 @@ impl Search {
         let mut names = store.channel_names(&erasure.channel).await?;
         names.extend(erasure.names.iter().cloned());
         let scrubber = Scrubber::new(erasure.channel.as_str(), names, !erasure.own_only);
-        let scrubber = scrubber.ok_or_else(|| Failure::transient("erasure.random", "no random numbers are to be had"))?;
+        let scrubber = scrubber
+            .ok_or_else(|| Failure::transient("erasure.random", "no random numbers are to be had"))?;
         Ok(Self { channel: erasure.channel.clone(), scrubber })
     }
 
@@ -62,9 +55,17 @@ impl Search {
             *found.entry(column.place()).or_default() += rows;
         }
         for queue in queues() {
-            found.insert(queue.clone(), announcer.edit_queue(&queue, false, |body| self.scrubber.body(body), |json| {
-                self.scrubber.json("properties", json)
-            }).await?);
+            found.insert(
+                queue.clone(),
+                announcer
+                    .edit_queue(
+                        &queue,
+                        false,
+                        |body| self.scrubber.body(body),
+                        |json| self.scrubber.json("properties", json),
+                    )
+                    .await?,
+            );
         }
         found.retain(|_, rows| *rows > 0);
         Ok(found)
@@ -87,9 +88,14 @@ impl Search {
             store.scrub_column(column, &self.scrubber, true).await?;
         }
         for queue in queues() {
-            announcer.edit_queue(&queue, true, |body| self.scrubber.body(body), |json| {
-                self.scrubber.json("properties", json)
-            }).await?;
+            announcer
+                .edit_queue(
+                    &queue,
+                    true,
+                    |body| self.scrubber.body(body),
+                    |json| self.scrubber.json("properties", json),
+                )
+                .await?;
         }
         store.forget_channel(&self.channel).await?;
         let found = self.count(store, announcer).await?;

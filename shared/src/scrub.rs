@@ -5,10 +5,7 @@
 //! characters than digits, and in prose only where it has six digits or more: a shorter one cannot be told from a number. Names
 //! of games, and the words that programs use among themselves, are left alone, though a channel may be called like one.
 
-use ring::{
-    hmac,
-    rand::SystemRandom,
-};
+use ring::{hmac, rand::SystemRandom};
 use serde_json::{Map, Value};
 
 /// What stands where something was.
@@ -18,10 +15,40 @@ const TELLING_DIGITS: usize = 6;
 
 /// Members and columns that never hold what people wrote: words of programs, names of games, people who run commands.
 const NOT_ABOUT_CHANNELS: [&str; 34] = [
-    "app_id", "box_art_url", "broadcaster_type", "build", "by", "class", "code", "content_type", "event", "extractor",
-    "fingerprint", "from_stage", "game_id", "game_ids", "game_name", "games_missing", "holder", "host", "igdb_id", "key",
-    "kind", "language", "letter", "message_id", "outcome", "queue", "replica", "requested_by", "rule", "stage", "state",
-    "status", "stop_reason", "type",
+    "app_id",
+    "box_art_url",
+    "broadcaster_type",
+    "build",
+    "by",
+    "class",
+    "code",
+    "content_type",
+    "event",
+    "extractor",
+    "fingerprint",
+    "from_stage",
+    "game_id",
+    "game_ids",
+    "game_name",
+    "games_missing",
+    "holder",
+    "host",
+    "igdb_id",
+    "key",
+    "kind",
+    "language",
+    "letter",
+    "message_id",
+    "outcome",
+    "queue",
+    "replica",
+    "requested_by",
+    "rule",
+    "stage",
+    "state",
+    "status",
+    "stop_reason",
+    "type",
 ];
 /// Members and columns that hold the name of one channel, and match as a whole only: another's name may contain it.
 const IDENTITIES: [&str; 7] =
@@ -56,8 +83,12 @@ pub enum Own {
 pub fn own_column(name: &str) -> Option<Own> {
     Some(match name {
         "channel_id" | "user_id" | "broadcaster_id" | "stream_id" => Own::Pseudonym,
-        "channel_login" | "channel_name" | "login" | "display_name" | "user_login" | "user_name" => Own::Text(ERASED),
-        "title" | "description" | "thumbnail_url" | "profile_image_url" | "offline_image_url" => Own::Text(""),
+        "channel_login" | "channel_name" | "login" | "display_name" | "user_login" | "user_name" => {
+            Own::Text(ERASED)
+        }
+        "title" | "description" | "thumbnail_url" | "profile_image_url" | "offline_image_url" => {
+            Own::Text("")
+        }
         "tags" => Own::Empty,
         _ => return None,
     })
@@ -148,9 +179,15 @@ impl Scrubber {
     fn is_own(&self, key: &str, members: &Map<String, Value>) -> bool {
         let is = |name: &str| members.get(name).and_then(Value::as_str).is_some_and(|id| id == self.id);
         let called = |name: &str| {
-            members.get(name).and_then(Value::as_str).is_some_and(|login| self.names.contains(&login.to_lowercase()))
+            members
+                .get(name)
+                .and_then(Value::as_str)
+                .is_some_and(|login| self.names.contains(&login.to_lowercase()))
         };
-        is("user_id") || is("channel_id") || is("broadcaster_id") || called("user_login")
+        is("user_id")
+            || is("channel_id")
+            || is("broadcaster_id")
+            || called("user_login")
             || (key == "channel" && (is("id") || called("login")))
     }
 
@@ -177,7 +214,8 @@ impl Scrubber {
             let pictures = format!("live_user_{name}");
             scrubbed = replace(&scrubbed, &pictures, |_, _| true);
             let is_ascii = name.is_ascii();
-            scrubbed = replace(&scrubbed, name, |before, after| !is_ascii || !(is_word(before) || is_word(after)));
+            scrubbed =
+                replace(&scrubbed, name, |before, after| !is_ascii || !(is_word(before) || is_word(after)));
         }
         if self.id.len() >= TELLING_DIGITS {
             let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
@@ -246,8 +284,14 @@ mod tests {
             ("with SOME_BODY!", Some("with erased!")),
             ("some_bodyguard, xsome_body", None),
             ("今日は加藤純一です some_body", Some("今日はerasedです erased")),
-            ("Twitch rejected /users?id=123456789&id=1234567890", Some("Twitch rejected /users?id=erased&id=1234567890")),
-            ("https://x/live_user_some_body-{width}x{height}.jpg", Some("https://x/erased-{width}x{height}.jpg")),
+            (
+                "Twitch rejected /users?id=123456789&id=1234567890",
+                Some("Twitch rejected /users?id=erased&id=1234567890"),
+            ),
+            (
+                "https://x/live_user_some_body-{width}x{height}.jpg",
+                Some("https://x/erased-{width}x{height}.jpg"),
+            ),
             ("nothing", None),
         ];
         for (text, scrubbed) in cases {
@@ -280,10 +324,16 @@ mod tests {
         let mut page = json!([record, {"user_id": "1", "title": "with some_body"}]);
         assert!(scrubber.json("page", &mut page));
         let own = &page[0];
-        assert_eq!((&own["viewer_count"], &own["game_id"], &own["language"]), (&json!(7), &json!("123456789"), &json!("en")));
+        assert_eq!(
+            (&own["viewer_count"], &own["game_id"], &own["language"]),
+            (&json!(7), &json!("123456789"), &json!("en"))
+        );
         assert_eq!(own["user_id"], own["channel"]["id"], "one pseudonym");
         assert_ne!(own["user_id"], own["id"]);
-        assert_eq!((&own["title"], &own["tags"], &own["user_login"]), (&json!(""), &json!([]), &json!("erased")));
+        assert_eq!(
+            (&own["title"], &own["tags"], &own["user_login"]),
+            (&json!(""), &json!([]), &json!("erased"))
+        );
         assert_eq!(page[1]["title"], "with erased");
         assert!(!scrubber.json("page", &mut page), "nothing is left");
         // In a text within a document, as rejected records are kept.
