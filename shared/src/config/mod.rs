@@ -65,6 +65,11 @@ impl OwnerAccess {
     }
 }
 
+/// Where the database of the NiFi flow is: `LEGACY_DATABASE_URL`, or this file.
+pub fn legacy_database_url(file: Option<&PathBuf>) -> Result<SecretString, ConfigError> {
+    secret_url("LEGACY_DATABASE_URL", file, &["postgres", "postgresql"])
+}
+
 /// Where RabbitMQ is. Its URL is a secret: `AMQP_URL`, or the file that `AMQP_URL_FILE` names.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "RabbitMQ (AMQP_URL, or its file)")]

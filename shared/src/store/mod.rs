@@ -35,6 +35,7 @@ mod draft;
 mod election;
 mod erasure;
 mod error;
+mod legacy;
 mod merge;
 mod migrate;
 mod options;
@@ -79,6 +80,7 @@ pub use dead_letter::{
 pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
+pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;

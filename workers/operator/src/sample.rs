@@ -10,7 +10,10 @@ use shared::{
     },
 };
 
-use crate::view::{Erased, PullDetails};
+use crate::{
+    shadow::{Comparison, Difference, Findings, Secret, Setting},
+    view::{Erased, PullDetails, Shadowed},
+};
 
 /// The time of the tests.
 pub(crate) fn now() -> DateTime<Utc> {
@@ -258,4 +261,36 @@ pub(crate) fn retention() -> Vec<ClassSurvey> {
 pub(crate) fn erased() -> Erased {
     let counts = [("pull_data.channel_id".to_owned(), 12), ("streams.rejected".to_owned(), 1)].into();
     Erased { channel_id: "123456789".parse().unwrap(), counts, found: Some(Places::new()) }
+}
+
+/// A pull that differs from that of the NiFi flow, and one that the NiFi flow lacks.
+pub(crate) fn shadowed() -> Vec<Shadowed> {
+    let status = Difference { streams: 1, examples: vec![("44".into(), "x".into(), "y".into())] };
+    let comparison = Comparison {
+        both: 2,
+        only_legacy: vec!["55".into()],
+        columns: [("channel.status".to_owned(), status)].into(),
+        ..Comparison::default()
+    };
+    vec![
+        Shadowed { pull_id: Some(PullId(7)), legacy_pull: Some("99".into()), comparison: Some(comparison) },
+        Shadowed { pull_id: Some(PullId(8)), legacy_pull: None, comparison: None },
+    ]
+}
+
+/// An exported flow with a setting and a secret.
+pub(crate) fn legacy_flow() -> Findings {
+    Findings {
+        settings: vec![Setting {
+            name: "PULL_INTERVAL",
+            value: "10m".into(),
+            component: "Trigger".into(),
+            property: "schedulingPeriod".into(),
+        }],
+        secrets: vec![Secret {
+            component: "Get streams".into(),
+            property: "Client-ID".into(),
+            setting: Some("TWITCH_CLIENT_ID_FILE"),
+        }],
+    }
 }

@@ -4,8 +4,8 @@ use clap::Subcommand;
 
 use super::{
     config::Config, dead_letters::DeadLetters, erase::Erase, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, retention::Retention, show::Show, status::Status, topology::Topology,
-    wait::Wait,
+    rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow, show::Show, status::Status,
+    topology::Topology, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -24,6 +24,7 @@ pub(crate) enum Command {
     Rejected(Box<Rejected>),
     Retention(Retention),
     Erase(Erase),
+    Shadow(Shadow),
     Config(Config),
 }
 
@@ -43,6 +44,7 @@ impl Command {
             Self::Rejected(rejected) => rejected.run(context).await,
             Self::Retention(retention) => retention.run(context).await,
             Self::Erase(erase) => erase.run(context).await,
+            Self::Shadow(shadow) => shadow.run(context).await,
             Self::Config(config) => config.run(context),
         }
     }

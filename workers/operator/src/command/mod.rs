@@ -11,6 +11,7 @@ mod pulls;
 mod rejected;
 mod rerun;
 mod retention;
+mod shadow;
 mod show;
 mod status;
 mod topology;

@@ -148,3 +148,9 @@ fn documents_of_retention_keep_their_shape() {
 fn the_document_of_an_erasure_keeps_its_shape() {
     assert_golden!("erase", json::Erased::from(sample::erased()));
 }
+
+#[test]
+fn documents_of_moving_in_keep_their_shape() {
+    assert_golden!("shadow-compare", json::Shadowed::from(sample::shadowed().remove(0)));
+    assert_golden!("shadow-flow", json::LegacyFlow::from(sample::legacy_flow()));
+}

@@ -11,6 +11,7 @@ mod pull;
 mod rejected;
 mod replay;
 mod retention;
+mod shadow;
 mod status;
 mod topology;
 
@@ -24,5 +25,6 @@ pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use retention::{RetentionClass, RetentionRemoved, RetentionSet};
+pub(crate) use shadow::{LegacyFlow, Shadowed};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;
