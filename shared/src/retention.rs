@@ -3,7 +3,7 @@
 //! Harmless when it is cut short or done twice: each step asks again what is there, and a day that was detached and not
 //! dropped is dropped by the next run.
 
-use std::{collections::HashMap, time::Duration};
+use std::collections::HashMap;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::Serialize;
@@ -14,8 +14,10 @@ use crate::{
     store::{Leaving, Place, RETENTION_CLASSES, RetentionClass, Store, StoredDay, Ttl},
 };
 
-/// How long after a run the next is due.
-pub const EVERY: Duration = Duration::from_hours(24);
+/// How long after a run the next is due, where nothing is kept for a shorter time than days.
+const EVERY: TimeDelta = TimeDelta::hours(24);
+/// The same for what is kept for hours: nothing is older than its time to live and a quarter of it, or an hour.
+const OFTENEST: TimeDelta = TimeDelta::hours(1);
 
 /// The name under which one program is elected.
 const DUTY: &str = "retention";
@@ -141,8 +143,8 @@ pub async fn apply(
 pub async fn apply_if_due(store: &Store, clock: &Clock, by: &str) -> Result<Option<Vec<Removed>>, Failure> {
     let run = async {
         let last = store.last_retention_run().await?;
-        let wait = TimeDelta::from_std(EVERY).unwrap_or_default();
-        if last.is_some_and(|run| clock.now() - run.ended_at < wait) {
+        let set = store.retention().await?;
+        if last.is_some_and(|run| clock.now() - run.ended_at < period(&set)) {
             return Ok(None);
         }
         remove_all(store, clock, by, false).await.map(Some)
@@ -227,6 +229,13 @@ fn past(days: Vec<StoredDay>, cutoff: Option<DateTime<Utc>>) -> (Vec<KeptDay>, V
         .filter_map(|day| Some(KeptDay { day: day.from.date_naive(), why: day.kept? }))
         .collect();
     (kept, due)
+}
+
+/// How long after a run the next is due.
+fn period(set: &HashMap<String, Ttl>) -> TimeDelta {
+    let shortest = RETENTION_CLASSES.iter().filter_map(|class| ttl(class, set).duration()).min();
+    let quarter = shortest.and_then(|shortest| TimeDelta::from_std(shortest / 4).ok());
+    quarter.unwrap_or(EVERY).clamp(OFTENEST, EVERY)
 }
 
 fn ttl(class: &RetentionClass, set: &HashMap<String, Ttl>) -> Ttl {

@@ -59,6 +59,7 @@ mod scripts;
 mod secrets;
 mod services;
 mod settings;
+mod shadow;
 mod status;
 mod titles;
 mod tls;

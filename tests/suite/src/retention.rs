@@ -96,7 +96,7 @@ async fn old_days_leave_but_for_those_that_somebody_still_needs() {
     keep_rows_for(&rig, 90).await;
 
     let (_, shown, err) = operator(&rig, "retention show --json").await;
-    let rows: Value = serde_json::from_str(shown.lines().nth(1).expect(&err)).expect("JSON");
+    let rows: Value = serde_json::from_str(shown.lines().nth(2).expect(&err)).expect("JSON");
     assert_eq!(
         (&rows["class"], &rows["ttl_hours"], &rows["rows"]),
         (&json!("rows"), &json!(2160), &json!(80)),
@@ -293,6 +293,36 @@ async fn what_the_lake_should_have_and_has_not_stays_unless_told_so() {
     assert_eq!(of(&removed, "rows").kept[0].why, "1 pull not in the lake");
     let told = retention::apply(&rig.store, &Clock::System, "test", true).await;
     assert_eq!(of(&told.expect("retention").expect("elected"), "rows").days.len(), 1);
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn raw_pages_can_leave_within_a_day_and_their_streams_stay() {
+    let rig = rig().await;
+    let old = succeeded(&rig, 1).await;
+    let new = succeeded(&rig, 0).await;
+    let (code, _, err) = operator(&rig, "retention set raw 20h --yes").await;
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(of(&apply(&rig).await, "raw").rows, 1);
+    let left = "select pull_id, count(page), count(*) from pull_chunk group by pull_id order by pull_id";
+    let left: Vec<(i64, i64, i64)> = rig
+        .db
+        .query(left, &[])
+        .await
+        .expect("pages")
+        .iter()
+        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .collect();
+    assert_eq!(left, [(old.0, 0, 1), (new.0, 1, 1)]);
+    let streams = "select count(*) from pull_stream where pull_id = $1";
+    assert_eq!(rig.db.query_one(streams, &[&old.0]).await.expect("streams").get::<_, i64>(0), 20);
+    let (code, _, err) = operator(&rig, &format!("rerun {old} --yes")).await;
+    assert!(code == 1 && err.contains("of which 0 are still there"), "{err}");
+
+    // Looked at more often than daily from now on.
+    let at = |hours| Clock::manual(now() + TimeDelta::hours(hours));
+    assert!(retention::apply_if_due(&rig.store, &at(4), "test").await.expect("retention").is_none());
+    assert!(retention::apply_if_due(&rig.store, &at(6), "test").await.expect("retention").is_some());
     rig.end(&[]).await;
 }
 

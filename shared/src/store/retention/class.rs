@@ -46,19 +46,33 @@ pub enum Place {
         /// Which rows may go at all.
         only: &'static str,
     },
-    /// A column of `pull_chunk`, emptied in batches.
-    Column(&'static str),
+    /// Columns of `pull_chunk`, emptied in batches.
+    Columns {
+        /// The columns.
+        names: &'static [&'static str],
+        /// Which rows may lose them at all.
+        only: &'static str,
+    },
     /// Dead letters that are not open, with their history and their replays.
     DeadLetters,
 }
 
 /// All classes.
-pub const RETENTION_CLASSES: [RetentionClass; 7] = [
+pub const RETENTION_CLASSES: [RetentionClass; 8] = [
     RetentionClass {
         name: "pages",
-        about: "raw pages, from which pulls can be made again (pull_chunk)",
+        about: "chunks: the raw page, the rejects, state and times of each stage (pull_chunk)",
         default: Ttl::days(90),
         places: &[Place::Days { table: "pull_chunk", counted: "chunks", in_lake: false }],
+    },
+    RetentionClass {
+        name: "raw",
+        about: "what Twitch sent, of chunks that are merged, where it is to leave before the rest of the chunk",
+        default: Ttl::NEVER,
+        places: &[Place::Columns {
+            names: &["page", "page_jsonb", "rejects"],
+            only: "merged_at is not null",
+        }],
     },
     RetentionClass {
         name: "rows",
@@ -70,7 +84,7 @@ pub const RETENTION_CLASSES: [RetentionClass; 7] = [
         name: "rejects",
         about: "rejected records; counts by rule stay with the page (pull_chunk.rejects)",
         default: Ttl::days(30),
-        places: &[Place::Column("rejects")],
+        places: &[Place::Columns { names: &["rejects"], only: "true" }],
     },
     RetentionClass {
         name: "dead-letters",

@@ -29,13 +29,19 @@ pub struct Stored {
 const CLOSED: &str = "d.state not in ('dead', 'held', 'replaying', 'replayed')
     and not exists (select from dead_letter back where back.replay_of = d.id)";
 
+/// Whether a row has any of these columns.
+fn any_of(names: &[&str]) -> String {
+    let there: Vec<String> = names.iter().map(|name| format!("{name} is not null")).collect();
+    format!("({})", there.join(" or "))
+}
+
 impl Store {
     /// What is stored at a place, and what of it is older than `cutoff`. Days are counted from what their pulls say.
     pub async fn stored_at(&self, place: &Place, cutoff: Option<DateTime<Utc>>) -> Result<Stored, Error> {
         let count = |from: &str, size: &str, at: &str, only: &str| {
             format!(
                 "/* rows::stored */
-                select count(*) as rows, coalesce(sum(pg_column_size({size})), 0)::bigint as bytes, min({at}) as oldest,
+                select count(*) as rows, coalesce(sum({size}), 0)::bigint as bytes, min({at}) as oldest,
                        count(*) filter (where {at} < $1) as due
                 from {from} where {only}"
             )
@@ -47,13 +53,16 @@ impl Store {
                        0::bigint as due
                 from pull where {counted} > 0 and started_at >= coalesce($1::timestamptz, '-infinity')"
             ),
-            Place::Rows { table, at, only } => count(&format!("{table} t"), "t.*", at, only),
-            Place::Column(column) => {
-                count("pull_chunk t", &format!("t.{column}"), "pulled_at", &format!("t.{column} is not null"))
+            Place::Rows { table, at, only } => count(&format!("{table} t"), "pg_column_size(t.*)", at, only),
+            Place::Columns { names, only } => {
+                let sizes: Vec<String> =
+                    names.iter().map(|name| format!("coalesce(pg_column_size({name}), 0)")).collect();
+                let only = format!("{only} and {}", any_of(names));
+                count("pull_chunk", &sizes.join(" + "), "pulled_at", &only)
             }
             Place::DeadLetters => count(
                 "dead_letter d",
-                "d.*",
+                "pg_column_size(d.*)",
                 "d.state_at",
                 "d.state not in ('dead', 'held', 'replaying', 'replayed')",
             ),
@@ -80,15 +89,18 @@ impl Store {
                 );
                 self.client().await?.execute(&sql, &[&cutoff, &BATCH]).await?
             }
-            Place::Column(column) => {
+            Place::Columns { names, only } => {
+                let emptied: Vec<String> = names.iter().map(|name| format!("{name} = null")).collect();
                 let sql = format!(
                     "/* rows::empty */
                     with old as (
                         select pull_id, pulled_at, chunk from pull_chunk
-                        where pulled_at < $1 and {column} is not null limit $2 for no key update skip locked)
-                    update pull_chunk c set {column} = null from old
+                        where pulled_at < $1 and {only} and {} limit $2 for no key update skip locked)
+                    update pull_chunk c set {} from old
                     where c.pulled_at < $1 and c.pulled_at = old.pulled_at and c.pull_id = old.pull_id
-                      and c.chunk = old.chunk"
+                      and c.chunk = old.chunk",
+                    any_of(names),
+                    emptied.join(", ")
                 );
                 self.client().await?.execute(&sql, &[&cutoff, &BATCH]).await?
             }

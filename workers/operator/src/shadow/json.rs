@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::export::{Component, Property};
+use super::component::{Component, Property};
 
 /// Every object with properties, parameters or variables, however deep.
 pub(super) fn read(text: &str) -> Result<Vec<Component>, String> {

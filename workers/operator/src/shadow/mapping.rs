@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::export::{Component, Property};
+use super::component::{Component, Property};
 
 /// What was found in an exported flow.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

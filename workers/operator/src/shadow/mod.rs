@@ -2,6 +2,7 @@
 //! Knows no database and no terminal.
 
 mod compare;
+mod component;
 mod export;
 mod json;
 mod mapping;

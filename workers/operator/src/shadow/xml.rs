@@ -2,7 +2,7 @@
 
 use roxmltree::{Document, Node};
 
-use super::export::{Component, Property};
+use super::component::{Component, Property};
 
 /// Every element that has properties or variables, in either form: `<entry><key/><value/></entry>` of a template, or
 /// `<property><name/><value/></property>` of `flow.xml`.
