@@ -43,6 +43,33 @@ impl Database {
     }
 }
 
+/// The access of the tables' owner, which retention needs: `RETENTION_DATABASE_URL`, or the file that
+/// `RETENTION_DATABASE_URL_FILE` names.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Retention (RETENTION_DATABASE_URL, or its file)")]
+pub struct OwnerAccess {
+    /// File that holds the URL of PostgreSQL for the owner of the tables, who alone may take old days out of them; without it
+    /// `DATABASE_URL` is used
+    #[arg(long, env, value_name = "FILE")]
+    retention_database_url_file: Option<PathBuf>,
+}
+
+impl OwnerAccess {
+    /// The URL; none where none is given.
+    pub fn url(&self) -> Result<Option<SecretString>, ConfigError> {
+        let schemes = ["postgres", "postgresql"];
+        match secret_url("RETENTION_DATABASE_URL", self.retention_database_url_file.as_ref(), &schemes) {
+            Err(ConfigError::Missing { .. }) => Ok(None),
+            url => url.map(Some),
+        }
+    }
+}
+
+/// Where the database of the NiFi flow is: `LEGACY_DATABASE_URL`, or this file.
+pub fn legacy_database_url(file: Option<&PathBuf>) -> Result<SecretString, ConfigError> {
+    secret_url("LEGACY_DATABASE_URL", file, &["postgres", "postgresql"])
+}
+
 /// Where RabbitMQ is. Its URL is a secret: `AMQP_URL`, or the file that `AMQP_URL_FILE` names.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "RabbitMQ (AMQP_URL, or its file)")]

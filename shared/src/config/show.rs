@@ -24,6 +24,8 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "frame_max",
     "channel_max",
 ];
+/// Secrets that need not be given.
+const OPTIONAL: [&str; 1] = ["RETENTION_DATABASE_URL"];
 /// Read by what writes the log.
 pub(crate) const LOG_LEVELS: &str = "RUST_LOG";
 
@@ -69,7 +71,12 @@ pub(super) fn show(command: &Command, matches: &ArgMatches) -> Result<String, St
 
 /// A secret, masked, and where it comes from.
 fn secret_line(name: &str, file: Option<PathBuf>) -> Result<(String, String), ConfigError> {
-    let value = secret(name, file.as_ref())?;
+    let value = match secret(name, file.as_ref()) {
+        Err(ConfigError::Missing { .. }) if OPTIONAL.contains(&name) => {
+            return Ok((String::new(), "not set".to_owned()));
+        }
+        value => value?,
+    };
     let origin = match file {
         Some(file) if variable(name.as_ref()).is_none_or(|value| value.is_empty()) => {
             format!("file {}", file.display())

@@ -22,9 +22,6 @@ impl Store {
         // Where another isolation is the default, an old snapshot would be kept for as long as the work takes.
         let begun = client.build_transaction().isolation_level(IsolationLevel::ReadCommitted).read_only(true);
         let transaction = begun.start().await.map_err(Error::from)?;
-        // It stands idle while the work is done on other connections.
-        let patient = "set local idle_in_transaction_session_timeout = 0";
-        transaction.batch_execute(patient).await.map_err(Error::from)?;
         let elect = "/* election::if_elected */
             select pg_try_advisory_xact_lock(hashtext('duty'), hashtext($1)) as elected";
         let elected: bool =
@@ -32,6 +29,10 @@ impl Store {
         if !elected {
             return Ok(None);
         }
+        // It stands idle while the work is done on other connections. A simple statement, and the last: it ends the one before, whose
+        // snapshot would hold up whoever waits for older ones, as a detached partition does.
+        let patient = "set local idle_in_transaction_session_timeout = 0";
+        transaction.batch_execute(patient).await.map_err(Error::from)?;
         let done = work.await?;
         // Whoever comes next is elected a moment later if this does not arrive.
         if let Err(error) = transaction.commit().await {

@@ -35,7 +35,9 @@ mod database_url;
 mod dead_letter;
 mod draft;
 mod election;
+mod erasure;
 mod error;
+mod legacy;
 mod merge;
 mod migrate;
 mod options;
@@ -48,6 +50,7 @@ mod reject_text;
 mod rejected;
 mod report;
 mod rerun;
+mod retention;
 mod session;
 mod session_settings;
 mod slot;
@@ -78,7 +81,9 @@ pub use dead_letter::{
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use draft::{Draft, NewPage, PageFacts, Seen};
+pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
+pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;
@@ -87,6 +92,9 @@ pub use pull::Extraction;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
+pub use retention::{
+    Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
+};
 use session::Sessions;
 pub use slot::SlotDecision;
 pub use watch::Stalled;

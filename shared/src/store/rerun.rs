@@ -84,7 +84,9 @@ impl Store {
             select started_at, status, extracted_at is not null as extracted, completed_at, build, chunks
             from pull where id = $1 for no key update";
         let lock_chunks = "/* rerun::lock_chunks */
-            select from pull_chunk where pull_id = $1 and pulled_at = $2 order by chunk for no key update";
+            select from pull_chunk
+            where pull_id = $1 and pulled_at = $2 and (page is not null or page_jsonb is not null)
+            order by chunk for no key update";
         let chunks = "/* rerun::chunks */
             update pull_chunk
             set games_at = case when not $3 then games_at end, games_missing = case when not $3 then games_missing end,

@@ -21,7 +21,7 @@ mod retry_delays;
 mod stage;
 
 pub use exchange::{DEAD_LETTERS, EVENTS, EXCHANGES, REJECTED, WORK};
-pub use queue::{Argument, DELIVERY_LIMIT, Queue};
+pub use queue::{Argument, Bound, DELIVERY_LIMIT, Queue};
 pub use retry_delays::{InvalidDelays, RetryDelays};
 pub use stage::{Announcement, Route, Routed, Stage, StageInfo};
 

@@ -16,6 +16,9 @@ const REJECTED_MESSAGES: i64 = 10_000;
 /// How long a message stays in it, in milliseconds: a week.
 const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
+/// Of work: a slot is skipped while a pull is under way, and each message is about one chunk of a pull.
+const CHUNKS: Bound = Bound::Source("one message per chunk of the pulls under way");
+
 /// An argument of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Argument {
@@ -36,6 +39,17 @@ pub struct Queue {
     pub bindings: Vec<(&'static str, &'static str)>,
     /// Whether it may be deleted with what is in it, and made again, where it is there with other arguments.
     pub replaceable: bool,
+    /// What keeps it from growing without end.
+    pub bound: Bound,
+}
+
+/// What keeps a queue from growing without end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// The broker: its arguments say how many messages it holds, and for how long.
+    Broker,
+    /// What fills it, in words. The broker may drop or refuse nothing of it.
+    Source(&'static str),
 }
 
 /// The queues of these stages, and the queue of rejected records.
@@ -55,11 +69,13 @@ fn work_queue(stage: StageInfo) -> Queue {
         arguments,
         bindings: vec![(WORK, stage.reads)],
         replaceable: false,
+        bound: CHUNKS,
     }
 }
 
 fn replay_queue(stage: StageInfo) -> Queue {
-    Queue { name: stage.replay(), bindings: Vec::new(), ..work_queue(stage) }
+    let bound = Bound::Source("the messages of replays that a person started");
+    Queue { name: stage.replay(), bindings: Vec::new(), bound, ..work_queue(stage) }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.
@@ -67,7 +83,7 @@ fn retry_queue(stage: StageInfo, delay: Duration) -> Queue {
     let mut arguments = at_least_once("", stage.queue());
     let ttl = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
     arguments.push(("x-message-ttl", Argument::Number(ttl)));
-    Queue { name: stage.retry(delay), arguments, bindings: Vec::new(), replaceable: false }
+    Queue { name: stage.retry(delay), arguments, bindings: Vec::new(), replaceable: false, bound: CHUNKS }
 }
 
 fn dead_queue(stage: StageInfo) -> Queue {
@@ -89,7 +105,8 @@ fn at_least_once(exchange: &str, key: &str) -> Vec<(&'static str, Argument)> {
 /// A quorum queue would lose dead letters by being looked at: every look spends a delivery.
 fn classic(name: String, key: &'static str) -> Queue {
     let arguments = vec![("x-queue-type", Argument::Text("classic".to_owned()))];
-    Queue { name, arguments, bindings: vec![(DEAD_LETTERS, key)], replaceable: false }
+    let bound = Bound::Source("open dead letters, of which alarms tell until a person acts");
+    Queue { name, arguments, bindings: vec![(DEAD_LETTERS, key)], replaceable: false, bound }
 }
 
 /// News for whoever wants it, bounded in number and age. The records are in the database, so what leaves the queue at its
@@ -98,7 +115,12 @@ fn rejected_queue() -> Queue {
     let queue = classic(REJECTED.to_owned(), REJECTED);
     let bounds = [("x-max-length", REJECTED_MESSAGES), ("x-message-ttl", REJECTED_FOR_MILLIS)];
     let bounds = bounds.map(|(name, bound)| (name, Argument::Number(bound)));
-    Queue { arguments: queue.arguments.into_iter().chain(bounds).collect(), replaceable: true, ..queue }
+    Queue {
+        arguments: queue.arguments.into_iter().chain(bounds).collect(),
+        replaceable: true,
+        bound: Bound::Broker,
+        ..queue
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +131,8 @@ mod tests {
     #[test]
     fn a_dead_letter_queue_can_be_browsed_and_work_cannot_be_lost() {
         for queue in topology::queues(&RetryDelays::default()) {
+            let bounded = queue.arguments.iter().any(|(name, _)| *name == "x-max-length");
+            assert_eq!(bounded, queue.bound == Bound::Broker, "{}", queue.name);
             let is = |name, value: &str| queue.arguments.contains(&(name, Argument::Text(value.to_owned())));
             if queue.name == REJECTED {
                 assert!(queue.replaceable && is("x-queue-type", "classic"), "news only, and bounded");

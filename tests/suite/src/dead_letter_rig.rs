@@ -186,7 +186,17 @@ pub(crate) fn command(rig: &Rig, words: &str) -> Command {
 
 /// What the operator answers: exit code, standard output, standard error.
 pub(crate) async fn operator(rig: &Rig, words: &str) -> (i32, String, String) {
+    answer(command(rig, words)).await
+}
+
+/// The same as the owner of the tables.
+pub(crate) async fn owner(rig: &Rig, words: &str) -> (i32, String, String) {
     let mut command = command(rig, words);
+    command.env("DATABASE_URL", rig.database.plain_url());
+    answer(command).await
+}
+
+async fn answer(mut command: Command) -> (i32, String, String) {
     let run = tokio::task::spawn_blocking(move || command.output());
     let Output { status, stdout, stderr } =
         run.await.expect("a thread").expect("tests/run builds the programs first");

@@ -14,11 +14,12 @@ use crate::{
     settings::project_file,
 };
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     ".github/CONTRIBUTING.md",
     "deploy/README.md",
     "deploy/CHANGELOG.md",
+    "deploy/RETENTION.md",
     "deploy/observability/README.md",
     "deploy/observability/RUNBOOK.md",
     "migrations/README.md",
@@ -30,8 +31,13 @@ const PREFIXES: [&[&str]; 3] = [&[], &["deploy/quickstart"], &["docker", "compos
 /// The first line of SQL that people run who only read.
 const AS_READER: &str = "-- as a reader";
 /// What a placeholder stands for, where it is no number.
-const PLACEHOLDERS: [(&str, &str); 4] =
-    [("PULL/CHUNK/PLACE", "7/1/3"), ("STAGE", "finalizer"), ("TIME", "2h"), ("VERSION", "0.2.0")];
+const PLACEHOLDERS: [(&str, &str); 5] = [
+    ("ID", "7"),
+    ("PULL/CHUNK/PLACE", "7/1/3"),
+    ("STAGE", "finalizer"),
+    ("TIME", "2h"),
+    ("VERSION", "0.2.0"),
+];
 /// Commands of compose whose first plain argument is a service.
 const OF_A_SERVICE: [&str; 5] = ["exec", "run", "logs", "stop", "restart"];
 

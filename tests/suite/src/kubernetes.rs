@@ -154,7 +154,12 @@ fn environment(container: &Container) -> BTreeMap<String, String> {
         environment.extend(map.clone());
     }
     for variable in container.env.iter().flatten() {
-        environment.insert(variable.name.clone(), variable.value.clone().expect("a value"));
+        let from = variable.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref());
+        match &variable.value {
+            Some(value) => _ = environment.insert(variable.name.clone(), value.clone()),
+            // Of a secret that need not be there.
+            None => assert_eq!(from.and_then(|secret| secret.optional), Some(true), "{}", variable.name),
+        }
     }
     environment
 }

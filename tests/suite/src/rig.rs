@@ -233,7 +233,8 @@ impl Rig {
     pub(crate) fn finalizer(&self) -> Finalizer {
         let (store, clock) = (self.own_store("finalizer"), self.setup.clock.clone());
         let alarms = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
-        Finalizer::of(store, clock, self.setup.stalled_after, alarms, self.setup.max_rejected_share)
+        let owner = store.clone();
+        Finalizer::of(store, owner, clock, self.setup.stalled_after, alarms, self.setup.max_rejected_share)
     }
 
     /// Runs a worker, to be stopped or killed by the caller.

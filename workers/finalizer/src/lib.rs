@@ -6,6 +6,7 @@
 mod alarms;
 mod background;
 mod gauges;
+mod retention;
 mod watch;
 
 use std::{
@@ -19,7 +20,7 @@ use clap::Args;
 use futures::{StreamExt, stream};
 use shared::{
     clock::Clock,
-    config::{Database, SetupError},
+    config::{Database, OwnerAccess, SetupError},
     dead_letter::{DeadLetter, DeadLetterStore},
     failure::{Class, Failure},
     pull::give_up_on_chunk,
@@ -35,11 +36,16 @@ use shared::{
 const CHUNKS_TOGETHER: usize = 16;
 const MERGES_IN_PARALLEL: usize = 2;
 
+/// Connections for retention, opened for a run: one holds the election, one does the work.
+const OWNER_CONNECTIONS: u16 = 2;
+
 /// The finalizer's settings.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
     #[command(flatten)]
     database: Database,
+    #[command(flatten)]
+    retention: OwnerAccess,
     /// How long a pull may stand still before its announcements are made again, and, failing that, it is failed
     #[arg(long, env, default_value = "2m", value_name = "DURATION", value_parser = humantime::parse_duration)]
     stalled_after: Duration,
@@ -63,6 +69,8 @@ fn share(text: &str) -> Result<f64, String> {
 #[derive(Debug)]
 pub struct Finalizer {
     store: Store,
+    /// The database with the rights of the tables' owner, where they were given.
+    owner: Store,
     clock: Clock,
     stalled_after: Duration,
     alarms: AlarmLimits,
@@ -74,19 +82,24 @@ impl Finalizer {
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
         let database = &settings.database;
         let store = Store::new(&database.url()?, database.database_connections, "finalizer")?;
+        let owner = match settings.retention.url()? {
+            Some(url) => Store::new(&url, OWNER_CONNECTIONS, "retention")?,
+            None => store.clone(),
+        };
         let alarms = AlarmLimits { age: settings.alarm_age, growth: settings.alarm_growth };
-        Ok(Self::of(store, clock, settings.stalled_after, alarms, settings.max_rejected_share))
+        Ok(Self::of(store, owner, clock, settings.stalled_after, alarms, settings.max_rejected_share))
     }
 
     /// The worker, of its parts.
     pub fn of(
         store: Store,
+        owner: Store,
         clock: Clock,
         stalled_after: Duration,
         alarms: AlarmLimits,
         max_rejected_share: f64,
     ) -> Self {
-        Self { store, clock, stalled_after, alarms, max_rejected_share }
+        Self { store, owner, clock, stalled_after, alarms, max_rejected_share }
     }
 
     /// Merges all these chunks.
@@ -197,6 +210,8 @@ impl Worker for Finalizer {
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties()
+        let mut duties = Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties();
+        duties.push(retention::duty(self.owner.clone(), self.clock.clone()));
+        duties
     }
 }

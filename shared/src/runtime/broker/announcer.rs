@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -11,6 +12,7 @@ use super::{
         message::properties_json,
         process::spans::{self, Scope},
     },
+    edit::edit,
     outgoing::Outgoing,
     publish_error::PublishError,
     publisher::Publisher,
@@ -83,6 +85,18 @@ impl Announcer {
     /// Opens the queue of rejected records, and keeps those messages that `wanted` names.
     pub async fn open_rejects(&self, wanted: impl Fn(&RecordsRejected) -> bool) -> Result<Rejects, Failure> {
         Rejects::open(self.publisher().await?, wanted).await
+    }
+
+    /// Looks through a classic queue, and with `write` changes messages in it: `body` makes another body of one, or none where it
+    /// stays, and `properties` changes its properties and headers, as JSON, and says whether it did. How many change.
+    pub async fn edit_queue(
+        &self,
+        queue: &str,
+        write: bool,
+        body: impl Fn(&[u8]) -> Option<Vec<u8>>,
+        properties: impl Fn(&mut Value) -> bool,
+    ) -> Result<i64, Failure> {
+        edit(self.publisher().await?, queue, write, body, properties).await
     }
 
     /// Puts archived dead letters into their dead-letter queues, as they were; returns when the broker has confirmed all.

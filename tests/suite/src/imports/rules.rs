@@ -1,13 +1,14 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
     ("dial", &[]),
     ("version", &[]),
     ("schema", &[]),
+    ("scrub", &[]),
     ("worker_state", &["failure"]),
     ("token_store", &["failure"]),
     ("budget_store", &["failure"]),
@@ -33,6 +34,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
             "dial",
             "version",
             "worker_state",
+            "scrub",
         ],
     ),
     (
@@ -55,6 +57,8 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("replica", &["clock"]),
     ("pull", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
     ("token_validation", &["helix", "runtime"]),
+    ("retention", &["failure", "clock", "store"]),
+    ("erasure", &["topology", "schema", "failure", "clock", "scrub", "store", "runtime"]),
     (
         "enrichment",
         &[

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
+    config::Config, dead_letters::DeadLetters, erase::Erase, migrate::Migrate, pull::Pull, pulls::Pulls,
+    rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow, show::Show, status::Status,
+    topology::Topology, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -21,6 +22,9 @@ pub(crate) enum Command {
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
+    Retention(Retention),
+    Erase(Erase),
+    Shadow(Shadow),
     Config(Config),
 }
 
@@ -38,6 +42,9 @@ impl Command {
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
+            Self::Retention(retention) => retention.run(context).await,
+            Self::Erase(erase) => erase.run(context).await,
+            Self::Shadow(shadow) => shadow.run(context).await,
             Self::Config(config) => config.run(context),
         }
     }

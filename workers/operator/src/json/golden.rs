@@ -5,7 +5,7 @@ use shared::{
     dead_letters::Entered,
     runtime::QueueDepth,
     schema::PullId,
-    store::{Alarm, Migrated, MissedSlot, Outcome, RejectedGroup, RejectedRecord, Rerun},
+    store::{Alarm, Migrated, MissedSlot, Outcome, RejectedGroup, RejectedRecord, Rerun, Ttl},
     topology::{RetryDelays, queues},
 };
 
@@ -129,4 +129,28 @@ fn documents_of_rejected_records_keep_their_shape() {
     assert_golden!("rejected-group", json::RejectedGroup::from(group));
     let entered = Entered { entered: 3, duplicates: 1, remaining: 2, chunks: 1 };
     assert_golden!("rejected-replay", json::Revalidation::new(PullId(7), true, entered));
+}
+
+#[test]
+fn documents_of_retention_keep_their_shape() {
+    let classes = sample::retention();
+    let due = classes[0].due.clone();
+    let lines: Vec<String> = classes
+        .into_iter()
+        .map(|class| serde_json::to_string(&json::RetentionClass::from(class)).unwrap())
+        .collect();
+    assert_eq!(format!("{}\n", lines.join("\n")), include_str!("golden/retention.ndjson"));
+    assert_golden!("retention-apply", json::RetentionRemoved::new(due, true));
+    assert_golden!("retention-set", json::RetentionSet::new("pages", Ttl::days(90)));
+}
+
+#[test]
+fn the_document_of_an_erasure_keeps_its_shape() {
+    assert_golden!("erase", json::Erased::from(sample::erased()));
+}
+
+#[test]
+fn documents_of_moving_in_keep_their_shape() {
+    assert_golden!("shadow-compare", json::Shadowed::from(sample::shadowed().remove(0)));
+    assert_golden!("shadow-flow", json::LegacyFlow::from(sample::legacy_flow()));
 }

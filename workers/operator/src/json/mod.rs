@@ -3,12 +3,15 @@
 
 mod dead_letter;
 mod document;
+mod erasure;
 #[cfg(test)]
 mod golden;
 mod migration;
 mod pull;
 mod rejected;
 mod replay;
+mod retention;
+mod shadow;
 mod status;
 mod topology;
 
@@ -16,9 +19,12 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use erasure::Erased;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
+pub(crate) use retention::{RetentionClass, RetentionRemoved, RetentionSet};
+pub(crate) use shadow::{LegacyFlow, Shadowed};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use indicatif::{HumanCount, HumanDuration};
+use indicatif::{HumanBytes, HumanCount, HumanDuration};
 
 /// A count with thousands separators: `21,034`.
 pub(crate) fn number(n: impl TryInto<u64>) -> String {
@@ -16,6 +16,11 @@ pub(crate) fn count(n: impl TryInto<u64>, noun: &str) -> String {
     let number = number(n);
     let plural = if number == "1" { "" } else { "s" };
     format!("{number} {noun}{plural}")
+}
+
+/// A number of bytes: `12.30 MiB`.
+pub(crate) fn size(bytes: i64) -> String {
+    HumanBytes(bytes.try_into().unwrap_or_default()).to_string()
 }
 
 /// A duration in its two largest units: `0.4s`, `12s`, `1m 05s`, `2h 03m`, `3d 04h`.

@@ -1,0 +1,13 @@
+//! Moving in from the NiFi flow: its documents compared with ours, and its exported flow read for settings and secrets.
+//! Knows no database and no terminal.
+
+mod compare;
+mod component;
+mod export;
+mod json;
+mod mapping;
+mod xml;
+
+pub(crate) use compare::{Comparison, Difference, Rules, compare};
+pub(crate) use export::read;
+pub(crate) use mapping::{Findings, Secret, Setting, map};
