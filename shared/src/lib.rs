@@ -14,6 +14,7 @@ mod dial;
 pub mod enrichment;
 pub mod failure;
 pub mod helix;
+pub mod lake;
 pub mod metrics;
 pub mod pull;
 pub mod replica;

@@ -34,6 +34,7 @@ mod dead_letter;
 mod draft;
 mod election;
 mod error;
+mod lake;
 mod merge;
 mod migrate;
 mod options;
@@ -76,6 +77,10 @@ pub use dead_letter::{
 };
 pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use error::{Error, StatementError};
+pub use lake::{
+    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, PullFiles,
+    Removable, TableStatus,
+};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;

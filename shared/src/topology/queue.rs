@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    exchange::{DEAD_LETTERS, REJECTED, WORK},
+    exchange::{DEAD_LETTERS, REJECTED},
     retry_delays::RetryDelays,
     stage::StageInfo,
 };
@@ -15,6 +15,11 @@ pub const DELIVERY_LIMIT: u32 = 20;
 const REJECTED_MESSAGES: i64 = 10_000;
 /// How long a message stays in it, in milliseconds: a week.
 const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// How long the work queue of a stage that may be left out stays without a reader, in milliseconds: a week. After that nothing
+/// piles up for a stage that is never started again. What goes with the queue is no loss, since such a stage finds in the
+/// database what it has missed.
+const UNREAD_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// An argument of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,26 +45,27 @@ pub struct Queue {
 
 /// The queues of these stages, and the queue of rejected records.
 pub(super) fn queues(stages: &[StageInfo], delays: &RetryDelays) -> Vec<Queue> {
-    let stages = stages.iter().copied().flat_map(|stage| {
-        let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
-        [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
-    });
+    let stages = stages.iter().flat_map(|stage| stage_queues(*stage, delays));
     stages.chain([rejected_queue()]).collect()
 }
 
+/// The queues of a stage.
+pub(super) fn stage_queues(stage: StageInfo, delays: &RetryDelays) -> impl Iterator<Item = Queue> {
+    let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
+    [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
+}
+
 fn work_queue(stage: StageInfo) -> Queue {
-    let mut arguments = at_least_once(DEAD_LETTERS, stage.name);
-    arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
-    Queue {
-        name: stage.queue().to_owned(),
-        arguments,
-        bindings: vec![(WORK, stage.reads)],
-        replaceable: false,
-    }
+    let mut queue =
+        Queue { name: stage.queue().to_owned(), bindings: vec![stage.source()], ..replay_queue(stage) };
+    queue.arguments.extend(stage.event.map(|_| ("x-expires", Argument::Number(UNREAD_FOR_MILLIS))));
+    queue
 }
 
 fn replay_queue(stage: StageInfo) -> Queue {
-    Queue { name: stage.replay(), bindings: Vec::new(), ..work_queue(stage) }
+    let mut arguments = at_least_once(DEAD_LETTERS, stage.name);
+    arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
+    Queue { name: stage.replay(), arguments, bindings: Vec::new(), replaceable: false }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.

@@ -1,13 +1,14 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
     ("dial", &[]),
     ("version", &[]),
     ("schema", &[]),
+    ("lake", &[]),
     ("worker_state", &["failure"]),
     ("token_store", &["failure"]),
     ("dead_letter", &["failure"]),
@@ -28,6 +29,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "dial",
             "version",
             "worker_state",
+            "lake",
         ],
     ),
     (

@@ -1,0 +1,1 @@
+//! The lake in Redshift: its DDL, and how a folder is loaded.

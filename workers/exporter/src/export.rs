@@ -1,0 +1,179 @@
+//! One pull into the lake: a file of each table in storage, then the catalogue.
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use shared::{
+    failure::{Class, Failure},
+    lake::{LakeFile, MANIFEST, TABLES, Table, folder},
+    schema::{PullClosed, PullStatus},
+    store::{ExportMark, Exported, PullFiles, Store},
+};
+
+use crate::{
+    compact::rewrite,
+    format::{Encoded, FileBuilder},
+    storage::{Storage, StorageError},
+};
+
+/// What exports work with.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Where pulls are, and the catalogue.
+    pub store: Store,
+    /// Where files go.
+    pub storage: Storage,
+}
+
+impl Lake {
+    /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,
+    /// and the catalogue takes one pull once. `None` where the pull is no longer complete: it will be announced again.
+    pub async fn export(&self, pull: &PullClosed, now: DateTime<Utc>) -> Result<Option<Exported>, Failure> {
+        if pull.status != PullStatus::Success {
+            return Ok(None);
+        }
+        let known = self.store.lake_marks(pull.pull_id).await?;
+        let is_known = |table: &Table| {
+            known.iter().any(|mark| mark.table_name == table.name && mark.completed_at == pull.completed_at)
+        };
+        if TABLES.iter().all(is_known) {
+            return Ok(Some(Exported::Before));
+        }
+        self.storage.probe().await?;
+        let mut files = PullFiles::default();
+        for table in &TABLES {
+            self.export_table(table, pull, &known, &mut files).await?;
+        }
+        let day = pull.started_at.date_naive();
+        let exported = self.store.commit_export(pull, day, &files, &known, now).await?;
+        if exported == Exported::Now {
+            self.write_manifests().await?;
+        }
+        Ok(Some(exported))
+    }
+
+    /// The file of one table. Where the pull's day is compacted, the day's file is written anew with the pull as it is now.
+    async fn export_table(
+        &self,
+        table: &'static Table,
+        pull: &PullClosed,
+        known: &[ExportMark],
+        files: &mut PullFiles,
+    ) -> Result<(), Failure> {
+        let day = pull.started_at.date_naive();
+        let rows = self.store.lake_rows(table, pull).await?;
+        check_count(table, pull, rows.len())?;
+        let encoded = blocking(move || FileBuilder::encode(table, rows)).await??;
+        let count = encoded.rows;
+        let mark = known.iter().find(|mark| mark.table_name == table.name);
+        if mark.is_some_and(|mark| mark.sha256.is_none()) {
+            let folders = [folder(table.name, day, true)];
+            let ended = self.store.lake_files(table.id, &folders).await?;
+            let (place, id) = (table.place("pull_id"), shared::lake::Value::Int(pull.pull_id.0));
+            let keep = move |row: &shared::lake::Row| place.and_then(|place| row.get(place)) != Some(&id);
+            let added = rewrite(self, table, day, &ended, Some(encoded), keep).await?;
+            let path = added.first().map(|file| file.path.clone()).unwrap_or_default();
+            files.ended.extend(ended.iter().map(|file| file.id));
+            files.added.extend(added);
+            files.marks.push((table.name, path, None, count));
+        } else {
+            if let Some(mark) = mark {
+                let live = self.store.lake_files(table.id, &[mark.path.clone()]).await?;
+                files.ended.extend(live.iter().filter(|file| file.path == mark.path).map(|file| file.id));
+            }
+            let stem = format!("{}pull-{}", folder(table.name, day, false), pull.pull_id);
+            let name = |generation| match generation {
+                1 => format!("{stem}.parquet"),
+                _ => format!("{stem}-g{generation}.parquet"),
+            };
+            let file = self.place(table, name, encoded).await?;
+            files.marks.push((table.name, file.path.clone(), Some(file.sha256.clone()), count));
+            files.added.push(file);
+        }
+        Ok(())
+    }
+
+    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where nothing is there, and
+    /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
+    pub(crate) async fn place(
+        &self,
+        table: &Table,
+        name: impl Fn(u32) -> String,
+        encoded: Encoded,
+    ) -> Result<LakeFile, Failure> {
+        let Encoded { bytes, rows, footer, columns } = encoded;
+        let bytes = Bytes::from(bytes);
+        let first = name(1);
+        let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let taken = self.store.lake_paths(folder).await?;
+        let mut generation = 0;
+        loop {
+            generation += 1;
+            let path = name(generation);
+            if taken.contains(&path) {
+                continue;
+            }
+            let ours = self.storage.create(&path, bytes.clone()).await? || self.holds(&path, &bytes).await?;
+            if ours {
+                return Ok(LakeFile {
+                    table_id: table.id,
+                    path,
+                    record_count: rows,
+                    file_size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+                    footer_size: footer,
+                    sha256: sha256(&bytes),
+                    columns,
+                });
+            }
+        }
+    }
+
+    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<bool, StorageError> {
+        match self.storage.read(path).await {
+            Ok(found) => Ok(found == *bytes),
+            Err(StorageError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the manifests that the catalogue has changed, also those that a process could not write before it died.
+    pub async fn write_manifests(&self) -> Result<(), Failure> {
+        let manifests = self.store.unwritten_manifests().await?;
+        for manifest in &manifests {
+            let path = format!("{}{MANIFEST}", manifest.folder);
+            self.storage.replace(&path, manifest.content.clone().into()).await?;
+        }
+        if !manifests.is_empty() {
+            self.store.manifests_written(&manifests).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Fails where the database no longer has what the pull stored.
+fn check_count(table: &Table, pull: &PullClosed, rows: usize) -> Result<(), Failure> {
+    let expected = match table.name {
+        "pull" => 1,
+        "stream_peek" => pull.stored,
+        _ => return Ok(()),
+    };
+    if i64::try_from(rows) == Ok(expected.into()) {
+        return Ok(());
+    }
+    let words =
+        format!("pull {} has {rows} rows for {}, and should have {expected}", pull.pull_id, table.name);
+    Err(Failure::permanent("lake.rows_missing", words))
+}
+
+/// SHA-256, hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Work that keeps a thread busy, beside those that keep heartbeats.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::new(Class::Transient, "lake.interrupted", error.to_string()))
+}
