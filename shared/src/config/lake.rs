@@ -6,7 +6,10 @@ use clap::Args;
 use secrecy::SecretString;
 use url::Url;
 
-use super::{ConfigError, http_url, secret::secret};
+use super::{
+    ConfigError, http_url,
+    secret::{secret, secret_url},
+};
 
 /// Where the lake is. The secrets are `LAKE_S3_ACCESS_KEY_ID` and `LAKE_S3_SECRET_ACCESS_KEY`, or their files.
 #[derive(Debug, Clone, Args)]
@@ -30,6 +33,22 @@ pub struct Lake {
     /// File that holds the secret access key
     #[arg(long, env, value_name = "FILE")]
     lake_s3_secret_access_key_file: Option<PathBuf>,
+}
+
+/// Where Redshift is. Its URL is a secret: `REDSHIFT_URL`, or the file that `REDSHIFT_URL_FILE` names.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Redshift (REDSHIFT_URL, or its file)")]
+pub struct Redshift {
+    /// File that holds the URL, such as `postgres://user:password@host:5439/name?sslmode=require`
+    #[arg(long, env, value_name = "FILE")]
+    redshift_url_file: Option<PathBuf>,
+}
+
+impl Redshift {
+    /// The URL.
+    pub fn url(&self) -> Result<SecretString, ConfigError> {
+        secret_url("REDSHIFT_URL", self.redshift_url_file.as_ref(), &["postgres", "postgresql"])
+    }
 }
 
 /// Where the lake is.

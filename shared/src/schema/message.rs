@@ -167,7 +167,7 @@ pub struct PullClosed {
     pub whole: Option<bool>,
 }
 
-/// A completed pull is in the lake. Published as `pull.exported`, at least once.
+/// A completed pull is in the lake. Published as `lake.exported`, at least once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PullExported {
     /// The pull.

@@ -10,7 +10,7 @@
 //! <stage> ──permanent──▶ dead-letters ──▶ <stage>.dead                  (classic: can be browsed without harm)
 //! <stage>.dead ──operator replays──▶ <stage>.replay ──▶ <stage>, when it has nothing else to do
 //! extractor ──records that fail validation──▶ streams.rejected
-//! events: pull.completed ──▶ exporter ──▶ events: pull.exported        (optional: its queues are declared by itself alone)
+//! events: pull.completed ──▶ exporter ──▶ events: lake.exported        (optional: its queues are declared by itself alone)
 //! ```
 //!
 //! The arguments of a queue cannot be changed after it was declared, so a delay is part of its queue's name, and a

@@ -165,7 +165,7 @@ impl Routed for RecordsRejected {
 
 impl Routed for PullExported {
     fn route(&self) -> Route {
-        Route { exchange: EVENTS, key: "pull.exported", mandatory: false }
+        Route { exchange: EVENTS, key: "lake.exported", mandatory: false }
     }
 }
 

@@ -14,11 +14,12 @@ use crate::{
     settings::project_file,
 };
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 10] = [
     "README.md",
     ".github/CONTRIBUTING.md",
     "deploy/README.md",
     "deploy/CHANGELOG.md",
+    "deploy/LAKE.md",
     "deploy/observability/README.md",
     "deploy/observability/RUNBOOK.md",
     "migrations/README.md",

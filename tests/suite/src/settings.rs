@@ -9,7 +9,8 @@ use std::{
 
 use crate::process::binary;
 
-const PROGRAMS: [&str; 5] = ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator"];
+const PROGRAMS: [&str; 6] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator"];
 /// Read by what writes the log, before there are settings.
 const LOG_LEVEL: &str = "RUST_LOG";
 /// What compose mounts where there is no file: an empty one.

@@ -99,13 +99,19 @@ pub async fn rewrite(
         merge(table, both, MOST_BYTES, |_| true)
     });
     let merged: Vec<Encoded> = merged.await??;
+    let folder = folder(table.name, day, true);
+    let taken = lake.store.lake_paths(&[folder.clone()]).await?;
     let mut placed = Vec::with_capacity(merged.len());
     for (part, encoded) in merged.into_iter().enumerate() {
         let part = if part == 0 { String::new() } else { format!("-{}", part + 1) };
-        let folder = folder(table.name, day, true);
         placed.push(
-            lake.place(table, |generation| format!("{folder}day-g{generation}{part}.parquet"), encoded)
-                .await?,
+            lake.place(
+                table,
+                |generation| format!("{folder}day-g{generation}{part}.parquet"),
+                encoded,
+                &taken,
+            )
+            .await?,
         );
     }
     Ok(placed)

@@ -39,11 +39,13 @@ impl Lake {
             return Ok(Some(Exported::Before));
         }
         self.storage.probe().await?;
+        let day = pull.started_at.date_naive();
+        let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
+        let taken = self.store.lake_paths(&folders).await?;
         let mut files = PullFiles::default();
         for table in &TABLES {
-            self.export_table(table, pull, &known, &mut files).await?;
+            self.export_table(table, pull, &known, &taken, &mut files).await?;
         }
-        let day = pull.started_at.date_naive();
         let exported = self.store.commit_export(pull, day, &files, &known, now).await?;
         if exported == Exported::Now {
             self.write_manifests().await?;
@@ -57,6 +59,7 @@ impl Lake {
         table: &'static Table,
         pull: &PullClosed,
         known: &[ExportMark],
+        taken: &[String],
         files: &mut PullFiles,
     ) -> Result<(), Failure> {
         let day = pull.started_at.date_naive();
@@ -85,26 +88,24 @@ impl Lake {
                 1 => format!("{stem}.parquet"),
                 _ => format!("{stem}-g{generation}.parquet"),
             };
-            let file = self.place(table, name, encoded).await?;
+            let file = self.place(table, name, encoded, taken).await?;
             files.marks.push((table.name, file.path.clone(), Some(file.sha256.clone()), count));
             files.added.push(file);
         }
         Ok(())
     }
 
-    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where nothing is there, and
+    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those `taken` by the catalogue and nothing is there, and
     /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
     pub(crate) async fn place(
         &self,
         table: &Table,
         name: impl Fn(u32) -> String,
         encoded: Encoded,
+        taken: &[String],
     ) -> Result<LakeFile, Failure> {
         let Encoded { bytes, rows, footer, columns } = encoded;
         let bytes = Bytes::from(bytes);
-        let first = name(1);
-        let folder = first.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let taken = self.store.lake_paths(folder).await?;
         let mut generation = 0;
         loop {
             generation += 1;

@@ -79,7 +79,7 @@ impl Lake {
             return Ok(0);
         }
         // Asked after the list was made: whoever has put a file there since has named it, or it is too young.
-        let named: HashSet<String> = self.store.lake_paths("").await?.into_iter().collect();
+        let named: HashSet<String> = self.store.lake_paths(&[String::new()]).await?.into_iter().collect();
         let orphans: Vec<_> = old.into_iter().filter(|path| !named.contains(path)).collect();
         for path in &orphans {
             tracing::warn!(path, "{path} is in the lake's storage, and no catalogue names it: removed");

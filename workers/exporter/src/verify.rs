@@ -68,7 +68,7 @@ impl Lake {
             }
             previous = Some(path);
         }
-        let named = self.store.lake_paths("").await?;
+        let named = self.store.lake_paths(&[String::new()]).await?;
         for path in named {
             stored.remove(&path);
         }

@@ -150,13 +150,14 @@ impl Store {
             .collect()
     }
 
-    /// Every path below `prefix` that the catalogue knows, whichever snapshot has it, and those that are to be deleted.
-    pub async fn lake_paths(&self, prefix: &str) -> Result<Vec<String>, Error> {
+    /// Every path that begins with one of `prefixes` and that the catalogue knows, whichever snapshot has it, and those that are to be deleted.
+    pub async fn lake_paths(&self, prefixes: &[String]) -> Result<Vec<String>, Error> {
         let sql = "/* lake::paths */
-            select path from lake.ducklake_data_file where starts_with(path, $1)
-            union select path from lake.ducklake_files_scheduled_for_deletion where starts_with(path, $1)";
+            with known as (
+                select path from lake.ducklake_data_file union select path from lake.ducklake_files_scheduled_for_deletion)
+            select path from known where exists (select from unnest($1::text[]) prefix where starts_with(path, prefix))";
         let client = self.client().await?;
-        let rows = client.query(sql, &[&prefix]).await?;
+        let rows = client.query(sql, &[&prefixes]).await?;
         rows.iter().map(|row| row.column("path")).collect()
     }
 
@@ -193,6 +194,9 @@ impl Store {
 
 /// Fails where a file is not in the newest snapshot.
 pub(super) async fn expect_live(transaction: &Transaction<'_>, files: &[i64]) -> Result<(), Error> {
+    if files.is_empty() {
+        return Ok(());
+    }
     let sql = "/* lake::expect_live */
         select count(*) as live from lake.ducklake_data_file where data_file_id = any($1) and end_snapshot is null";
     let live: i64 = transaction.query_one(sql, &[&files]).await?.column("live")?;

@@ -61,3 +61,9 @@ pub(super) fn ask(python: &Path, database_url: &str, folder: &Path, questions: &
     let answers = String::from_utf8(output.stdout).expect("text");
     answers.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
+
+/// Says that a test was not made for want of something, so that it is seen.
+#[expect(clippy::disallowed_macros, reason = "a test that is skipped must say so itself")]
+pub(super) fn skipped(test: &str, what: &str, package: &str) {
+    eprintln!("SKIPPED {test}: {what} cannot be installed here (python3 -m venv, pip install {package})");
+}

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
+    config::Config, dead_letters::DeadLetters, lake::Lake, migrate::Migrate, pull::Pull, pulls::Pulls,
+    redshift::Redshift, rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology,
+    wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -21,6 +22,8 @@ pub(crate) enum Command {
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
+    Lake(Box<Lake>),
+    Redshift(Box<Redshift>),
     Config(Config),
 }
 
@@ -38,6 +41,8 @@ impl Command {
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
+            Self::Lake(lake) => lake.run(context).await,
+            Self::Redshift(redshift) => redshift.run(context).await,
             Self::Config(config) => config.run(context),
         }
     }

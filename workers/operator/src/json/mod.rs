@@ -5,6 +5,7 @@ mod dead_letter;
 mod document;
 #[cfg(test)]
 mod golden;
+mod lake;
 mod migration;
 mod pull;
 mod rejected;
@@ -16,6 +17,7 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use lake::LakeStatus;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
