@@ -11,28 +11,26 @@ use super::{
     secret::{secret, secret_url},
 };
 
-/// Where the lake is. The secrets are `LAKE_S3_ACCESS_KEY_ID` and `LAKE_S3_SECRET_ACCESS_KEY`, or their files.
+/// Where the lake is. The secrets are `LAKE_ACCESS_KEY_ID` and `LAKE_SECRET_ACCESS_KEY`, or their files.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_field_names, reason = "clap makes flags and variables of the names")]
-#[command(
-    next_help_heading = "Lake (LAKE_S3_ACCESS_KEY_ID and LAKE_S3_SECRET_ACCESS_KEY, or their files, for S3)"
-)]
+#[command(next_help_heading = "Lake (LAKE_ACCESS_KEY_ID and LAKE_SECRET_ACCESS_KEY, or their files, for S3)")]
 pub struct Lake {
     /// Where the files go: a folder that is there, such as `/var/lib/lake`, or `s3://bucket/prefix`
     #[arg(long, env, value_name = "PLACE")]
     lake_url: Option<String>,
     /// Base URL of an S3-compatible storage that is not Amazon's
     #[arg(long, env, value_name = "URL", value_parser = http_url)]
-    pub lake_s3_endpoint: Option<Url>,
+    pub lake_endpoint: Option<Url>,
     /// The bucket's region
     #[arg(long, env, default_value = "us-east-1", value_name = "REGION")]
-    pub lake_s3_region: String,
+    pub lake_region: String,
     /// File that holds the access key id; without both keys the machine's own identity is used
     #[arg(long, env, value_name = "FILE")]
-    lake_s3_access_key_id_file: Option<PathBuf>,
+    lake_access_key_id_file: Option<PathBuf>,
     /// File that holds the secret access key
     #[arg(long, env, value_name = "FILE")]
-    lake_s3_secret_access_key_file: Option<PathBuf>,
+    lake_secret_access_key_file: Option<PathBuf>,
 }
 
 /// Where Redshift is. Its URL is a secret: `REDSHIFT_URL`, or the file that `REDSHIFT_URL_FILE` names.
@@ -90,8 +88,8 @@ impl Lake {
     /// # Errors
     /// [`ConfigError::Missing`] where only half of it is.
     pub fn key(&self) -> Result<Option<LakeKey>, ConfigError> {
-        let id = secret("LAKE_S3_ACCESS_KEY_ID", self.lake_s3_access_key_id_file.as_ref());
-        let key = secret("LAKE_S3_SECRET_ACCESS_KEY", self.lake_s3_secret_access_key_file.as_ref());
+        let id = secret("LAKE_ACCESS_KEY_ID", self.lake_access_key_id_file.as_ref());
+        let key = secret("LAKE_SECRET_ACCESS_KEY", self.lake_secret_access_key_file.as_ref());
         match (id, key) {
             (Err(ConfigError::Missing { .. }), Err(ConfigError::Missing { .. })) => Ok(None),
             (id, key) => Ok(Some((id?, key?))),

@@ -25,7 +25,7 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "channel_max",
 ];
 /// Secrets that a deployment may do without.
-const OPTIONAL: [&str; 2] = ["LAKE_S3_ACCESS_KEY_ID", "LAKE_S3_SECRET_ACCESS_KEY"];
+const OPTIONAL: [&str; 2] = ["LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY"];
 /// Read by what writes the log.
 pub(crate) const LOG_LEVELS: &str = "RUST_LOG";
 

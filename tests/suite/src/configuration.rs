@@ -72,8 +72,8 @@ fn bad(folder: &TempDir) -> Vec<Bad> {
         bad("exporter", vec![set("LAKE_URL", "lake")], &["LAKE_URL", "the whole path of a folder"]),
         bad(
             "exporter",
-            vec![set("LAKE_URL", "s3://lake"), set("LAKE_S3_ACCESS_KEY_ID", "half")],
-            &["LAKE_S3_SECRET_ACCESS_KEY is not set", "LAKE_S3_SECRET_ACCESS_KEY_FILE"],
+            vec![set("LAKE_URL", "s3://lake"), set("LAKE_ACCESS_KEY_ID", "half")],
+            &["LAKE_SECRET_ACCESS_KEY is not set", "LAKE_SECRET_ACCESS_KEY_FILE"],
         ),
         bad("extractor", vec![set("DATABASE_URL", "")], &["DATABASE_URL is not set", "DATABASE_URL_FILE"]),
         bad(

@@ -10,7 +10,7 @@ use shared::{
     topology::EXPORTER,
 };
 
-use crate::{export::Lake, tidy::Keep};
+use crate::{lake::Lake, tidy::Keep};
 
 /// How often it is looked whether somebody has asked for something, and whether pulls are missing.
 const OFTEN: Duration = Duration::from_secs(2);

@@ -1,28 +1,18 @@
 //! One pull into the lake: a file of each table in storage, then the catalogue.
 
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use shared::{
-    failure::{Class, Failure},
-    lake::{LakeFile, MANIFEST, TABLES, Table, folder},
+    failure::Failure,
+    lake::{Row, TABLES, Table, Value, folder},
     schema::{PullClosed, PullStatus},
-    store::{ExportMark, Exported, PullFiles, Store},
+    store::{ExportMark, Exported, PullFiles},
 };
 
 use crate::{
-    compact::rewrite,
-    format::{Encoded, FileBuilder},
-    storage::{Storage, StorageError},
+    format::FileBuilder,
+    lake::{Lake, blocking},
+    rewrite::rewrite,
 };
-
-/// What exports work with.
-#[derive(Debug, Clone)]
-pub struct Lake {
-    /// Where pulls are, and the catalogue.
-    pub store: Store,
-    /// Where files go.
-    pub storage: Storage,
-}
 
 impl Lake {
     /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,
@@ -71,8 +61,8 @@ impl Lake {
         if mark.is_some_and(|mark| mark.sha256.is_none()) {
             let folders = [folder(table.name, day, true)];
             let ended = self.store.lake_files(table.id, &folders).await?;
-            let (place, id) = (table.place("pull_id"), shared::lake::Value::Int(pull.pull_id.0));
-            let keep = move |row: &shared::lake::Row| place.and_then(|place| row.get(place)) != Some(&id);
+            let (place, id) = (table.place("pull_id"), Value::Int(pull.pull_id.0));
+            let keep = move |row: &Row| place.and_then(|place| row.get(place)) != Some(&id);
             let added = rewrite(self, table, day, &ended, Some(encoded), keep).await?;
             let path = added.first().map(|file| file.path.clone()).unwrap_or_default();
             files.ended.extend(ended.iter().map(|file| file.id));
@@ -94,60 +84,6 @@ impl Lake {
         }
         Ok(())
     }
-
-    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those `taken` by the catalogue and nothing is there, and
-    /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
-    pub(crate) async fn place(
-        &self,
-        table: &Table,
-        name: impl Fn(u32) -> String,
-        encoded: Encoded,
-        taken: &[String],
-    ) -> Result<LakeFile, Failure> {
-        let Encoded { bytes, rows, footer, columns } = encoded;
-        let bytes = Bytes::from(bytes);
-        let mut generation = 0;
-        loop {
-            generation += 1;
-            let path = name(generation);
-            if taken.contains(&path) {
-                continue;
-            }
-            let ours = self.storage.create(&path, bytes.clone()).await? || self.holds(&path, &bytes).await?;
-            if ours {
-                return Ok(LakeFile {
-                    table_id: table.id,
-                    path,
-                    record_count: rows,
-                    file_size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-                    footer_size: footer,
-                    sha256: sha256(&bytes),
-                    columns,
-                });
-            }
-        }
-    }
-
-    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<bool, StorageError> {
-        match self.storage.read(path).await {
-            Ok(found) => Ok(found == *bytes),
-            Err(StorageError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Writes the manifests that the catalogue has changed, also those that a process could not write before it died.
-    pub async fn write_manifests(&self) -> Result<(), Failure> {
-        let manifests = self.store.unwritten_manifests().await?;
-        for manifest in &manifests {
-            let path = format!("{}{MANIFEST}", manifest.folder);
-            self.storage.replace(&path, manifest.content.clone().into()).await?;
-        }
-        if !manifests.is_empty() {
-            self.store.manifests_written(&manifests).await?;
-        }
-        Ok(())
-    }
 }
 
 /// Fails where the database no longer has what the pull stored.
@@ -163,18 +99,4 @@ fn check_count(table: &Table, pull: &PullClosed, rows: usize) -> Result<(), Fail
     let words =
         format!("pull {} has {rows} rows for {}, and should have {expected}", pull.pull_id, table.name);
     Err(Failure::permanent("lake.rows_missing", words))
-}
-
-/// SHA-256, hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Work that keeps a thread busy, beside those that keep heartbeats.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Failure::new(Class::Transient, "lake.interrupted", error.to_string()))
 }

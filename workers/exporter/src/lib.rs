@@ -7,7 +7,9 @@ mod background;
 mod compact;
 mod export;
 pub mod format;
+mod lake;
 mod requests;
+mod rewrite;
 mod storage;
 mod tidy;
 mod verify;
@@ -30,8 +32,9 @@ use shared::{
 };
 use tokio::sync::OnceCell;
 
-pub use compact::{Compacted, rewrite};
-pub use export::Lake;
+pub use compact::Compacted;
+pub use lake::Lake;
+pub use rewrite::rewrite;
 pub use storage::{Storage, StorageError};
 pub use tidy::{Keep, Tidied};
 pub use verify::Findings;

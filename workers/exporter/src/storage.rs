@@ -74,6 +74,13 @@ impl From<object_store::Error> for StorageError {
     }
 }
 
+/// Whether a bucket is said not to be there. Of a list, the code in the answer is all there is to tell by:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
+fn says_no_bucket(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).any(|cause| cause.contains("NoSuchBucket"))
+}
+
 /// What the operating system said, where it did.
 fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
@@ -117,14 +124,14 @@ impl Storage {
     fn bucket(settings: &Lake, bucket: &str, prefix: &str) -> Result<Self, ConfigError> {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
-            .with_region(&settings.lake_s3_region)
+            .with_region(&settings.lake_region)
             .with_client_options(ClientOptions::new().with_timeout(REQUEST).with_allow_http(true))
             .with_retry(RetryConfig {
                 backoff: BackoffConfig::default(),
                 max_retries: 3,
                 retry_timeout: PATIENCE,
             });
-        if let Some(endpoint) = &settings.lake_s3_endpoint {
+        if let Some(endpoint) = &settings.lake_endpoint {
             builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
         }
         if let Some((id, key)) = settings.key()? {
@@ -148,7 +155,7 @@ impl Storage {
             tokio::time::timeout(FIRST_ANSWER, self.store.list_with_delimiter(Some(&Path::from("none"))))
                 .await;
         match listed {
-            Ok(Err(object_store::Error::NotFound { .. })) => Err(ConfigError::Unusable {
+            Ok(Err(error)) if says_no_bucket(&error) => Err(ConfigError::Unusable {
                 name: "LAKE_URL".into(),
                 why: format!("there is no bucket at {}", self.root),
             }

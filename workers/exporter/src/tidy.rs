@@ -10,7 +10,7 @@ use shared::{
     store::{Expired, Removable},
 };
 
-use crate::export::Lake;
+use crate::lake::Lake;
 
 /// How long what is old is kept.
 #[derive(Debug, Clone, Copy)]

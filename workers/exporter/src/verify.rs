@@ -6,7 +6,7 @@ use serde::Serialize;
 use shared::{failure::Failure, lake::MANIFEST};
 
 use crate::{
-    export::{Lake, sha256},
+    lake::{Lake, sha256},
     storage::StorageError,
 };
 

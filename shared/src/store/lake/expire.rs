@@ -22,7 +22,7 @@ pub struct Removable {
 }
 
 impl Store {
-    /// Ends the snapshots from before `oldest`, but for the newest one, and notes the files that no other snapshot has. To make
+    /// Ends the snapshots up to the last one from before `oldest`, but for the newest one, and notes the files that no other snapshot has. To make
     /// erased rows unreadable at once, `oldest` is now.
     pub async fn expire_lake_snapshots(
         &self,
@@ -32,7 +32,8 @@ impl Store {
         let sql = "/* lake::expire */
             with expired as (
                 delete from lake.ducklake_snapshot
-                where snapshot_time < $1 and snapshot_id < (select max(snapshot_id) from lake.ducklake_snapshot)
+                where snapshot_id <= (select max(snapshot_id) from lake.ducklake_snapshot where snapshot_time < $1)
+                  and snapshot_id < (select max(snapshot_id) from lake.ducklake_snapshot)
                 returning snapshot_id
             ), changes as (
                 delete from lake.ducklake_snapshot_changes c using expired e where c.snapshot_id = e.snapshot_id

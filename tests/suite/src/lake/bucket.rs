@@ -82,9 +82,9 @@ impl Moto {
         let flags = [
             "test".to_owned(),
             format!("--lake-url=s3://{bucket}/twitch"),
-            format!("--lake-s3-endpoint={}", self.endpoint),
-            format!("--lake-s3-access-key-id-file={}", secret("an-id")),
-            format!("--lake-s3-secret-access-key-file={}", secret("a-key")),
+            format!("--lake-endpoint={}", self.endpoint),
+            format!("--lake-access-key-id-file={}", secret("an-id")),
+            format!("--lake-secret-access-key-file={}", secret("a-key")),
         ];
         Cli::<config::Lake>::try_parse_from(flags).expect("settings").settings
     }
