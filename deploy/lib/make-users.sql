@@ -7,6 +7,7 @@
 \set game_enricher `cat "$PASSWORDS/game-enricher"`
 \set channel_enricher `cat "$PASSWORDS/channel-enricher"`
 \set finalizer `cat "$PASSWORDS/finalizer"`
+\set exporter `cat "$PASSWORDS/exporter"`
 \set operator `cat "$PASSWORDS/operator"`
 \set reader `cat "$PASSWORDS/reader"`
 
@@ -20,10 +21,13 @@ insert into account values
     ('game-enricher', :'game_enricher'),
     ('channel-enricher', :'channel_enricher'),
     ('finalizer', :'finalizer'),
+    ('exporter', :'exporter'),
     ('operator', :'operator'),
     ('reader', :'reader');
 
-select format('create role %I login in role %I', name, 'twitch_' || replace(name, '-', '_'))
+-- The exporter's role is named for what it writes.
+select format('create role %I login in role %I', name,
+              case name when 'exporter' then 'twitch_lake' else 'twitch_' || replace(name, '-', '_') end)
 from account where to_regrole(quote_ident(name)) is null
 \gexec
 select format('alter role %I password %L', name, password) from account

@@ -6,7 +6,7 @@
 # users of PostgreSQL.
 
 # Each has a user of its name on both servers.
-PROGRAMS=(extractor game-enricher channel-enricher finalizer operator)
+PROGRAMS=(extractor game-enricher channel-enricher finalizer exporter operator)
 
 # put FILE - from stdin, whole or not at all
 put() {

@@ -16,6 +16,7 @@ pub mod enrichment;
 pub mod erasure;
 pub mod failure;
 pub mod helix;
+pub mod lake;
 pub mod metrics;
 pub mod pull;
 pub mod replica;

@@ -5,6 +5,7 @@
 
 mod command_line;
 mod error;
+mod lake;
 mod secret;
 mod show;
 mod url_parts;
@@ -17,6 +18,7 @@ use url::Url;
 
 pub use command_line::{ConfigCommand, Parsed, Unparsed, parse};
 pub use error::{ConfigError, EXIT_CONFIG, SetupError};
+pub use lake::{Lake, LakeKey, LakePlace, Redshift};
 use secret::{secret, secret_url};
 pub(crate) use show::{LOG_LEVELS, log_levels};
 pub(crate) use url_parts::UrlParts;
@@ -167,4 +169,10 @@ pub enum LogFormat {
     Json,
     /// For a person at a terminal.
     Pretty,
+}
+
+/// Has everything in this process that speaks TLS use the same cryptography. Harmless to repeat.
+pub fn use_our_tls() {
+    // Fails only when a provider is installed already, and any will do.
+    let _ = rustls::crypto::ring::default_provider().install_default();
 }

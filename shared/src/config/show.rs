@@ -24,8 +24,8 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "frame_max",
     "channel_max",
 ];
-/// Secrets that need not be given.
-const OPTIONAL: [&str; 1] = ["RETENTION_DATABASE_URL"];
+/// Secrets that a deployment may do without.
+const OPTIONAL: [&str; 3] = ["LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY", "RETENTION_DATABASE_URL"];
 /// Read by what writes the log.
 pub(crate) const LOG_LEVELS: &str = "RUST_LOG";
 
@@ -48,7 +48,12 @@ pub(super) fn show(command: &Command, matches: &ArgMatches) -> Result<String, St
             values.map(|value| value.to_string_lossy().into_owned()).collect::<Vec<_>>().join(",")
         });
         let line = if let Some(name) = name.strip_suffix("_FILE") {
-            let shown = secret_line(name, value.map(PathBuf::from));
+            let shown = match secret_line(name, value.map(PathBuf::from)) {
+                Err(ConfigError::Missing { .. }) if OPTIONAL.contains(&name) => {
+                    Ok((String::new(), "not set".to_owned()))
+                }
+                shown => shown,
+            };
             whole &= shown.is_ok();
             shown.unwrap_or_else(|error| (String::new(), error.to_string()))
         } else {

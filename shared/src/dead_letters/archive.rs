@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     runtime::Announcer,
     store::{DeadLetterFilter, Store},
-    topology::{STAGES, StageInfo},
+    topology::{StageInfo, all_stages},
 };
 
 /// Dead letters moved in one go.
@@ -114,5 +114,5 @@ async fn lay_down(announcer: &Announcer, letters: &[Archived]) -> Result<(), Fai
 }
 
 fn stage_of(queue: &str) -> Option<StageInfo> {
-    STAGES.into_iter().find(|stage| stage.dead() == queue)
+    all_stages().find(|stage| stage.dead() == queue)
 }

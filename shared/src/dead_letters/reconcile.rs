@@ -18,7 +18,7 @@ use crate::{
     failure::Failure,
     runtime::{Announcer, DeadLetterQueue},
     store::Store,
-    topology::{STAGES, StageInfo},
+    topology::{StageInfo, all_stages},
 };
 
 /// A difference that is gone after this was dead letters coming or going.
@@ -66,7 +66,8 @@ impl Reconciliation {
         }
         sleep(LASTING).await;
         let counts = self.counts().await?;
-        for stage in STAGES {
+        for stage in all_stages().filter(|stage| stage.event.is_none() || counts.contains_key(&stage.dead()))
+        {
             let queue = stage.dead();
             let lasting = counts.get(&queue).filter(|counts| before.get(&queue) == Some(*counts)).copied();
             let news = lasting.filter(|counts| memory.is_news(&queue, *counts));
@@ -91,7 +92,7 @@ impl Reconciliation {
         let depths = self.announcer.depths().await?;
         let ready: HashMap<String, u32> =
             depths.into_iter().filter_map(|depth| Some((depth.name, depth.ready?))).collect();
-        let counts = STAGES.iter().map(StageInfo::dead).filter_map(|queue| {
+        let counts = all_stages().map(|stage| stage.dead()).filter_map(|queue| {
             let counts = (i64::from(*ready.get(&queue)?), rows.get(&queue).copied().unwrap_or_default());
             Some((queue, counts))
         });

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     failure::{Class, Failure},
+    topology::StageInfo,
     version::VERSION,
 };
 
@@ -112,8 +113,10 @@ async fn open(
     stop: &CancellationToken,
 ) -> Option<Result<Session, BrokerError>> {
     let program = format!("{name} {VERSION}");
+    let (stage, clock) = (StageInfo::find(name), settings.clock.clone());
+    let opening = Session::open(&settings.amqp_url, &settings.delays, &program, stage, clock);
     tokio::select! {
         () = stop.cancelled() => None,
-        session = Session::open(&settings.amqp_url, &settings.delays, &program, settings.clock.clone()) => Some(session),
+        session = opening => Some(session),
     }
 }

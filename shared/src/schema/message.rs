@@ -167,6 +167,25 @@ pub struct PullClosed {
     pub whole: Option<bool>,
 }
 
+/// A completed pull is in the lake. Published as `lake.exported`, at least once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullExported {
+    /// The pull.
+    pub pull_id: PullId,
+    /// When it came to its end, as in the event that it was exported for.
+    pub completed_at: DateTime<Utc>,
+    /// Streams in the lake.
+    pub streams: i64,
+}
+
+impl Message for PullExported {
+    const KIND: &'static str = "pull-exported";
+
+    fn id(&self) -> String {
+        format!("{}/{}/{}", Self::KIND, self.pull_id, self.completed_at.timestamp_micros())
+    }
+}
+
 impl Message for PullClosed {
     const KIND: &'static str = "pull-closed";
 

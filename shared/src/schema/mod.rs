@@ -15,7 +15,8 @@ pub use codec::{DecodeError, decode, encode};
 pub use document::{CHANNEL_KEYS, GAME_KEYS, Record};
 pub use id::{ChannelId, ChunkRef, GameId, InvalidId, PullId, StreamId};
 pub use message::{
-    ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullRequested, RecordsRejected,
+    ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullExported, PullRequested,
+    RecordsRejected,
 };
 pub use pull_status::{PullStatus, StopReason};
 pub use record::{Validated, validate};

@@ -130,6 +130,19 @@ pub enum Error {
         /// How many there are.
         there: i64,
     },
+    /// A file of the lake's catalogue left it meanwhile.
+    #[error("somebody else has changed the lake meanwhile")]
+    LakeMoved,
+    /// The lake is in another place.
+    #[error(
+        "the lake's files are in {found}, and LAKE_URL says {given}: move the files and note the new place in          lake.ducklake_metadata, or set LAKE_URL back"
+    )]
+    LakeElsewhere {
+        /// Where the catalogue says they are.
+        found: String,
+        /// Where the settings say they are.
+        given: String,
+    },
     /// Somebody else carries a replay out by now.
     #[error("replay {replay} was silent for so long that somebody else has finished it: see its report")]
     Replaced {
@@ -215,6 +228,8 @@ impl From<Error> for Failure {
             }
             Error::Page { .. } => (Class::Permanent, "store.page"),
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
+            Error::LakeMoved => (Class::Contention, "lake.moved"),
+            Error::LakeElsewhere { .. } => (Class::Outage, "lake.elsewhere"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
         };
         Self::of(class, code, &error)

@@ -37,6 +37,7 @@ mod draft;
 mod election;
 mod erasure;
 mod error;
+mod lake;
 mod legacy;
 mod merge;
 mod migrate;
@@ -51,6 +52,7 @@ mod rejected;
 mod report;
 mod rerun;
 mod retention;
+mod script;
 mod session;
 mod session_settings;
 mod slot;
@@ -83,6 +85,10 @@ pub use dead_letter::{
 pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
+pub use lake::{
+    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, PullFiles,
+    Removable, TableStatus,
+};
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
@@ -95,6 +101,7 @@ pub use rerun::{Rerun, RerunFrom};
 pub use retention::{
     Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
 };
+pub use script::run_script;
 use session::Sessions;
 pub use slot::SlotDecision;
 pub use watch::Stalled;

@@ -157,6 +157,11 @@ impl Sessions {
     }
 }
 
+/// A session with a server of others, without the settings that ours have. It ends when what is returned is dropped.
+pub(super) async fn foreign(address: Address, program: &str) -> Result<Client, Error> {
+    Ok(Sessions::new(address, program)?.open().await?.client)
+}
+
 impl Manager for Sessions {
     type Type = ClientWrapper;
     type Error = Error;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    exchange::{DEAD_LETTERS, REJECTED, WORK},
+    exchange::{DEAD_LETTERS, REJECTED},
     retry_delays::RetryDelays,
     stage::StageInfo,
 };
@@ -18,6 +18,11 @@ const REJECTED_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// Of work: a slot is skipped while a pull is under way, and each message is about one chunk of a pull.
 const CHUNKS: Bound = Bound::Source("one message per chunk of the pulls under way");
+
+/// How long the work queue of a stage that may be left out stays without a reader, in milliseconds: a week. After that nothing
+/// piles up for a stage that is never started again. What goes with the queue is no loss, since such a stage finds in the
+/// database what it has missed.
+const UNREAD_FOR_MILLIS: i64 = 7 * 24 * 60 * 60 * 1_000;
 
 /// An argument of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,28 +59,37 @@ pub enum Bound {
 
 /// The queues of these stages, and the queue of rejected records.
 pub(super) fn queues(stages: &[StageInfo], delays: &RetryDelays) -> Vec<Queue> {
-    let stages = stages.iter().copied().flat_map(|stage| {
-        let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
-        [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
-    });
+    let stages = stages.iter().flat_map(|stage| stage_queues(*stage, delays));
     stages.chain([rejected_queue()]).collect()
 }
 
+/// The queues of a stage.
+pub(super) fn stage_queues(stage: StageInfo, delays: &RetryDelays) -> impl Iterator<Item = Queue> {
+    let rungs = delays.iter().map(move |delay| retry_queue(stage, delay));
+    [work_queue(stage), replay_queue(stage), dead_queue(stage)].into_iter().chain(rungs)
+}
+
 fn work_queue(stage: StageInfo) -> Queue {
-    let mut arguments = at_least_once(DEAD_LETTERS, stage.name);
-    arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
-    Queue {
+    let mut queue = Queue {
         name: stage.queue().to_owned(),
-        arguments,
-        bindings: vec![(WORK, stage.reads)],
-        replaceable: false,
+        bindings: vec![stage.source()],
         bound: CHUNKS,
-    }
+        ..replay_queue(stage)
+    };
+    queue.arguments.extend(stage.event.map(|_| ("x-expires", Argument::Number(UNREAD_FOR_MILLIS))));
+    queue
 }
 
 fn replay_queue(stage: StageInfo) -> Queue {
-    let bound = Bound::Source("the messages of replays that a person started");
-    Queue { name: stage.replay(), bindings: Vec::new(), bound, ..work_queue(stage) }
+    let mut arguments = at_least_once(DEAD_LETTERS, stage.name);
+    arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
+    Queue {
+        name: stage.replay(),
+        arguments,
+        bindings: Vec::new(),
+        replaceable: false,
+        bound: Bound::Source("the messages of replays that a person started"),
+    }
 }
 
 /// One queue a delay: messages of different delays in one queue would wait for each other.

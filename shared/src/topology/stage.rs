@@ -4,7 +4,7 @@ use std::{marker::PhantomData, time::Duration};
 
 use super::exchange::{DEAD_LETTERS, EVENTS, REJECTED, WORK};
 use crate::schema::{
-    ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullRequested, PullStatus,
+    ChannelsFilled, ChunkStored, GamesFilled, Message, PullClosed, PullExported, PullRequested, PullStatus,
     RecordsRejected, encode,
 };
 
@@ -28,13 +28,19 @@ use crate::schema::{
 pub struct Stage<In, Out> {
     name: &'static str,
     prefetch: u16,
+    event: Option<&'static str>,
     types: PhantomData<fn(In) -> Out>,
 }
 
 impl<In: Message, Out: Routed> Stage<In, Out> {
     /// A stage with one message in hand at a time.
     pub(super) const fn named(name: &'static str) -> Self {
-        Self { name, prefetch: 1, types: PhantomData }
+        Self { name, prefetch: 1, event: None, types: PhantomData }
+    }
+
+    /// A stage that reads an event instead of work of its own, and may be left out.
+    pub(super) const fn listens_to(self, event: &'static str) -> Self {
+        Self { event: Some(event), ..self }
     }
 
     /// How many messages a worker of this stage may have in hand.
@@ -47,12 +53,24 @@ impl<In: Message, Out: Routed> Stage<In, Out> {
 
     /// The stage without its types.
     pub const fn info(&self) -> StageInfo {
-        StageInfo { name: self.name, reads: In::KIND, announces: Out::KIND, prefetch: self.prefetch }
+        StageInfo {
+            name: self.name,
+            reads: In::KIND,
+            announces: Out::KIND,
+            prefetch: self.prefetch,
+            event: self.event,
+        }
     }
 
     /// What this stage says to the next.
     pub fn announce(&self, out: &Out) -> Announcement {
         Announcement::of(out)
+    }
+
+    /// An event once more, for this stage alone: straight into its queue.
+    pub fn repeat(&self, event: &In) -> Announcement {
+        let route = Route { exchange: "", key: self.name, mandatory: true };
+        Announcement { route, kind: In::KIND, id: event.id(), body: encode(event) }
     }
 
     /// Work for this stage, from outside the flow: a schedule, a person, a rescue.
@@ -75,9 +93,19 @@ pub struct StageInfo {
     pub announces: &'static str,
     /// How many messages one worker may have in hand.
     pub prefetch: u16,
+    /// The event that it listens to, of a stage that may be left out.
+    pub event: Option<&'static str>,
 }
 
 impl StageInfo {
+    /// What its work queue is bound to: the exchange and the routing key.
+    pub(super) const fn source(&self) -> (&'static str, &'static str) {
+        match self.event {
+            Some(event) => (EVENTS, event),
+            None => (WORK, self.reads),
+        }
+    }
+
     /// The work queue.
     pub const fn queue(&self) -> &'static str {
         self.name
@@ -132,6 +160,12 @@ impl Routed for RecordsRejected {
     fn route(&self) -> Route {
         // It only repeats what the database holds: a queue that is away for a while must not keep the pull from going on.
         Route { exchange: DEAD_LETTERS, key: REJECTED, mandatory: false }
+    }
+}
+
+impl Routed for PullExported {
+    fn route(&self) -> Route {
+        Route { exchange: EVENTS, key: "lake.exported", mandatory: false }
     }
 }
 

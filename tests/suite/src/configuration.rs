@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 use crate::process::binary;
 
-const PROGRAMS: [&str; 5] = ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator"];
+const PROGRAMS: [&str; 6] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator"];
 /// Stands in every secret: nobody may show it.
 const CANARY: &str = "canary-7f3a";
 
@@ -21,6 +22,7 @@ fn usable() -> Vec<(&'static str, String)> {
         ("AMQP_URL", format!("amqp://someone:{CANARY}@127.0.0.1:1/%2f")),
         ("TWITCH_CLIENT_ID", format!("{CANARY}-id")),
         ("TWITCH_CLIENT_SECRET", format!("{CANARY}-secret")),
+        ("LAKE_URL", std::env::temp_dir().display().to_string()),
     ]
 }
 
@@ -61,6 +63,18 @@ fn bad(folder: &TempDir) -> Vec<Bad> {
     let set = |name, value: &str| (name, value.to_owned());
     let bad = |program, settings: Vec<(&'static str, String)>, says| Bad { program, settings, says };
     vec![
+        bad("exporter", vec![set("LAKE_URL", "")], &["LAKE_URL", "it is not set", "s3://bucket/prefix"]),
+        bad(
+            "exporter",
+            vec![set("LAKE_URL", &none)],
+            &["LAKE_URL", "none cannot be written to", "No such file"],
+        ),
+        bad("exporter", vec![set("LAKE_URL", "lake")], &["LAKE_URL", "the whole path of a folder"]),
+        bad(
+            "exporter",
+            vec![set("LAKE_URL", "s3://lake"), set("LAKE_ACCESS_KEY_ID", "half")],
+            &["LAKE_SECRET_ACCESS_KEY is not set", "LAKE_SECRET_ACCESS_KEY_FILE"],
+        ),
         bad("extractor", vec![set("DATABASE_URL", "")], &["DATABASE_URL is not set", "DATABASE_URL_FILE"]),
         bad(
             "finalizer",

@@ -14,12 +14,13 @@ use crate::{
     settings::project_file,
 };
 
-const DOCUMENTS: [&str; 10] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     ".github/CONTRIBUTING.md",
     "deploy/README.md",
     "deploy/CHANGELOG.md",
     "deploy/RETENTION.md",
+    "deploy/LAKE.md",
     "deploy/observability/README.md",
     "deploy/observability/RUNBOOK.md",
     "migrations/README.md",

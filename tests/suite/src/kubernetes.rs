@@ -19,14 +19,14 @@ use k8s_openapi::api::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use shared::topology::{RetryDelays, STAGES, StageInfo, queues};
+use shared::topology::{RetryDelays, StageInfo, all_stages, queues};
 
 use crate::{
     process::binary,
     settings::{project_file, settings_of},
 };
 
-const FOLDERS: [&str; 4] = ["base", "example", "keda", "prometheus"];
+const FOLDERS: [&str; 5] = ["base", "example", "keda", "lake", "prometheus"];
 
 /// All documents, each with its file.
 fn documents() -> Vec<(String, Value)> {
@@ -112,13 +112,14 @@ fn what_lies_there_is_applied_but_for_the_example_of_secrets() {
     }
 }
 
-/// The settings that the base generates, by the name of their config map.
+/// The settings that the base and the lake's component generate, by the name of their config map.
 fn config_maps() -> BTreeMap<String, BTreeMap<String, String>> {
-    let kustomization = kustomization("base");
-    let generated = kustomization["configMapGenerator"].as_array().expect("config maps");
+    let kustomizations = [kustomization("base"), kustomization("lake")];
+    let generated =
+        kustomizations.iter().map(|one| one["configMapGenerator"].as_array().expect("config maps"));
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     generated
-        .iter()
+        .flatten()
         .map(|map| {
             let literals = map["literals"].as_array().expect("literals").iter().map(|literal| {
                 let (name, value) = literal.as_str().and_then(|l| l.split_once('=')).expect("NAME=value");
@@ -174,7 +175,7 @@ fn each_stage_has_a_workload_that_rolls_without_a_gap_and_drains_with_nodes() {
     let deployments = all::<Deployment>("Deployment");
     let budgets = all::<PodDisruptionBudget>("PodDisruptionBudget");
     let names: BTreeSet<_> = deployments.iter().filter_map(|one| one.metadata.name.clone()).collect();
-    assert_eq!(names, STAGES.iter().map(|stage| stage.name.to_owned()).collect());
+    assert_eq!(names, all_stages().map(|stage| stage.name.to_owned()).collect());
     for deployment in deployments {
         let (name, spec) = (deployment.metadata.name, deployment.spec.expect("a spec"));
         let rolling = spec.strategy.and_then(|strategy| strategy.rolling_update).expect("a rolling update");
@@ -298,7 +299,11 @@ fn mounted(pod: &PodSpec) -> Vec<(String, Mounted)> {
 }
 
 fn mounted_files(pod: &PodSpec, container: &Container) -> BTreeSet<String> {
-    let mounts = container.volume_mounts.iter().flatten();
+    let volumes = pod.volumes.iter().flatten();
+    let scratch: Vec<&str> =
+        volumes.filter(|volume| volume.empty_dir.is_some()).map(|volume| volume.name.as_str()).collect();
+    let mounts =
+        container.volume_mounts.iter().flatten().filter(|mount| !scratch.contains(&mount.name.as_str()));
     mounts
         .flat_map(|mount| {
             assert_eq!(mount.read_only, Some(true));
@@ -409,7 +414,7 @@ fn the_example_makes_the_users_that_the_secrets_log_in() {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (users, groups): (Vec<&Value>, Vec<&Value>) = roles.iter().partition(|role| role["login"] == true);
     let groups: BTreeSet<String> = groups.into_iter().map(|role| text(&role["name"])).collect();
-    let migration = project_file("migrations/0009_roles.sql");
+    let migration = project_file("migrations/0009_roles.sql") + &project_file("migrations/0018_lake.sql");
     for group in &groups {
         assert!(migration.contains(group.as_str()), "{group} is granted nothing");
     }

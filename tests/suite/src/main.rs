@@ -31,6 +31,7 @@ mod events;
 mod eventually;
 mod imports;
 mod kubernetes;
+mod lake;
 mod locks;
 mod logs;
 mod messages;

@@ -1,7 +1,7 @@
 //! A flow of one's own: a database, a vhost, a fake Twitch, and as many workers as a test starts.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -10,7 +10,9 @@ use std::{
 };
 
 use channel_enricher::ChannelEnricher;
+use chrono::TimeDelta;
 use clap::{Args, Parser};
+use exporter::{Exporter, Keep, Storage};
 use extractor::{Extractor, Limits, Schedule};
 use fake_twitch::{FakeTwitch, Settings as TwitchSettings, World};
 use finalizer::Finalizer;
@@ -235,6 +237,13 @@ impl Rig {
         let alarms = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
         let owner = store.clone();
         Finalizer::of(store, owner, clock, self.setup.stalled_after, alarms, self.setup.max_rejected_share)
+    }
+
+    /// An exporter to a folder, which must be there.
+    pub(crate) fn exporter(&self, folder: &Path) -> Exporter {
+        let keep = Keep { snapshots: TimeDelta::days(7), grace: TimeDelta::days(1) };
+        let storage = Storage::folder(folder).expect("a folder");
+        Exporter::of(self.own_store("exporter"), storage, self.setup.clock.clone(), keep)
     }
 
     /// Runs a worker, to be stopped or killed by the caller.

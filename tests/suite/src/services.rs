@@ -23,8 +23,17 @@ fn url(variable: &str) -> Url {
 }
 
 /// Who has users of their own.
-pub(crate) const PROGRAMS: [&str; 6] =
-    ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator", "reader"];
+pub(crate) const PROGRAMS: [&str; 7] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator", "reader"];
+
+/// The role whose rights a program has: the exporter's is named for what it writes.
+fn role_of(program: &str) -> String {
+    if program == "exporter" {
+        "twitch_lake".to_owned()
+    } else {
+        format!("twitch_{}", program.replace('-', "_"))
+    }
+}
 
 /// A server's URL for the user of a program. Users belong to a whole server, so the password is the same in all tests.
 pub(crate) fn as_user_of(url: &Url, program: &str) -> Url {
@@ -106,7 +115,7 @@ impl Database {
     pub(crate) async fn admit_programs(&self) {
         let client = self.client().await;
         for program in PROGRAMS {
-            let (user, role) = (user_of(program), format!("twitch_{}", program.replace('-', "_")));
+            let (user, role) = (user_of(program), role_of(program));
             let url = as_user_of(&self.server, program);
             let password = url.password().expect("a password");
             let sql = format!(

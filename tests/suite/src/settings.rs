@@ -9,7 +9,8 @@ use std::{
 
 use crate::process::binary;
 
-const PROGRAMS: [&str; 5] = ["extractor", "game-enricher", "channel-enricher", "finalizer", "operator"];
+const PROGRAMS: [&str; 6] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator"];
 /// Read by what writes the log, before there are settings.
 const LOG_LEVEL: &str = "RUST_LOG";
 /// What compose mounts where there is no file: an empty one.
@@ -23,8 +24,8 @@ pub(crate) fn project_file(path: &str) -> String {
 
 /// What a program says of itself, on one line.
 fn help(program: &str) -> String {
-    // The operator's settings are told with each of its commands.
-    let words: &[&str] = if program == "operator" { &["topology", "--help"] } else { &["--help"] };
+    // The operator's settings are told with each of its commands; this one has all of them.
+    let words: &[&str] = if program == "operator" { &["redshift", "load", "--help"] } else { &["--help"] };
     let help = Command::new(binary(program)).args(words).env_clear().output();
     let help = help.unwrap_or_else(|error| panic!("{program}: {error}: tests/run builds the programs first"));
     let text = String::from_utf8(help.stdout).expect("text");

@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use shared::schema::{
-    ChannelsFilled, ChunkRef, ChunkStored, DecodeError, GamesFilled, Message, PullClosed, PullId,
-    PullRequested, PullStatus, RecordsRejected, StopReason, decode, encode,
+    ChannelsFilled, ChunkRef, ChunkStored, DecodeError, GamesFilled, Message, PullClosed, PullExported,
+    PullId, PullRequested, PullStatus, RecordsRejected, StopReason, decode, encode,
 };
 
 macro_rules! golden {
@@ -100,6 +100,9 @@ fn every_message_is_written_as_its_golden_file() {
     assert_golden(&rejected(), golden!("records-rejected"));
     assert_golden(&succeeded(), golden!("pull-closed.success"));
     assert_golden(&failed(), golden!("pull-closed.failed"));
+    let completed_at = time("2026-11-23T12:02:00.5Z");
+    let exported = PullExported { pull_id: PullId(42), completed_at, streams: 14_000 };
+    assert_golden(&exported, golden!("pull-exported"));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use metrics::{counter, gauge};
 use shared::{
     failure::Failure,
     metrics::{DEAD_LETTER_ALARMS, DEAD_LETTER_OLDEST_AGE, DEAD_LETTERS},
-    topology::{STAGES, StageInfo},
+    topology::all_stages,
 };
 
 use crate::background::Background;
@@ -17,7 +17,7 @@ use crate::background::Background;
     reason = "a gauge is a float; dead letters and seconds stay far below 2^52"
 )]
 pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
-    let queues: Vec<String> = STAGES.iter().map(StageInfo::dead).collect();
+    let queues: Vec<String> = all_stages().map(|stage| stage.dead()).collect();
     let now = all.clock.now();
     let (depths, alarms) = all.store.raise_alarms(&queues, all.alarms, now).await?;
     for depth in depths {

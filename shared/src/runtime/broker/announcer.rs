@@ -51,7 +51,7 @@ impl Announcer {
         delays: &RetryDelays,
         program: &str,
     ) -> Result<(Self, impl Send + Sync + use<>), Failure> {
-        let session = Session::open(url, delays, program, Clock::System).await?;
+        let session = Session::open(url, delays, program, None, Clock::System).await?;
         let (slot, announcer) = Self::new(delays.clone());
         slot.send_replace(Some(session.publisher.clone()));
         Ok((announcer, (slot, session)))

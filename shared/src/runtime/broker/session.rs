@@ -23,7 +23,9 @@ use super::{
 use crate::{
     clock::Clock,
     failure::Failure,
-    topology::{Argument, EXCHANGES, Queue, RetryDelays, queues},
+    topology::{
+        Argument, EVENTS, EXCHANGES, OPTIONAL_STAGES, Queue, RetryDelays, StageInfo, queues, queues_of,
+    },
 };
 
 /// How long connecting may take. A peer that accepts and stays silent would hold us for ever.
@@ -38,21 +40,26 @@ pub(in crate::runtime) struct Session {
     pub(in crate::runtime) consume: Arc<Connection>,
     pub(in crate::runtime) publisher: Publisher,
     delays: RetryDelays,
+    /// The worker's own stage, where others may be without it.
+    optional: Option<StageInfo>,
 }
 
 impl Session {
-    /// Connects and declares everything, within a bounded time.
+    /// Connects and declares everything, within a bounded time: what every deployment has, and what a worker of a stage that
+    /// may be left out needs beside it.
     pub(in crate::runtime) async fn open(
         url: &SecretString,
         delays: &RetryDelays,
         program: &str,
+        stage: Option<StageInfo>,
         clock: Clock,
     ) -> Result<Self, BrokerError> {
         let address = Address::parse(url)?;
         let connect = async {
             let consume = Arc::new(Connection::open(&address, program, "consume").await?);
             let publisher = Publisher::open(address.clone(), program, clock, Arc::clone(&consume)).await?;
-            Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone() })
+            let optional = stage.filter(|stage| stage.event.is_some());
+            Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone(), optional })
         };
         let session = timeout(CONNECT_TIMEOUT, connect).await.map_err(|_| BrokerError::Timeout)??;
         session.declare().await?;
@@ -61,7 +68,12 @@ impl Session {
 
     /// Declares everything once more, or sees to it that it is there where this user may not declare.
     pub(in crate::runtime) async fn declare(&self) -> Result<(), BrokerError> {
-        let declared = self.consume.unless_severed(declare(self.consume.amqp(), &self.delays));
+        let connection = self.consume.amqp();
+        let declared = self.consume.unless_severed(async {
+            let own = self.optional.map_or_else(Vec::new, |stage| queues_of(stage, &self.delays));
+            declare(connection, &EXCHANGES, queues(&self.delays)).await?;
+            declare(connection, &[], own).await
+        });
         timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
     }
 
@@ -80,16 +92,19 @@ impl Session {
     }
 }
 
-/// Declares every exchange, queue and binding; what is there as it should be stays as it is.
-async fn declare(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+/// Declares these exchanges, queues and their bindings; what is there as it should be stays as it is.
+async fn declare(
+    connection: &lapin::Connection,
+    exchanges: &[(&'static str, bool)],
+    queues: Vec<Queue>,
+) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
-    for (name, topic) in EXCHANGES {
+    for &(name, topic) in exchanges {
         match declare_exchange(&channel, name, topic, false).await {
-            Err(error) if may_not(&error) => return verify(connection, delays).await,
+            Err(error) if may_not(&error) => return verify(connection, exchanges, queues).await,
             declared => declared.map_err(|error| refused(name, error))?,
         }
     }
-    let queues = queues(delays);
     // All at once, without waiting for the answer to each, which is enough nearly always; a refusal closes the channel.
     if try_join_all(queues.iter().map(|queue| declare_queue(&channel, queue))).await.is_ok() {
         channel.close(200, "declared".into()).await?;
@@ -132,12 +147,16 @@ async fn replace_queue(channel: &Channel, queue: &Queue, refusal: &lapin::Error)
 
 /// For a user that may not declare: sees to it that every exchange and queue is there. Their arguments and bindings were
 /// compared by whoever declared them.
-async fn verify(connection: &lapin::Connection, delays: &RetryDelays) -> Result<(), BrokerError> {
+async fn verify(
+    connection: &lapin::Connection,
+    exchanges: &[(&'static str, bool)],
+    queues: Vec<Queue>,
+) -> Result<(), BrokerError> {
     let mut channel = connection.create_channel().await?;
-    for (name, topic) in EXCHANGES {
+    for &(name, topic) in exchanges {
         declare_exchange(&channel, name, topic, true).await.map_err(|error| absent(name, error))?;
     }
-    for Queue { name, .. } in queues(delays) {
+    for Queue { name, .. } in queues {
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
         match channel.queue_declare(short(&name), passive, FieldTable::default()).await {
             Err(error) if is_on_a_lost_node(&error) => {
@@ -234,14 +253,20 @@ pub struct QueueDepth {
     pub consumers: Option<u32>,
 }
 
-/// How deep every queue is. A queue that is missing is reported as such and costs one channel.
+/// How deep every queue is. A queue that is missing is reported as such and costs one channel; those of a stage that is left out
+/// are not missing.
 pub(in crate::runtime) async fn depths(
     connection: &lapin::Connection,
     delays: &RetryDelays,
 ) -> Result<Vec<QueueDepth>, BrokerError> {
     let mut channel = connection.create_channel().await?;
     let mut depths = Vec::new();
-    for Queue { name, .. } in queues(delays) {
+    let optional = OPTIONAL_STAGES.into_iter().flat_map(|stage| queues_of(stage, delays));
+    let mut left_out: Option<String> = None;
+    for Queue { name, bindings, .. } in queues(delays).into_iter().chain(optional) {
+        if left_out.as_ref().is_some_and(|stage| name.starts_with(stage)) {
+            continue;
+        }
         let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
         match channel.queue_declare(short(&name), passive, FieldTable::default()).await {
             Ok(queue) => depths.push(QueueDepth {
@@ -250,7 +275,11 @@ pub(in crate::runtime) async fn depths(
                 consumers: Some(queue.consumer_count()),
             }),
             Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => {
-                depths.push(QueueDepth { name, ready: None, consumers: None });
+                if bindings.iter().any(|(exchange, _)| *exchange == EVENTS) {
+                    left_out = Some(format!("{name}."));
+                } else {
+                    depths.push(QueueDepth { name, ready: None, consumers: None });
+                }
                 channel = connection.create_channel().await?;
             }
             Err(error) => return Err(error.into()),

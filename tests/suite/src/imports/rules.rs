@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -9,6 +9,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
     ("version", &[]),
     ("schema", &[]),
     ("scrub", &[]),
+    ("lake", &[]),
     ("worker_state", &["failure"]),
     ("token_store", &["failure"]),
     ("budget_store", &["failure"]),
@@ -35,6 +36,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
             "version",
             "worker_state",
             "scrub",
+            "lake",
         ],
     ),
     (

@@ -3,9 +3,9 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, erase::Erase, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow, show::Show, status::Status,
-    topology::Topology, wait::Wait,
+    config::Config, dead_letters::DeadLetters, erase::Erase, lake::Lake, migrate::Migrate, pull::Pull,
+    pulls::Pulls, redshift::Redshift, rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow,
+    show::Show, status::Status, topology::Topology, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -25,6 +25,8 @@ pub(crate) enum Command {
     Retention(Retention),
     Erase(Erase),
     Shadow(Shadow),
+    Lake(Box<Lake>),
+    Redshift(Box<Redshift>),
     Config(Config),
 }
 
@@ -45,6 +47,8 @@ impl Command {
             Self::Retention(retention) => retention.run(context).await,
             Self::Erase(erase) => erase.run(context).await,
             Self::Shadow(shadow) => shadow.run(context).await,
+            Self::Lake(lake) => lake.run(context).await,
+            Self::Redshift(redshift) => redshift.run(context).await,
             Self::Config(config) => config.run(context),
         }
     }

@@ -1,7 +1,7 @@
 //! `operator topology`: the typed table as text, with the depth of the queues if the broker is available.
 
 use clap::Args;
-use shared::topology::queues;
+use shared::topology::{OPTIONAL_STAGES, queues, queues_of};
 
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
@@ -28,7 +28,11 @@ impl Topology {
             Err(error) if self.declare => return Err(error),
             Err(error) => (Vec::new(), Some(error.to_string())),
         };
-        let queues = queues(&context.broker.retry_delays);
+        let delays = &context.broker.retry_delays;
+        let mut queues = queues(delays);
+        // Of a stage that may be left out, those that are there.
+        let optional = OPTIONAL_STAGES.into_iter().flat_map(|stage| queues_of(stage, delays));
+        queues.extend(optional.filter(|queue| depths.iter().any(|depth| depth.name == queue.name)));
         context.output.result(
             trouble,
             |trouble| json::Topology::new(&queues, &depths, trouble),

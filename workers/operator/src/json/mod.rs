@@ -6,6 +6,7 @@ mod document;
 mod erasure;
 #[cfg(test)]
 mod golden;
+mod lake;
 mod migration;
 mod pull;
 mod rejected;
@@ -20,6 +21,7 @@ pub(crate) use dead_letter::{
     Imported, Restored,
 };
 pub(crate) use erasure::Erased;
+pub(crate) use lake::LakeStatus;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::{
     runtime::QueueDepth,
-    topology::{self, Argument, EXCHANGES, STAGES, StageInfo},
+    topology::{self, Argument, EXCHANGES, StageInfo, all_stages},
 };
 
 /// What the broker holds for the flow. Without a broker `ready` and `consumers` are null.
@@ -53,7 +53,7 @@ impl Topology {
         broker_trouble: Option<String>,
     ) -> Self {
         Self {
-            stages: STAGES.map(Stage::from).into(),
+            stages: all_stages().map(Stage::from).collect(),
             exchanges: EXCHANGES
                 .map(|(name, topic)| Exchange { name, r#type: if topic { "topic" } else { "direct" } })
                 .into(),
@@ -65,7 +65,7 @@ impl Topology {
 
 impl From<StageInfo> for Stage {
     fn from(stage: StageInfo) -> Self {
-        let StageInfo { name, reads, announces, prefetch } = stage;
+        let StageInfo { name, reads, announces, prefetch, event: _ } = stage;
         Self { name, reads, announces, prefetch }
     }
 }

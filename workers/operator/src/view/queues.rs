@@ -2,7 +2,7 @@
 
 use shared::{
     runtime::QueueDepth,
-    topology::{STAGES, StageInfo},
+    topology::{StageInfo, all_stages},
 };
 
 use super::{
@@ -27,9 +27,11 @@ pub(crate) struct StageQueues {
     pub(crate) dead: u32,
 }
 
-/// Every stage's queues, in the order of the flow.
+/// Every stage's queues, in the order of the flow; without those of a stage that is left out.
 pub(crate) fn by_stage(depths: &[QueueDepth]) -> Vec<StageQueues> {
-    STAGES.into_iter().map(|stage| StageQueues::from_depths(stage, depths)).collect()
+    let deployed =
+        |stage: &StageInfo| stage.event.is_none() || depths.iter().any(|queue| queue.name == stage.queue());
+    all_stages().filter(deployed).map(|stage| StageQueues::from_depths(stage, depths)).collect()
 }
 
 /// Counts the rows of the table too: so many for each dead-letter queue.

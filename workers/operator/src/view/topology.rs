@@ -2,7 +2,7 @@
 
 use shared::{
     runtime::QueueDepth,
-    topology::{Argument, EXCHANGES, Queue, STAGES},
+    topology::{Argument, EXCHANGES, Queue, all_stages},
 };
 
 use super::{
@@ -29,7 +29,7 @@ pub(crate) fn topology(queues: &[Queue], depths: &[QueueDepth], trouble: Option<
 
 fn stages() -> Table {
     let mut table = Table::new(&["STAGE", "READS", "ANNOUNCES", ">PREFETCH"]);
-    for stage in STAGES {
+    for stage in all_stages() {
         table.row([
             stage.name.to_owned(),
             stage.reads.to_owned(),
@@ -102,7 +102,7 @@ fn kind(queue: &Queue) -> [String; 2] {
 
 /// The stage a queue belongs to, and what that stage reads.
 fn stage_of(queue: &str) -> Option<(&'static str, &'static str)> {
-    let stage = STAGES.into_iter().find(|stage| {
+    let stage = all_stages().find(|stage| {
         queue.strip_prefix(stage.name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     });
     stage.map(|stage| (stage.name, stage.reads))

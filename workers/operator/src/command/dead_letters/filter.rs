@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, builder::PossibleValuesParser};
 use shared::{
     store::{DEAD_LETTER_STATES, DeadLetterFilter},
-    topology::STAGES,
+    topology::all_stages,
 };
 
 use super::{fingerprint::Fingerprint, moment::Moment};
@@ -14,7 +14,7 @@ const CLASSES: [&str; 5] = ["transient", "rate-limited", "auth", "outage", "perm
 
 /// Parses a stage's name; an unknown one is answered with the known ones.
 pub(super) fn stage_parser() -> PossibleValuesParser {
-    STAGES.iter().map(|stage| stage.name).into()
+    all_stages().map(|stage| stage.name).collect::<Vec<_>>().into()
 }
 
 /// The flags that most commands on dead letters have.

@@ -1,0 +1,114 @@
+//! The lake's tables and columns in the catalogue, as this build has them, and the place where the files are.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use tokio_postgres::types::Json;
+
+use super::commit::lock;
+use crate::{
+    lake::{Kind, TABLES},
+    store::{Error, Store, column::Columns},
+};
+
+impl Store {
+    /// Makes the catalogue know the tables, columns and comments of this build, and `root`, where the files are. Harmless to
+    /// repeat; a column that a newer build has added stays. True where there are files already.
+    ///
+    /// # Errors
+    /// [`Error::LakeElsewhere`] where the catalogue's files are in another place.
+    pub async fn register_lake(&self, root: &str, now: DateTime<Utc>) -> Result<bool, Error> {
+        let noted = "/* lake::register, root */
+            select (select value from lake.ducklake_metadata where key = 'data_path') as root,
+                   exists (select from lake.ducklake_data_file) as used";
+        let note = "/* lake::register, note root */
+            with old as (delete from lake.ducklake_metadata where key = 'data_path')
+            insert into lake.ducklake_metadata (key, value) values ('data_path', $1)";
+        let sql = "/* lake::register */
+            with head as (
+                select snapshot_id + 1 as snapshot, schema_version + 1 as version, next_catalog_id, next_file_id
+                from lake.ducklake_snapshot order by snapshot_id desc limit 1
+            ), wanted as (
+                select * from jsonb_to_recordset($1) as c (table_id bigint, table_name text, table_comment text, column_id bigint,
+                    place bigint, name text, type text, nullable bool, comment text, parent bigint)
+            ), new_table as (
+                select distinct table_id, table_name, table_comment from wanted w
+                where not exists (select from lake.ducklake_table t where t.table_id = w.table_id)
+            ), new_column as (
+                select * from wanted w
+                where not exists (select from lake.ducklake_column c where c.table_id = w.table_id and c.column_id = w.column_id)
+            ), changed as (
+                select distinct table_id, case when n.table_id is null then 'altered_table:' || c.table_id
+                                               else format('created_table:\"main\".\"%s\"', c.table_name) end as change
+                from new_column c left join new_table n using (table_id)
+            ), snapshot as (
+                insert into lake.ducklake_snapshot
+                select snapshot, $2, version, greatest(next_catalog_id, (select max(table_id) + 1 from wanted)), next_file_id
+                from head where exists (select from new_column)
+                returning snapshot_id, schema_version
+            ), changes as (
+                insert into lake.ducklake_snapshot_changes (snapshot_id, changes_made)
+                select snapshot_id, (select string_agg(change, ',' order by table_id) from changed) from snapshot
+            ), versions as (
+                insert into lake.ducklake_schema_versions (begin_snapshot, schema_version, table_id)
+                select snapshot_id, schema_version, table_id from snapshot, changed
+            ), tables as (
+                insert into lake.ducklake_table (table_id, table_uuid, begin_snapshot, schema_id, table_name, path, path_is_relative)
+                select table_id, gen_random_uuid(), snapshot_id, 0, table_name, '', true from snapshot, new_table
+            ), statistics as (
+                insert into lake.ducklake_table_stats select table_id, 0, 0, 0 from new_table
+            ), table_comments as (
+                insert into lake.ducklake_tag (object_id, begin_snapshot, key, value)
+                select table_id, snapshot_id, 'comment', table_comment from snapshot, new_table
+            ), comments as (
+                insert into lake.ducklake_column_tag (table_id, column_id, begin_snapshot, key, value)
+                select table_id, column_id, snapshot_id, 'comment', comment from snapshot, new_column where comment is not null
+            )
+            insert into lake.ducklake_column (column_id, begin_snapshot, table_id, column_order, column_name, column_type,
+                default_value, nulls_allowed, parent_column, default_value_type, default_value_dialect)
+            select column_id, snapshot_id, table_id, place, name, type, case when type <> 'list' then 'NULL' end, nullable, parent,
+                   'literal', 'duckdb'
+            from snapshot, new_column";
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        lock(&transaction).await?;
+        let row = transaction.query_one(noted, &[]).await?;
+        let (found, used): (Option<String>, bool) = (row.column("root")?, row.column("used")?);
+        match found {
+            Some(found) if found == root => {}
+            Some(found) if used => return Err(Error::LakeElsewhere { found, given: root.to_owned() }),
+            _ => drop(transaction.execute(note, &[&root]).await?),
+        }
+        transaction.execute(sql, &[&Json(columns()), &now]).await?;
+        transaction.commit().await?;
+        Ok(used)
+    }
+}
+
+/// Every column with its table; the elements of a list are a column of their own.
+fn columns() -> Vec<Value> {
+    let mut columns = Vec::new();
+    for table in &TABLES {
+        for column in table.columns {
+            let of_table =
+                json!({ "table_id": table.id, "table_name": table.name, "table_comment": table.comment });
+            let with = |more: Value| {
+                let mut all = of_table.clone();
+                if let (Some(all), Value::Object(more)) = (all.as_object_mut(), more) {
+                    all.extend(more);
+                }
+                all
+            };
+            columns.push(with(json!({
+                "column_id": column.id, "place": column.id, "name": column.name, "type": column.ducklake_type(),
+                "nullable": column.nullable, "comment": column.comment,
+            })));
+            if let Kind::Texts(element) = column.kind {
+                columns.push(with(json!({
+                    "column_id": element, "place": element, "name": "element", "type": "varchar", "nullable": true,
+                    "parent": column.id,
+                })));
+            }
+        }
+    }
+    columns
+}

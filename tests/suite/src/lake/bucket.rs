@@ -1,0 +1,139 @@
+//! The lake in a bucket: S3 as `moto` plays it.
+
+use std::{
+    path::Path,
+    process::{Child, Command, Stdio},
+};
+
+use clap::{Args, Parser};
+use exporter::{Exporter, Keep, Storage};
+use fake_twitch::{World, WorldConfig};
+use shared::{config, failure::Class, store::Exported};
+use tempfile::TempDir;
+
+use super::duckdb::skipped;
+use crate::{eventually::eventually, rig::Rig};
+
+/// A server, killed when dropped.
+struct Moto {
+    child: Child,
+    endpoint: String,
+}
+
+impl Drop for Moto {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Moto {
+    /// Starts one with a bucket `lake`. `None`, said loudly in the name of `test`, where it cannot be had.
+    async fn start(test: &str) -> Option<Self> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/moto-check");
+        let (python, done) = (folder.join("bin/python"), folder.join("done"));
+        let make = move || {
+            let ran = |command: &mut Command| {
+                command.stdin(Stdio::null()).output().is_ok_and(|out| out.status.success())
+            };
+            let made = done.exists()
+                || ran(Command::new("python3").args(["-m", "venv"]).arg(&folder))
+                    && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet", "moto[server]"]));
+            made.then(|| {
+                std::fs::write(&done, "").expect("a file");
+                folder
+            })
+        };
+        let Some(folder) = tokio::task::spawn_blocking(make).await.expect("no panic") else {
+            skipped(test, "moto", "moto[server]");
+            return None;
+        };
+        let port = std::net::TcpListener::bind("127.0.0.1:0")
+            .expect("a port")
+            .local_addr()
+            .expect("an address")
+            .port();
+        let child = Command::new(folder.join("bin/moto_server"))
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("moto");
+        let moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
+        eventually("moto should take a bucket", || async {
+            reqwest::Client::new().put(format!("{}/lake", moto.endpoint)).send().await.map(|_| ())
+        })
+        .await;
+        Some(moto)
+    }
+
+    /// The settings of a lake in this bucket.
+    fn settings(&self, bucket: &str, keys: &TempDir) -> config::Lake {
+        #[derive(Parser)]
+        struct Cli<S: Args> {
+            #[command(flatten)]
+            settings: S,
+        }
+        let secret = |name: &str| {
+            let path = keys.path().join(name);
+            std::fs::write(&path, name).expect("a file");
+            path.display().to_string()
+        };
+        let flags = [
+            "test".to_owned(),
+            format!("--lake-url=s3://{bucket}/twitch"),
+            format!("--lake-endpoint={}", self.endpoint),
+            format!("--lake-access-key-id-file={}", secret("an-id")),
+            format!("--lake-secret-access-key-file={}", secret("a-key")),
+        ];
+        Cli::<config::Lake>::try_parse_from(flags).expect("settings").settings
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bucket_holds_the_lake_as_a_folder_does() {
+    let Some(moto) = Moto::start("a_bucket_holds_the_lake_as_a_folder_does").await else { return };
+    let keys = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    let pull = rig.whole_pull().await.pull_id;
+    rig.stop_all().await;
+    let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
+
+    let nowhere = Storage::open(&moto.settings("no-such-bucket", &keys)).expect("settings");
+    let error = nowhere.check().await.expect_err("there is no such bucket").to_string();
+    assert!(
+        error.contains("LAKE_URL") && error.contains("no bucket at s3://no-such-bucket/twitch/"),
+        "{error}"
+    );
+
+    let storage = Storage::open(&moto.settings("lake", &keys)).expect("settings");
+    storage.check().await.expect("the bucket is there");
+    let keep = Keep { snapshots: chrono::TimeDelta::days(7), grace: chrono::TimeDelta::days(1) };
+    let exporter = Exporter::of(rig.store.clone(), storage, rig.setup.clock.clone(), keep);
+    let (lake, now) = (exporter.lake(), rig.setup.clock.now());
+    lake.store.register_lake(lake.storage.root(), now).await.expect("registered");
+    lake.storage.mark().await.expect("marked");
+    let (a, b) = tokio::join!(lake.export(&closed, now), lake.export(&closed, now));
+    assert_ne!(a.expect("exported"), b.expect("exported"), "one did it");
+    let findings = lake.verify().await.expect("verified");
+    assert!(findings.is_well() && findings.files == 4, "{findings:?}");
+    assert_eq!(lake.export(&closed, now).await.expect("exported"), Some(Exported::Before));
+
+    // What Redshift's COPY is told: each file is there, and is as long as the manifest says.
+    for manifest in lake.store.lake_manifests().await.expect("manifests") {
+        let content: serde_json::Value = serde_json::from_str(&manifest.content).expect("JSON");
+        for entry in content["entries"].as_array().expect("entries") {
+            let url = entry["url"].as_str().expect("a URL").strip_prefix("s3://").expect("S3");
+            let answer = reqwest::get(format!("{}/{url}", moto.endpoint)).await.expect("an answer");
+            let length = answer.bytes().await.expect("bytes").len();
+            assert_eq!(entry["meta"]["content_length"], length, "{url}");
+        }
+    }
+
+    // Away: the stage would pause, and no message is charged.
+    drop(moto);
+    let failure = shared::failure::Failure::from(lake.storage.probe().await.expect_err("away"));
+    assert_eq!(failure.class, Class::Outage, "{failure}");
+    rig.end(&[]).await;
+}

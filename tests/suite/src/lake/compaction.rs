@@ -1,0 +1,123 @@
+//! Closed days become one file per table, and nobody who reads notices.
+
+use std::path::{Path, PathBuf};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use exporter::{Exporter, Keep};
+use fake_twitch::{World, WorldConfig};
+use shared::{clock::Clock, schema::PullId};
+
+use super::{
+    duckdb::{ask, python},
+    export::assert_agree,
+    facts::{files, rows},
+};
+use crate::rig::{Rig, Setup};
+
+/// Pulls over a midnight, exported, without compaction: 12 before and 4 after it, ten minutes apart.
+pub(super) async fn over_a_midnight(folder: &Path) -> (Rig, Exporter, Vec<PullId>) {
+    let begin: DateTime<Utc> = "2026-11-23T22:00:00Z".parse().expect("a time");
+    let clock = Clock::manual(begin);
+    let setup = Setup { clock: clock.clone(), ..Setup::default() };
+    let mut rig = Rig::with(World::generate(WorldConfig::plain(60)), setup).await;
+    rig.start_all();
+    let exporter = rig.exporter(folder);
+    let lake = exporter.lake();
+    lake.store.register_lake(lake.storage.root(), clock.now()).await.expect("registered");
+    lake.storage.mark().await.expect("marked");
+    let mut pulls = Vec::new();
+    for _ in 0..16 {
+        let pull = rig.whole_pull().await.pull_id;
+        let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
+        lake.export(&closed, clock.now()).await.expect("exported");
+        pulls.push(pull);
+        clock.advance(TimeDelta::minutes(10));
+    }
+    rig.stop_all().await;
+    (rig, exporter, pulls)
+}
+
+async fn answers(rig: &Rig, python: &Path, folder: &Path, questions: &[&str]) -> Vec<serde_json::Value> {
+    let (url, folder, python) = (rig.database.url_of("reader"), folder.to_owned(), python.to_owned());
+    let questions: Vec<String> = questions.iter().map(|question| (*question).to_owned()).collect();
+    let asked =
+        move || ask(&python, &url, &folder, &questions.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(asked).await.expect("answers")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (rig, exporter, pulls) = over_a_midnight(folder.path()).await;
+    let lake = exporter.lake();
+    let python: Option<PathBuf> =
+        python("a_closed_day_becomes_one_file_per_table_and_every_answer_stays").await;
+    let before: i64 = rig
+        .db
+        .query_one("select max(snapshot_id) from lake.ducklake_snapshot", &[])
+        .await
+        .expect("one")
+        .get(0);
+    if let Some(python) = &python {
+        assert_agree(&rig, python, folder.path()).await;
+    }
+
+    let now = rig.setup.clock.now();
+    let done = lake.compact_closed_days(now).await.expect("compacted");
+    assert_eq!(done.len(), 4);
+    assert!(done.iter().all(|one| (one.before, one.after) == (12, 1)), "{done:?}");
+    assert!(lake.compact_closed_days(now).await.expect("nothing to do").is_empty());
+    let day = "stream_peek/day=2026-11-23/day-g1.parquet";
+    let sorted = rows(folder.path(), day, "stream_peek");
+    assert_eq!(sorted.len(), 12 * 60);
+    let keys: Vec<_> = sorted.iter().map(|row| (row[4].clone(), row[1].clone())).collect();
+    assert!(keys.is_sorted(), "by channel, then time");
+    assert!(lake.verify().await.expect("verified").is_well());
+    if let Some(python) = &python {
+        assert_agree(&rig, python, folder.path()).await;
+        let old =
+            format!("select count(*), sum(viewer_count) from lake.stream_peek at (version => {before})");
+        let now = "select count(*), sum(viewer_count) from lake.stream_peek";
+        let plain = "select count(*) from read_parquet('$FOLDER/stream_peek/*/*.parquet', hive_partitioning = true) where day = '2026-11-23'";
+        let found = answers(&rig, python, folder.path(), &[&old, now, plain]).await;
+        assert_eq!(found[0], found[1], "a version from before the compaction still reads");
+        assert_eq!(found[2], serde_json::json!([[12 * 60]]), "plain folders hold closed days");
+    }
+
+    // A pull of the compacted day is made again: its rows are replaced in the day's file.
+    let pull = pulls[3];
+    rig.db
+        .execute("update pull_data set game_name = 'Another' where pull_id = $1", &[&pull.0])
+        .await
+        .expect("changed");
+    rig.db
+        .execute("update pull set completed_at = $2 where id = $1", &[&pull.0, &now])
+        .await
+        .expect("closed again");
+    let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
+    lake.export(&closed, now).await.expect("exported");
+    let day = rows(folder.path(), "stream_peek/day=2026-11-23/day-g2.parquet", "stream_peek");
+    let another = day.iter().filter(|row| row[8] == shared::lake::Value::Text("Another".into()));
+    assert_eq!((day.len(), another.count()), (12 * 60, 60));
+    if let Some(python) = &python {
+        assert_agree(&rig, python, folder.path()).await;
+    }
+
+    // What only old snapshots have leaves the catalogue with them, and storage after the grace time.
+    let keep = Keep { snapshots: TimeDelta::days(7), grace: TimeDelta::days(1) };
+    let early = lake.tidy(keep, now).await.expect("tidied");
+    assert_eq!((early.snapshots, early.removed), (0, 0), "everything is still to be read");
+    let stored = files(folder.path()).len();
+    let later = now + TimeDelta::days(8);
+    let expired = lake.tidy(keep, later).await.expect("tidied");
+    assert!(expired.snapshots > 16 && expired.unnamed == 4 * 12 + 4, "{expired:?}");
+    assert_eq!(files(folder.path()).len(), stored, "the grace time goes on");
+    let removed = lake.tidy(keep, later + TimeDelta::days(2)).await.expect("tidied");
+    assert_eq!(removed.removed, 4 * 12 + 4, "{removed:?}");
+    let left = files(folder.path());
+    assert_eq!(left.len(), 4 + 4 * 4, "the day's files and those of the four pulls after midnight: {left:?}");
+    if let Some(python) = &python {
+        assert_agree(&rig, python, folder.path()).await;
+    }
+    rig.end(&[]).await;
+}

@@ -1,0 +1,30 @@
+//! The lake as its files are: read by our own reader, without a catalogue.
+
+use std::path::Path;
+
+use exporter::format;
+use shared::lake::{Row, Table};
+
+/// Every Parquet file below a folder, by its path from it, sorted.
+pub(super) fn files(folder: &Path) -> Vec<String> {
+    fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut found = Vec::new();
+    walk(folder, &mut found);
+    let name = |path: &Path| path.strip_prefix(folder).expect("below").to_string_lossy().into_owned();
+    let mut names: Vec<String> =
+        found.iter().map(|path| name(path)).filter(|name| name.ends_with(".parquet")).collect();
+    names.sort();
+    names
+}
+
+/// The rows of a file.
+pub(super) fn rows(folder: &Path, file: &str, table: &str) -> Vec<Row> {
+    let table = Table::find(table).expect("a table");
+    let file = std::fs::File::open(folder.join(file)).expect("a file");
+    format::rows(table, file).expect("Parquet").collect::<Result<_, _>>().expect("rows")
+}

@@ -1,0 +1,85 @@
+//! The load into Redshift, on a PostgreSQL that is taught what it lacks: it changes nothing the second time. No Redshift can be
+//! reached here; what only Redshift can tell is not told.
+
+use std::path::Path;
+
+use fake_twitch::{World, WorldConfig};
+use shared::lake::{Row, TABLES, Table, Value, redshift::Redshift};
+
+use super::{
+    export::exported,
+    facts::{files, rows},
+};
+use crate::rig::Rig;
+
+/// Redshift's DDL as PostgreSQL takes it: `super` is a domain, and distribution and sorting are left out.
+fn on_postgresql(ddl: &str) -> String {
+    let kept = ddl.lines().filter(|line| !["diststyle", "distkey"].iter().any(|word| line.starts_with(word)));
+    let ddl =
+        kept.map(|line| if line.starts_with("sortkey") { ";" } else { line }).collect::<Vec<_>>().join("\n");
+    format!("create domain super as jsonb;\n{}", ddl.replace("varchar(65535)", "text"))
+}
+
+/// The load with each COPY replaced by inserts of the rows in the files of its table.
+fn with_rows(script: &str, folder: &Path) -> String {
+    let mut out = String::new();
+    let mut lines = script.lines().peekable();
+    while let Some(line) = lines.next() {
+        if let Some(rest) = line.strip_prefix("copy ") {
+            let stage = rest.split(' ').next().expect("a table");
+            while lines.next().is_some_and(|line| !line.ends_with("serializetojson;")) {}
+            let table = stage.trim_matches('"').strip_prefix("stage_").expect("a stage");
+            for file in files(folder).iter().filter(|file| file.contains(&format!("/{table}/"))) {
+                for row in rows(folder, file, table) {
+                    out += &format!("insert into {stage} values ({});\n", values(&row));
+                }
+            }
+        } else {
+            out += line;
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn values(row: &Row) -> String {
+    let value = |value: &Value| match value {
+        Value::Null => "null".to_owned(),
+        Value::Int(number) => number.to_string(),
+        Value::Bool(yes) => yes.to_string(),
+        Value::Time(time) => format!("'{}'", time.to_rfc3339()),
+        Value::Text(text) => format!("'{}'", text.replace('\'', "''")),
+        Value::Texts(texts) => format!("'{}'", serde_json::json!(texts).to_string().replace('\'', "''")),
+    };
+    row.iter().map(value).collect::<Vec<_>>().join(", ")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    rig.start(rig.exporter(folder.path()));
+    let pull = rig.whole_pull().await.pull_id;
+    exported(&rig, pull).await;
+
+    let redshift = Redshift { schema: "warehouse".into(), iam_role: "default".into() };
+    rig.db.batch_execute(&on_postgresql(&redshift.ddl())).await.expect("tables");
+    let manifests: Vec<(&Table, Vec<String>)> =
+        TABLES.iter().map(|table| (table, vec![format!("s3://none/{}", table.name)])).collect();
+    let script = with_rows(&redshift.load(&manifests), folder.path());
+    let sums = "select array[(select count(*) from warehouse.pull), (select count(*) from warehouse.stream_peek),
+                      (select sum(viewer_count) from warehouse.stream_peek), (select count(*) from warehouse.game),
+                      (select count(*) from warehouse.channel)]";
+    let mut seen: Vec<Vec<i64>> = Vec::new();
+    for _ in 0..2 {
+        // By the simple protocol, as the operator does it.
+        shared::store::run_script(&rig.database.url(), &script).await.expect("loaded");
+        seen.push(rig.db.query_one(sums, &[]).await.expect("sums").get(0));
+    }
+    assert_eq!(seen[0], seen[1]);
+    let ours = "select array[(select count(*) from pull), count(*), sum(viewer_count)] from pull_data";
+    let ours: Vec<i64> = rig.db.query_one(ours, &[]).await.expect("sums").get(0);
+    assert_eq!(seen[0][..3], ours);
+    rig.end(&[]).await;
+}

@@ -1,0 +1,179 @@
+//! What goes wrong: storage that is unavailable pauses the exporter and nobody else, bad data is a dead letter, and a process that
+//! dies leaves nothing behind.
+
+use std::time::Duration;
+
+use exporter::Exporter;
+use fake_twitch::{World, WorldConfig};
+use shared::{schema::PullClosed, store::Exported};
+
+use super::{
+    export::exported,
+    facts::{files, rows},
+};
+use crate::{dead_letter_rig::operator_json, eventually::eventually, rig::Rig};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn storage_that_is_away_pauses_the_exporter_alone_and_it_catches_up_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path().join("lake");
+    std::fs::create_dir(&place).expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    rig.start(rig.exporter(&place));
+    let first = rig.whole_pull().await.pull_id;
+    exported(&rig, first).await;
+
+    // As if the volume were no longer mounted: an empty folder stands in its place.
+    std::fs::rename(&place, folder.path().join("away")).expect("away");
+    std::fs::create_dir(&place).expect("a folder");
+    let second = rig.whole_pull().await.pull_id;
+    let third = rig.whole_pull().await.pull_id;
+    eventually("the exporter should be paused and say why", || async {
+        let status = operator_json_of_status(&rig).await;
+        let text = status.to_string();
+        if text.contains("lake.storage_missing") || text.contains("Is it mounted?") {
+            Ok(())
+        } else {
+            Err(text)
+        }
+    })
+    .await;
+    assert_eq!(files(&place), Vec::<String>::new(), "nothing is written to the wrong place");
+
+    std::fs::remove_dir_all(&place).expect("gone");
+    std::fs::rename(folder.path().join("away"), &place).expect("back");
+    exported(&rig, second).await;
+    exported(&rig, third).await;
+    let order = "select array_agg(pull_id order by data_file_id) from lake.export e
+                 join lake.ducklake_data_file f using (path) where table_name = 'pull'";
+    let order: Vec<i64> = rig.db.query_one(order, &[]).await.expect("an order").get(0);
+    assert_eq!(order, [first.0, second.0, third.0]);
+    let dead: i64 = rig.db.query_one("select count(*) from dead_letter", &[]).await.expect("a count").get(0);
+    assert_eq!(dead, 0);
+    rig.end(&[]).await;
+}
+
+async fn operator_json_of_status(rig: &Rig) -> serde_json::Value {
+    let (_, out, err) = crate::dead_letter_rig::operator(rig, "status --json").await;
+    serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {err}"))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_whose_rows_are_gone_is_a_dead_letter_and_a_replay_exports_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    let pull = rig.whole_pull().await.pull_id;
+    rig.db
+        .batch_execute("create table kept as select * from pull_data; delete from pull_data")
+        .await
+        .expect("gone");
+    rig.start(rig.exporter(folder.path()));
+    let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
+    eventually("the exporter's queue should be there", || async {
+        rig.announcer.announce(vec![shared::topology::EXPORTER.repeat(&closed)]).await
+    })
+    .await;
+    eventually("there should be a dead letter", || async {
+        let list = operator_json(&rig, "dead-letters list --stage exporter").await;
+        if list["letters"][0]["code"] == "lake.rows_missing" { Ok(()) } else { Err(list) }
+    })
+    .await;
+    assert_eq!(files(folder.path()).iter().filter(|file| file.contains("stream_peek")).count(), 0);
+    rig.db.batch_execute("insert into pull_data select * from kept").await.expect("back");
+    operator_json(&rig, "dead-letters replay --stage exporter --yes").await;
+    exported(&rig, pull).await;
+    rig.end(&[]).await;
+}
+
+/// A pull that is complete, and nobody exports.
+async fn completed(rig: &mut Rig) -> PullClosed {
+    rig.start_all();
+    let pull = rig.whole_pull().await.pull_id;
+    rig.stop_all().await;
+    rig.store.closed(pull).await.expect("an answer").expect("closed")
+}
+
+async fn registered(rig: &Rig, exporter: &Exporter) {
+    let (lake, now) = (exporter.lake(), rig.setup.clock.now());
+    lake.store.register_lake(lake.storage.root(), now).await.expect("registered");
+    lake.storage.mark().await.expect("marked");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn wherever_an_export_is_cut_short_the_pull_is_in_the_lake_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(250))).await;
+    let pull = completed(&mut rig).await;
+    let exporter = rig.exporter(folder.path());
+    registered(&rig, &exporter).await;
+    let now = rig.setup.clock.now();
+    let snapshots = "select count(*) from lake.ducklake_snapshot_changes where commit_message is not null";
+    for cut in 0..50_u64 {
+        let (lake, pull) = (exporter.lake().clone(), pull.clone());
+        let task = tokio::spawn(async move { lake.export(&pull, now).await });
+        tokio::time::sleep(Duration::from_millis(cut * 3)).await;
+        task.abort();
+        let _ = task.await;
+        let done: i64 = rig.db.query_one(snapshots, &[]).await.expect("a count").get(0);
+        let rows: i64 = rig
+            .db
+            .query_one("select coalesce(sum(record_count), 0)::bigint from lake.ducklake_data_file where table_id = 2", &[])
+            .await
+            .expect("a count")
+            .get(0);
+        assert_eq!(rows, done * 250, "nothing or everything");
+        if done == 1 && cut % 7 != 0 {
+            // Begin again from nothing in the catalogue; what was uploaded stays, as after a crash.
+            rig.db
+                .batch_execute(
+                    "delete from lake.ducklake_data_file; delete from lake.ducklake_file_column_stats; delete from lake.export;
+                     delete from lake.ducklake_snapshot_changes where commit_message is not null; delete from lake.manifest",
+                )
+                .await
+                .expect("begun again");
+        }
+    }
+    exporter.lake().export(&pull, now).await.expect("exported");
+    let again = exporter.lake().export(&pull, now).await.expect("exported");
+    assert_eq!(again, Some(Exported::Before));
+    let found = files(folder.path());
+    assert_eq!(found.len(), 4, "every attempt has made the same files: {found:?}");
+    assert!(exporter.lake().verify().await.expect("verified").is_well());
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_exporters_racing_on_a_pull_make_one_of_it_and_the_bytes_are_the_same_every_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(250))).await;
+    let pull = completed(&mut rig).await;
+    let (one, other) = (rig.exporter(folder.path()), rig.exporter(folder.path()));
+    registered(&rig, &one).await;
+    let now = rig.setup.clock.now();
+    let (a, b) = tokio::join!(one.lake().export(&pull, now), other.lake().export(&pull, now));
+    let mut outcomes = [a.expect("exported"), b.expect("exported")];
+    outcomes.sort_by_key(|outcome| *outcome == Some(Exported::Now));
+    assert_eq!(outcomes, [Some(Exported::Before), Some(Exported::Now)]);
+    let sums = "select array_agg(sha256 order by table_name) from lake.export";
+    let before: Vec<String> = rig.db.query_one(sums, &[]).await.expect("sums").get(0);
+    let found = files(folder.path());
+    assert_eq!(found.len(), 4, "{found:?}");
+
+    // Exported, lost, exported: the same bytes.
+    let streams = found.iter().find(|file| file.contains("/stream_peek/")).expect("streams");
+    let first = rows(folder.path(), streams, "stream_peek");
+    for file in &found {
+        std::fs::remove_file(folder.path().join(file)).expect("removed");
+    }
+    rig.db
+        .batch_execute("delete from lake.ducklake_data_file; delete from lake.export")
+        .await
+        .expect("forgotten");
+    other.lake().export(&pull, now).await.expect("exported");
+    let after: Vec<String> = rig.db.query_one(sums, &[]).await.expect("sums").get(0);
+    assert_eq!(before, after);
+    assert_eq!(rows(folder.path(), streams, "stream_peek"), first);
+    rig.end(&[]).await;
+}

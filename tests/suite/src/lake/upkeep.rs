@@ -1,0 +1,83 @@
+//! What a person asks for: `operator lake …`.
+
+use fake_twitch::{World, WorldConfig};
+
+use super::{export::exported, facts::files};
+use crate::{
+    dead_letter_rig::{operator, operator_json},
+    rig::Rig,
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verify_names_what_is_deleted_truncated_damaged_duplicated_and_unknown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    let (code, out, _) = operator(&rig, "lake status").await;
+    assert!(code == 0 && out.contains("no exporter has run yet"), "{out}");
+    rig.start(rig.exporter(folder.path()));
+    let pull = rig.whole_pull().await.pull_id;
+    exported(&rig, pull).await;
+    let status = operator_json(&rig, "lake status").await;
+    assert_eq!((&status["pulls"], &status["missing"]), (&1.into(), &0.into()), "{status}");
+    let (code, out, err) = operator(&rig, "lake verify").await;
+    assert!(code == 0 && out.contains("4 files: catalogue and storage agree"), "{out}{err}");
+    assert_eq!(operator_json(&rig, "lake compact").await["compacted"], serde_json::json!([]));
+    assert_eq!(operator_json(&rig, "lake expire").await["removed"], 0);
+
+    let path = |table: &str| {
+        let found = files(folder.path()).into_iter().find(|file| file.starts_with(&format!("hot/{table}/")));
+        found.expect("a file")
+    };
+    let at = |file: &str| folder.path().join(file);
+    let (deleted, truncated, damaged, duplicated) =
+        (path("pull"), path("game"), path("stream_peek"), path("channel"));
+    let stored = std::fs::read(at(&damaged)).expect("read");
+    std::fs::write(at("hot/game/stray.parquet"), &stored).expect("written");
+    std::fs::remove_file(at(&deleted)).expect("deleted");
+    let half = std::fs::read(at(&truncated)).expect("read");
+    std::fs::write(at(&truncated), &half[..half.len() / 2]).expect("truncated");
+    let mut other = stored;
+    other[100] ^= 1;
+    std::fs::write(at(&damaged), other).expect("damaged");
+    let twice = "insert into lake.ducklake_data_file select data_file_id + 1000, table_id, begin_snapshot, null, null, path, true,
+        'parquet', record_count, file_size_bytes, footer_size from lake.ducklake_data_file where path = $1";
+    rig.db.execute(twice, &[&duplicated]).await.expect("twice");
+    let (code, out, err) = operator(&rig, "lake verify --json").await;
+    assert_eq!(code, 1, "{err}");
+    let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    for (trouble, file) in [
+        ("missing", &*deleted),
+        ("truncated", &truncated),
+        ("damaged", &damaged),
+        ("duplicated", &duplicated),
+        ("unknown", "hot/game/stray.parquet"),
+    ] {
+        assert_eq!(found[trouble], serde_json::json!([file]), "{trouble}: {found}");
+    }
+
+    // Exported once more, under new names.
+    rig.db
+        .execute("delete from lake.ducklake_data_file where data_file_id >= 1000", &[])
+        .await
+        .expect("once");
+    std::fs::remove_file(at("hot/game/stray.parquet")).expect("removed");
+    assert_eq!(operator_json(&rig, &format!("lake export {pull}")).await["announced"], 1);
+    exported(&rig, pull).await;
+    let (code, out, err) = operator(&rig, "lake verify").await;
+    assert_eq!(code, 0, "{out}{err}");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exporter_that_comes_late_exports_what_was_completed_before() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(60))).await;
+    rig.start_all();
+    let (first, second) = (rig.whole_pull().await.pull_id, rig.whole_pull().await.pull_id);
+    rig.start(rig.exporter(folder.path()));
+    assert_eq!(operator_json(&rig, "lake export").await["announced"], 2);
+    exported(&rig, first).await;
+    exported(&rig, second).await;
+    rig.end(&[]).await;
+}

@@ -1,0 +1,102 @@
+//! One pull into the lake: a file of each table in storage, then the catalogue.
+
+use chrono::{DateTime, Utc};
+use shared::{
+    failure::Failure,
+    lake::{Row, TABLES, Table, Value, folder},
+    schema::{PullClosed, PullStatus},
+    store::{ExportMark, Exported, PullFiles},
+};
+
+use crate::{
+    format::FileBuilder,
+    lake::{Lake, blocking},
+    rewrite::rewrite,
+};
+
+impl Lake {
+    /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,
+    /// and the catalogue takes one pull once. `None` where the pull is no longer complete: it will be announced again.
+    pub async fn export(&self, pull: &PullClosed, now: DateTime<Utc>) -> Result<Option<Exported>, Failure> {
+        if pull.status != PullStatus::Success {
+            return Ok(None);
+        }
+        let known = self.store.lake_marks(pull.pull_id).await?;
+        let is_known = |table: &Table| {
+            known.iter().any(|mark| mark.table_name == table.name && mark.completed_at == pull.completed_at)
+        };
+        if TABLES.iter().all(is_known) {
+            return Ok(Some(Exported::Before));
+        }
+        self.storage.probe().await?;
+        let day = pull.started_at.date_naive();
+        let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
+        let taken = self.store.lake_paths(&folders).await?;
+        let mut files = PullFiles::default();
+        for table in &TABLES {
+            self.export_table(table, pull, &known, &taken, &mut files).await?;
+        }
+        let exported = self.store.commit_export(pull, day, &files, &known, now).await?;
+        if exported == Exported::Now {
+            self.write_manifests().await?;
+        }
+        Ok(Some(exported))
+    }
+
+    /// The file of one table. Where the pull's day is compacted, the day's file is written anew with the pull as it is now.
+    async fn export_table(
+        &self,
+        table: &'static Table,
+        pull: &PullClosed,
+        known: &[ExportMark],
+        taken: &[String],
+        files: &mut PullFiles,
+    ) -> Result<(), Failure> {
+        let day = pull.started_at.date_naive();
+        let rows = self.store.lake_rows(table, pull).await?;
+        check_count(table, pull, rows.len())?;
+        let encoded = blocking(move || FileBuilder::encode(table, rows)).await??;
+        let count = encoded.rows;
+        let mark = known.iter().find(|mark| mark.table_name == table.name);
+        if mark.is_some_and(|mark| mark.sha256.is_none()) {
+            let folders = [folder(table.name, day, true)];
+            let ended = self.store.lake_files(table.id, &folders).await?;
+            let (place, id) = (table.place("pull_id"), Value::Int(pull.pull_id.0));
+            let keep = move |row: &Row| place.and_then(|place| row.get(place)) != Some(&id);
+            let added = rewrite(self, table, day, &ended, Some(encoded), keep).await?;
+            let path = added.first().map(|file| file.path.clone()).unwrap_or_default();
+            files.ended.extend(ended.iter().map(|file| file.id));
+            files.added.extend(added);
+            files.marks.push((table.name, path, None, count));
+        } else {
+            if let Some(mark) = mark {
+                let live = self.store.lake_files(table.id, &[mark.path.clone()]).await?;
+                files.ended.extend(live.iter().filter(|file| file.path == mark.path).map(|file| file.id));
+            }
+            let stem = format!("{}pull-{}", folder(table.name, day, false), pull.pull_id);
+            let name = |generation| match generation {
+                1 => format!("{stem}.parquet"),
+                _ => format!("{stem}-g{generation}.parquet"),
+            };
+            let file = self.place(table, name, encoded, taken).await?;
+            files.marks.push((table.name, file.path.clone(), Some(file.sha256.clone()), count));
+            files.added.push(file);
+        }
+        Ok(())
+    }
+}
+
+/// Fails where the database no longer has what the pull stored.
+fn check_count(table: &Table, pull: &PullClosed, rows: usize) -> Result<(), Failure> {
+    let expected = match table.name {
+        "pull" => 1,
+        "stream_peek" => pull.stored,
+        _ => return Ok(()),
+    };
+    if i64::try_from(rows) == Ok(expected.into()) {
+        return Ok(());
+    }
+    let words =
+        format!("pull {} has {rows} rows for {}, and should have {expected}", pull.pull_id, table.name);
+    Err(Failure::permanent("lake.rows_missing", words))
+}

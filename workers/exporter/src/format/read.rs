@@ -1,0 +1,90 @@
+//! Rows of Parquet files, one after another or merged.
+
+use std::{cmp::Reverse, collections::BinaryHeap, fs::File};
+
+use chrono::DateTime;
+use parquet::{
+    file::{reader::ChunkReader, serialized_reader::SerializedFileReader},
+    record::{Field, reader::RowIter},
+};
+use shared::lake::{Column, Kind, Row, Table, Value};
+
+use super::{Encoded, FileBuilder, FormatError};
+
+/// The rows of a file, in its order. A column that the file does not have yet is null.
+pub fn rows<R: ChunkReader + 'static>(
+    table: &'static Table,
+    file: R,
+) -> Result<impl Iterator<Item = Result<Row, FormatError>> + use<R>, FormatError> {
+    let reader = SerializedFileReader::new(file)?;
+    let rows = RowIter::from_file_into(Box::new(reader));
+    Ok(rows.map(move |row| {
+        let mut fields: Vec<(String, Field)> = row?.into_columns();
+        let row = table.columns.iter().map(|column| {
+            let place = fields.iter().position(|(name, _)| name == column.name);
+            place.map_or(Ok(Value::Null), |place| value(table, column, fields.swap_remove(place).1))
+        });
+        row.collect()
+    }))
+}
+
+/// The rows of sorted files as new sorted files of at most `most` bytes each, give or take a row group, and without the rows
+/// that `keep` leaves out. Holds one page of each file and one new file in memory.
+pub fn merge(
+    table: &'static Table,
+    files: Vec<File>,
+    most: usize,
+    keep: impl Fn(&Row) -> bool,
+) -> Result<Vec<Encoded>, FormatError> {
+    let mut sources = files.into_iter().map(|file| rows(table, file)).collect::<Result<Vec<_>, _>>()?;
+    let key = |row: &Row| table.key(row).into_iter().cloned().collect::<Vec<_>>();
+    let mut next = BinaryHeap::new();
+    for (place, source) in sources.iter_mut().enumerate() {
+        if let Some(row) = source.next().transpose()? {
+            next.push(Reverse((key(&row), place, row)));
+        }
+    }
+    let mut done = Vec::new();
+    let mut builder = FileBuilder::new(table)?;
+    let mut empty = true;
+    while let Some(Reverse((_, place, row))) = next.pop() {
+        if let Some(row) = sources.get_mut(place).and_then(Iterator::next).transpose()? {
+            next.push(Reverse((key(&row), place, row)));
+        }
+        if !keep(&row) {
+            continue;
+        }
+        if builder.bytes() >= most {
+            done.push(std::mem::replace(&mut builder, FileBuilder::new(table)?).finish()?);
+        }
+        builder.push(row)?;
+        empty = false;
+    }
+    if !empty {
+        done.push(builder.finish()?);
+    }
+    Ok(done)
+}
+
+fn value(table: &'static Table, column: &'static Column, field: Field) -> Result<Value, FormatError> {
+    let wrong = |found| FormatError::Value { table: table.name, column: column.name, found };
+    let value = match (column.kind, field) {
+        (_, Field::Null) => Value::Null,
+        (Kind::Int32, Field::Int(number)) => Value::Int(number.into()),
+        (Kind::Int64, Field::Long(number)) => Value::Int(number),
+        (Kind::Boolean, Field::Bool(yes)) => Value::Bool(yes),
+        (Kind::Time, Field::TimestampMicros(micros)) => {
+            Value::Time(DateTime::from_timestamp_micros(micros).ok_or_else(|| wrong("a time out of range"))?)
+        }
+        (Kind::Text(_), Field::Str(text)) => Value::Text(text),
+        (Kind::Texts(_), Field::ListInternal(list)) => {
+            let texts = list.elements().iter().map(|field| match field {
+                Field::Str(text) => Ok(text.clone()),
+                _ => Err(wrong("a list of something else than texts")),
+            });
+            Value::Texts(texts.collect::<Result<_, _>>()?)
+        }
+        _ => return Err(wrong("of another type in a file")),
+    };
+    Ok(value)
+}

@@ -1,0 +1,92 @@
+//! The lake: its catalogue and its storage, and what is done with both together.
+
+use bytes::Bytes;
+use shared::{
+    failure::{Class, Failure},
+    lake::{LakeFile, MANIFEST, Table},
+    store::Store,
+};
+
+use crate::{
+    format::Encoded,
+    storage::{Storage, StorageError},
+};
+
+/// The lake. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Lake {
+    /// Where pulls are, and the catalogue.
+    pub store: Store,
+    /// Where files go.
+    pub storage: Storage,
+}
+
+impl Lake {
+    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those `taken` by the catalogue and nothing is there, and
+    /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
+    pub(crate) async fn place(
+        &self,
+        table: &Table,
+        name: impl Fn(u32) -> String,
+        encoded: Encoded,
+        taken: &[String],
+    ) -> Result<LakeFile, Failure> {
+        let Encoded { bytes, rows, footer, columns } = encoded;
+        let bytes = Bytes::from(bytes);
+        let mut generation = 0;
+        loop {
+            generation += 1;
+            let path = name(generation);
+            if taken.contains(&path) {
+                continue;
+            }
+            let ours = self.storage.create(&path, bytes.clone()).await? || self.holds(&path, &bytes).await?;
+            if ours {
+                return Ok(LakeFile {
+                    table_id: table.id,
+                    path,
+                    record_count: rows,
+                    file_size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
+                    footer_size: footer,
+                    sha256: sha256(&bytes),
+                    columns,
+                });
+            }
+        }
+    }
+
+    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<bool, StorageError> {
+        match self.storage.read(path).await {
+            Ok(found) => Ok(found == *bytes),
+            Err(StorageError::Missing(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes the manifests that the catalogue has changed, also those that a process could not write before it died.
+    pub async fn write_manifests(&self) -> Result<(), Failure> {
+        let manifests = self.store.unwritten_manifests().await?;
+        for manifest in &manifests {
+            let path = format!("{}{MANIFEST}", manifest.folder);
+            self.storage.replace(&path, manifest.content.clone().into()).await?;
+        }
+        if !manifests.is_empty() {
+            self.store.manifests_written(&manifests).await?;
+        }
+        Ok(())
+    }
+}
+
+/// SHA-256, hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Work that keeps a thread busy, beside those that keep heartbeats.
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Failure::new(Class::Transient, "lake.interrupted", error.to_string()))
+}

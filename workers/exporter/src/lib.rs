@@ -1,0 +1,168 @@
+//! The exporter: writes completed pulls to the data lake, as Parquet files with a DuckLake catalogue in PostgreSQL.
+//!
+//! A second delivery is harmless: a pull that the lake has as it is is left alone, a file is created once, and the catalogue
+//! takes a pull in the transaction that marks it as exported. A pull that is made again replaces its files.
+
+mod background;
+mod compact;
+mod export;
+pub mod format;
+mod lake;
+mod requests;
+mod rewrite;
+mod storage;
+mod tidy;
+mod verify;
+
+use std::{sync::Arc, time::Duration};
+
+use background::Background;
+use chrono::TimeDelta;
+use clap::Args;
+use shared::{
+    clock::Clock,
+    config::{self, ConfigError, Database, SetupError},
+    dead_letter::DeadLetterStore,
+    failure::Failure,
+    runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
+    schema::{PullClosed, PullExported},
+    store::{Exported, Store},
+    topology::{EXPORTER, Stage},
+    worker_state::StatusReporter,
+};
+use tokio::sync::OnceCell;
+
+pub use compact::Compacted;
+pub use lake::Lake;
+pub use rewrite::rewrite;
+pub use storage::{Storage, StorageError};
+pub use tidy::{Keep, Tidied};
+pub use verify::Findings;
+
+/// The exporter's settings.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    #[command(flatten)]
+    database: Database,
+    #[command(flatten)]
+    lake: config::Lake,
+    /// How long the lake can be read as it was (time travel)
+    #[arg(long, env, default_value = "7days", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    lake_keep_snapshots: Duration,
+    /// How long a file stays in storage after the last snapshot that has it, for whoever is reading it
+    #[arg(long, env, default_value = "1day", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    lake_grace: Duration,
+}
+
+/// The worker.
+#[derive(Debug)]
+pub struct Exporter {
+    lake: Lake,
+    clock: Clock,
+    keep: Keep,
+    registered: OnceCell<()>,
+}
+
+impl Exporter {
+    /// Makes the worker. Only the storage is asked whether it is there.
+    pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
+        let database = &settings.database;
+        let store = Store::new(&database.url()?, database.database_connections, "exporter")?;
+        let storage = Storage::open(&settings.lake)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
+        runtime.block_on(storage.check())?;
+        let keep = Keep {
+            snapshots: days("LAKE_KEEP_SNAPSHOTS", settings.lake_keep_snapshots)?,
+            grace: days("LAKE_GRACE", settings.lake_grace)?,
+        };
+        Ok(Self::of(store, storage, clock, keep))
+    }
+
+    /// The worker, of its parts.
+    pub fn of(store: Store, storage: Storage, clock: Clock, keep: Keep) -> Self {
+        Self { lake: Lake { store, storage }, clock, keep, registered: OnceCell::new() }
+    }
+
+    /// The lake that it writes.
+    pub fn lake(&self) -> &Lake {
+        &self.lake
+    }
+
+    /// Makes the catalogue know this build's tables and the storage. Once, unless it fails.
+    async fn register(&self) -> Result<(), Failure> {
+        let register = async {
+            let used = self.lake.store.register_lake(self.lake.storage.root(), self.clock.now()).await?;
+            if !used {
+                self.lake.storage.mark().await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        self.registered.get_or_try_init(|| register).await?;
+        Ok(())
+    }
+
+    async fn export(&self, pull: &PullClosed) -> Outcome {
+        self.register().await?;
+        let exported = self.lake.export(pull, self.clock.now()).await?;
+        if exported == Some(Exported::Now) {
+            tracing::info!(
+                pull = pull.pull_id.0,
+                streams = pull.stored,
+                "pull {} is in the lake",
+                pull.pull_id
+            );
+        }
+        let told = match exported {
+            Some(Exported::Now | Exported::Before) => {
+                let (pull_id, completed_at) = (pull.pull_id, pull.completed_at);
+                let event = PullExported { pull_id, completed_at, streams: pull.stored.into() };
+                vec![Self::STAGE.announce(&event)]
+            }
+            // Its next end will be announced.
+            Some(Exported::Outdated) | None => Vec::new(),
+        };
+        Ok(Step::Done(told))
+    }
+}
+
+fn days(name: &str, duration: Duration) -> Result<TimeDelta, ConfigError> {
+    TimeDelta::from_std(duration).map_err(|_| ConfigError::Unusable {
+        name: name.into(),
+        why: "it is longer than anybody lives".into(),
+    })
+}
+
+impl Worker for Exporter {
+    type In = PullClosed;
+    type Out = PullExported;
+
+    const STAGE: Stage<PullClosed, PullExported> = EXPORTER;
+
+    async fn handle(&self, jobs: &[Job<PullClosed>]) -> Vec<Outcome> {
+        let mut outcomes = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            outcomes.push(self.export(&job.message).await);
+        }
+        outcomes
+    }
+
+    fn dead_letters(&self) -> &dyn DeadLetterStore {
+        &self.lake.store
+    }
+
+    fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.lake.store)
+    }
+
+    async fn ready(&self) -> Result<(), Failure> {
+        self.lake.store.check().await?;
+        self.register().await?;
+        Ok(self.lake.storage.probe().await?)
+    }
+
+    fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
+        let (lake, clock, keep) = (self.lake.clone(), self.clock.clone(), self.keep);
+        Background { lake, clock, announcer, keep }.duties()
+    }
+}

@@ -1,0 +1,227 @@
+//! The place where the lake's files are: a folder, or a bucket.
+
+use std::{error::Error as _, fmt, io, path::Path as FsPath, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
+    RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
+};
+use secrecy::ExposeSecret;
+use shared::{
+    config::{ConfigError, Lake, LakePlace, SetupError},
+    failure::{Class, Failure},
+};
+
+/// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
+const MARKER: &str = "_lake";
+/// How long a request to a bucket may take; uploads of a day's file included.
+const REQUEST: Duration = Duration::from_secs(60);
+/// How long a request is tried again before the stage pauses instead.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the bucket may take to answer when a program starts.
+const FIRST_ANSWER: Duration = Duration::from_secs(5);
+
+/// The storage. Cheap to clone.
+#[derive(Clone)]
+pub struct Storage {
+    store: Arc<dyn ObjectStore>,
+    root: String,
+}
+
+impl fmt::Debug for Storage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Storage").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+/// What can go wrong with storage.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// There is no room.
+    #[error("the lake's storage is full")]
+    Full(#[source] object_store::Error),
+    /// It refuses us.
+    #[error("the lake's storage refuses the exporter: its credentials or rights do not suffice")]
+    Refused(#[source] object_store::Error),
+    /// A file is not there.
+    #[error("{0} is not in the lake's storage")]
+    Missing(String),
+    /// The marker is not there.
+    #[error("{0} is not the lake's storage: {MARKER} is missing. Is it mounted?")]
+    NotTheLake(String),
+    /// Anything else.
+    #[error("the lake's storage is unavailable")]
+    Unavailable(#[source] object_store::Error),
+}
+
+impl From<object_store::Error> for StorageError {
+    fn from(error: object_store::Error) -> Self {
+        if let object_store::Error::NotFound { path, .. } = &error {
+            return Self::Missing(path.clone());
+        }
+        let refused = matches!(
+            error,
+            object_store::Error::PermissionDenied { .. } | object_store::Error::Unauthenticated { .. }
+        );
+        match io_kind(&error) {
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::Full(error),
+            Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => Self::Refused(error),
+            _ if refused => Self::Refused(error),
+            _ => Self::Unavailable(error),
+        }
+    }
+}
+
+/// Whether a bucket is said not to be there. Of a list, the code in the answer is all there is to tell by:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
+fn says_no_bucket(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).any(|cause| cause.contains("NoSuchBucket"))
+}
+
+/// What the operating system said, where it did.
+fn io_kind(error: &object_store::Error) -> Option<io::ErrorKind> {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).map(io::Error::kind).next()
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        let (class, code) = match &error {
+            StorageError::Full(_) => (Class::Outage, "lake.storage_full"),
+            StorageError::Refused(_) => (Class::Auth, "lake.storage_refused"),
+            StorageError::Missing(_) => (Class::Permanent, "lake.file_missing"),
+            StorageError::NotTheLake(_) => (Class::Outage, "lake.storage_missing"),
+            StorageError::Unavailable(_) => (Class::Outage, "lake.storage_unavailable"),
+        };
+        Self::of(class, code, &error)
+    }
+}
+
+impl Storage {
+    /// The storage that the settings name. A bucket is not called yet.
+    pub fn open(settings: &Lake) -> Result<Self, ConfigError> {
+        match settings.place()? {
+            LakePlace::Folder(folder) => Self::folder(&folder),
+            LakePlace::Bucket(bucket, prefix) => Self::bucket(settings, &bucket, &prefix),
+        }
+    }
+
+    /// A folder, which must be there and take files.
+    pub fn folder(folder: &FsPath) -> Result<Self, ConfigError> {
+        let unusable = |error: &dyn fmt::Display| ConfigError::Unusable {
+            name: "LAKE_URL".into(),
+            why: format!("{} cannot be written to: {error}", folder.display()),
+        };
+        tempfile::tempfile_in(folder).map_err(|error| unusable(&error))?;
+        let store =
+            LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?.with_fsync(true);
+        Ok(Self { store: Arc::new(store), root: with_slash(&folder.display().to_string()) })
+    }
+
+    fn bucket(settings: &Lake, bucket: &str, prefix: &str) -> Result<Self, ConfigError> {
+        let mut builder = AmazonS3Builder::new()
+            .with_bucket_name(bucket)
+            .with_region(&settings.lake_region)
+            .with_client_options(ClientOptions::new().with_timeout(REQUEST).with_allow_http(true))
+            .with_retry(RetryConfig {
+                backoff: BackoffConfig::default(),
+                max_retries: 3,
+                retry_timeout: PATIENCE,
+            });
+        if let Some(endpoint) = &settings.lake_endpoint {
+            builder = builder.with_endpoint(endpoint.as_str().trim_end_matches('/'));
+        }
+        if let Some((id, key)) = settings.key()? {
+            builder =
+                builder.with_access_key_id(id.expose_secret()).with_secret_access_key(key.expose_secret());
+        }
+        shared::config::use_our_tls();
+        let store = builder.build().map_err(|error| ConfigError::Unusable {
+            name: "LAKE_URL".into(),
+            why: format!("the bucket cannot be used: {error}"),
+        })?;
+        let root = with_slash(&format!("s3://{bucket}/{prefix}"));
+        let store: Arc<dyn ObjectStore> =
+            if prefix.is_empty() { Arc::new(store) } else { Arc::new(PrefixStore::new(store, prefix)) };
+        Ok(Self { store, root })
+    }
+
+    /// Fails where the bucket says that it is not there. One that does not answer may be there later.
+    pub async fn check(&self) -> Result<(), SetupError> {
+        let listed =
+            tokio::time::timeout(FIRST_ANSWER, self.store.list_with_delimiter(Some(&Path::from("none"))))
+                .await;
+        match listed {
+            Ok(Err(error)) if says_no_bucket(&error) => Err(ConfigError::Unusable {
+                name: "LAKE_URL".into(),
+                why: format!("there is no bucket at {}", self.root),
+            }
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the files are, as readers name it; ends with a slash.
+    pub fn root(&self) -> &str {
+        &self.root
+    }
+
+    /// Whether it answers, and is the lake's.
+    pub async fn probe(&self) -> Result<(), StorageError> {
+        match self.store.head(&MARKER.into()).await.map_err(StorageError::from) {
+            Ok(_) => Ok(()),
+            Err(StorageError::Missing(_)) => Err(StorageError::NotTheLake(self.root.clone())),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes it the lake's.
+    pub async fn mark(&self) -> Result<(), StorageError> {
+        self.replace(MARKER, Bytes::new()).await
+    }
+
+    /// Puts a new file there; false where one of that name is there already.
+    pub async fn create(&self, path: &str, bytes: Bytes) -> Result<bool, StorageError> {
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match self.store.put_opts(&path.into(), PutPayload::from(bytes), create).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. } | object_store::Error::Precondition { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Puts a file there, whatever was there before.
+    pub async fn replace(&self, path: &str, bytes: Bytes) -> Result<(), StorageError> {
+        self.store.put(&path.into(), PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// A file, whole.
+    pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
+        Ok(self.store.get(&path.into()).await?.bytes().await?)
+    }
+
+    /// Removes a file; that it is gone already is fine.
+    pub async fn remove(&self, path: &str) -> Result<(), StorageError> {
+        match self.store.delete(&path.into()).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Every file, but for the marker.
+    pub async fn list(&self) -> Result<Vec<ObjectMeta>, StorageError> {
+        let mut found: Vec<ObjectMeta> = self.store.list(None).try_collect().await?;
+        found.retain(|file| file.location.as_ref() != MARKER);
+        Ok(found)
+    }
+}
+
+fn with_slash(text: &str) -> String {
+    format!("{}/", text.trim_end_matches('/'))
+}

@@ -1,0 +1,34 @@
+//! The list of subcommands.
+
+use clap::{Args, Subcommand};
+
+use super::{compact::Compact, expire::Expire, export::Export, status::Status, verify::Verify};
+use crate::{context::Context, error::Error, exit::Exit};
+
+/// Show the data lake, and have the exporter export, compact, verify and expire
+#[derive(Debug, Args)]
+pub(crate) struct Lake {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Status(Status),
+    Export(Export),
+    Compact(Compact),
+    Verify(Verify),
+    Expire(Expire),
+}
+
+impl Lake {
+    pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        match self.command {
+            Command::Status(status) => status.run(context).await,
+            Command::Export(export) => export.run(context).await,
+            Command::Compact(compact) => compact.run(context).await,
+            Command::Verify(verify) => verify.run(context).await,
+            Command::Expire(expire) => expire.run(context).await,
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! `operator lake …`: how the data lake is, and what the exporter is to do with it.
+//!
+//! The status comes from the catalogue, which is in PostgreSQL. All else touches storage, whose credentials are the exporter's
+//! alone: it is asked through a row of `lake.request`, and its answer is waited for.
+
+mod ask;
+mod compact;
+mod dispatch;
+mod expire;
+mod export;
+mod status;
+mod verify;
+
+pub(crate) use dispatch::Lake;

@@ -1,0 +1,44 @@
+//! Of `operator lake status`; the other answers are the exporter's.
+
+use chrono::{DateTime, Utc};
+use shared::store;
+
+use super::document::{document, each};
+
+document! {
+    /// The lake.
+    LakeStatus {
+        root: Option<String>,
+        snapshot: i64,
+        snapshot_at: DateTime<Utc>,
+        oldest_snapshot: i64,
+        oldest_snapshot_at: DateTime<Utc>,
+        pulls: i64,
+        missing: i64,
+        missing_since: Option<DateTime<Utc>>,
+        to_be_removed: i64,
+        tables: Vec<LakeTable>,
+    }
+}
+
+document! {
+    /// A table of the lake.
+    LakeTable from store::TableStatus { name: String, rows: i64, files: i64, hot_files: i64, bytes: i64 }
+}
+
+impl From<store::LakeStatus> for LakeStatus {
+    fn from(status: store::LakeStatus) -> Self {
+        Self {
+            root: status.root,
+            snapshot: status.snapshot.0,
+            snapshot_at: status.snapshot.1,
+            oldest_snapshot: status.oldest.0,
+            oldest_snapshot_at: status.oldest.1,
+            pulls: status.pulls,
+            missing: status.missing,
+            missing_since: status.missing_since,
+            to_be_removed: status.to_be_removed,
+            tables: each(status.tables),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! The data lake, as its catalogue tells.
+
+use chrono::{DateTime, Utc};
+use shared::store::LakeStatus;
+
+use super::{
+    format::{ago, count, number, time},
+    table::{Table, section},
+};
+
+/// Place, pulls, snapshots and tables.
+pub(crate) fn lake(status: &LakeStatus, now: DateTime<Utc>) -> String {
+    let Some(root) = &status.root else {
+        return "There is no lake: no exporter has run yet (deploy/LAKE.md).".to_owned();
+    };
+    let missing = status.missing_since.map_or_else(String::new, |since| {
+        format!(
+            "; {} not yet, the oldest complete {}",
+            count(status.missing, "completed pull"),
+            ago(since, now)
+        )
+    });
+    let facts = Table::facts([
+        ("place", root.clone()),
+        ("pulls", format!("{}{missing}", number(status.pulls))),
+        ("snapshot", format!("{}, {}", status.snapshot.0, time(status.snapshot.1))),
+        ("oldest", format!("{}, {}", status.oldest.0, time(status.oldest.1))),
+        ("to be removed", count(status.to_be_removed, "file")),
+    ]);
+    section("Lake", &facts.to_string()) + &section("Tables", &tables(status).to_string())
+}
+
+fn tables(status: &LakeStatus) -> Table {
+    let mut table = Table::new(&["TABLE", ">ROWS", ">FILES", ">OF ONE PULL", ">BYTES"]);
+    for one in &status.tables {
+        let numbers = [one.rows, one.files, one.hot_files, one.bytes].map(number);
+        table.row(std::iter::once(one.name.clone()).chain(numbers));
+    }
+    table
+}
