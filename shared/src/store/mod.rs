@@ -34,6 +34,7 @@ mod dead_letter;
 mod draft;
 mod election;
 mod error;
+mod event;
 mod merge;
 mod migrate;
 mod options;
@@ -76,6 +77,7 @@ pub use dead_letter::{
 };
 pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use error::{Error, StatementError};
+pub use event::{EventFilter, EventRow};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Error, Store, column::Columns};
 use crate::{
+    event::Event,
     failure::Failure,
     worker_state::{Retry, StatusReporter, WorkerState},
 };
@@ -238,5 +239,9 @@ impl StatusReporter for Store {
         message_ids: &'a [String],
     ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move { Ok(self.delete_retries(stage, message_ids).await?) })
+    }
+
+    fn record_events<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.add_events(events).await?) })
     }
 }

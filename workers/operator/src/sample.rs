@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     schema::PullId,
     store::{
-        DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, PullReport, ReplayReport,
-        RetryRow, StageSpan, Waiting, WorkerRow,
+        DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, EventRow, PullReport,
+        ReplayReport, RetryRow, StageSpan, Waiting, WorkerRow,
     },
 };
 
@@ -216,5 +216,24 @@ pub(crate) fn replay_report() -> ReplayReport {
         not_sent: 0,
         cured_by: Some("1.2.0".into()),
         ending: Some("complete".into()),
+    }
+}
+
+/// A storm.
+pub(crate) fn event() -> EventRow {
+    EventRow {
+        fingerprint: "00f1-7".into(),
+        level: "ERROR".into(),
+        stage: "game-enricher".into(),
+        code: Some("helix.server_error".into()),
+        pull_id: Some(7),
+        chunk: Some(12),
+        message: "Twitch answered 503".into(),
+        trace: None,
+        build: "0.1.0".into(),
+        host: "host".into(),
+        count: 1_204,
+        first_at: now() - TimeDelta::minutes(3),
+        last_at: now(),
     }
 }

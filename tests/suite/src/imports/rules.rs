@@ -1,14 +1,15 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
     ("dial", &[]),
     ("version", &[]),
     ("schema", &[]),
-    ("worker_state", &["failure"]),
+    ("event", &[]),
+    ("worker_state", &["event", "failure"]),
     ("token_store", &["failure"]),
     ("dead_letter", &["failure"]),
     ("metrics", &["version"]),
@@ -27,6 +28,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "tls",
             "dial",
             "version",
+            "event",
             "worker_state",
         ],
     ),
@@ -43,6 +45,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "dial",
             "metrics",
             "version",
+            "event",
             "worker_state",
         ],
     ),

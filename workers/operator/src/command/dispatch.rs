@@ -3,7 +3,7 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
+    config::Config, dead_letters::DeadLetters, events::Events, migrate::Migrate, pull::Pull, pulls::Pulls,
     rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
@@ -18,6 +18,7 @@ pub(crate) enum Command {
     Rerun(Rerun),
     Show(Show),
     Status(Status),
+    Events(Events),
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
@@ -35,6 +36,7 @@ impl Command {
             Self::Rerun(rerun) => rerun.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Status(status) => status.run(context).await,
+            Self::Events(events) => events.run(context).await,
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,

@@ -4,6 +4,7 @@ mod config;
 mod confirmation;
 mod dead_letters;
 mod dispatch;
+mod events;
 mod migrate;
 mod pull;
 mod pulls;

@@ -51,6 +51,11 @@ fn documents_of_pulls_keep_their_shape() {
 }
 
 #[test]
+fn documents_of_what_happened_keep_their_shape() {
+    assert_golden!("event", json::Event::from(sample::event()));
+}
+
+#[test]
 fn documents_of_the_system_keep_their_shape() {
     assert_golden!("migrate", json::Migration::from(Migrated { version: 3, applied: vec!["pull"] }));
     let facts = Facts {

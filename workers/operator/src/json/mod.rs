@@ -3,6 +3,7 @@
 
 mod dead_letter;
 mod document;
+mod event;
 #[cfg(test)]
 mod golden;
 mod migration;
@@ -16,6 +17,7 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use event::Event;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
