@@ -38,6 +38,7 @@ create table event (
 create table provenance (
     pull_id   bigint not null,
     pulled_at timestamptz not null,
+    -- 0 where it is about no chunk.
     chunk     integer not null,
     at        timestamptz not null,
     stage     text not null,
@@ -52,10 +53,14 @@ create table provenance (
     build     text not null
 ) partition by range (pulled_at);
 create index provenance_chunk on provenance (pull_id, chunk);
+-- What is done to pulls from before this migration, or to one made again after its day was dropped.
+create table provenance_default partition of provenance default;
 
 -- Records of a page whose stream the pull had already: [{"place", "id", "viewer_count"}, ...]. With the places of the
 -- rejected records they tell the place of every other.
 alter table pull_chunk add column duplicate_records json;
+-- The same of records that were rejected, and let in later: they are at the end of `page`.
+alter table pull_chunk add column revalidated_records json;
 
 -- What the pull was started with: MIN_VIEWERS, page cap, interval, build.
 alter table pull add column settings jsonb;
@@ -192,10 +197,7 @@ begin
         day at time zone 'UTC', (day + interval '1 day') at time zone 'UTC');
 end $$;
 
--- Pulls under way, and chunks of old pulls that are made again, find a partition.
-select ensure_partitions(day) from (
-    select distinct date_trunc('day', started_at at time zone 'UTC') at time zone 'UTC' as day from pull
-    where exists (select from pull_chunk c where c.pull_id = pull.id and c.pulled_at = pull.started_at)) days;
+select ensure_partitions(now());
 
 -- The rights of before, and those for what is new.
 alter function grant_roles() rename to grant_roles_to_the_flow;
@@ -214,6 +216,7 @@ begin
     grant insert on provenance
         to twitch_extractor, twitch_game_enricher, twitch_channel_enricher, twitch_finalizer, twitch_operator;
     grant update (settings) on pull to twitch_extractor;
+    grant update (duplicate_records, revalidated_records) on pull_chunk to twitch_operator;
     grant select, insert, update on record_shape to twitch_extractor;
 
     -- What is there, for whoever asks.

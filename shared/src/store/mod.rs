@@ -43,6 +43,7 @@ mod partition;
 mod progress;
 mod pull;
 mod pull_end;
+mod pull_settings;
 mod reject_text;
 mod rejected;
 mod report;
@@ -52,6 +53,7 @@ mod session_settings;
 mod slot;
 mod sqlstate;
 mod token;
+mod trace;
 mod watch;
 mod worker_state;
 
@@ -75,7 +77,7 @@ pub use dead_letter::{
     DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
-pub use draft::{Draft, NewPage, PageFacts, Seen};
+pub use draft::{Draft, NewPage, PageFacts, PlacedRecord, Seen};
 pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
 pub use merge::Merged;
@@ -83,11 +85,16 @@ pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
+pub use pull_settings::PullSettings;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 use session::Sessions;
 pub use slot::SlotDecision;
+pub use trace::{
+    Absence, CatalogueTrace, Difference, Missing, PullAttempt, PullFacts, PullTrace, Rejection, Sighting,
+    StageWork, StoredStream, StreamTrace, TraceStep, Whereabouts,
+};
 pub use watch::Stalled;
 pub use worker_state::{RetryRow, WorkerRow};
 

@@ -68,5 +68,6 @@ mod validation;
 mod verdicts;
 mod versions;
 mod vocabulary;
+mod warnings;
 mod wire;
 mod write_once;
