@@ -25,6 +25,7 @@
 //! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
 //! leaves none out, so where nothing is meant nothing is asked.
 
+mod alarm;
 mod catalogue;
 mod chunk;
 mod claim;
@@ -35,6 +36,7 @@ mod draft;
 mod election;
 mod error;
 mod event;
+mod history;
 mod merge;
 mod migrate;
 mod options;
@@ -54,6 +56,7 @@ mod slot;
 mod sqlstate;
 mod token;
 mod trace;
+mod volume;
 mod watch;
 mod worker_state;
 
@@ -69,6 +72,7 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
+pub use alarm::AlarmRow;
 pub use chunk::{Need, Outlook};
 pub use claim::Kind;
 use database_url::Address;
@@ -80,6 +84,7 @@ pub use dead_letter::{
 pub use draft::{Draft, NewPage, PageFacts, PlacedRecord, Seen};
 pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
+pub use history::HistoryEntry;
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;

@@ -42,6 +42,7 @@ mod pauses;
 mod pipeline;
 mod poolers;
 mod process;
+mod provenance;
 mod proxy;
 mod refusals;
 mod rejects;

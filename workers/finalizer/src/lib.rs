@@ -6,6 +6,7 @@
 mod alarms;
 mod background;
 mod gauges;
+mod volume;
 mod watch;
 
 use std::{

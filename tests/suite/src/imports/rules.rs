@@ -103,6 +103,7 @@ pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 3] = [
             "workers/finalizer/src/alarms.rs",
             "workers/finalizer/src/background.rs",
             "workers/finalizer/src/gauges.rs",
+            "workers/finalizer/src/volume.rs",
             "workers/finalizer/src/watch.rs",
         ],
     ),

@@ -3,8 +3,9 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, events::Events, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
+    alarms::Alarms, config::Config, dead_letters::DeadLetters, events::Events, history::History,
+    migrate::Migrate, pull::Pull, pulls::Pulls, rejected::Rejected, rerun::Rerun, show::Show, status::Status,
+    topology::Topology, trace::Trace, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -18,7 +19,10 @@ pub(crate) enum Command {
     Rerun(Rerun),
     Show(Show),
     Status(Status),
+    History(History),
     Events(Events),
+    Alarms(Alarms),
+    Trace(Trace),
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
@@ -37,6 +41,9 @@ impl Command {
             Self::Show(show) => show.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Events(events) => events.run(context).await,
+            Self::Trace(trace) => trace.run(context).await,
+            Self::History(history) => history.run(context).await,
+            Self::Alarms(alarms) => alarms.run(context).await,
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,

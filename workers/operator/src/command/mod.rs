@@ -1,10 +1,12 @@
 //! The commands, one per file; each reads like what it does.
 
+mod alarms;
 mod config;
 mod confirmation;
 mod dead_letters;
 mod dispatch;
 mod events;
+mod history;
 mod migrate;
 mod pull;
 mod pulls;
@@ -13,6 +15,7 @@ mod rerun;
 mod show;
 mod status;
 mod topology;
+mod trace;
 mod wait;
 
 pub(crate) use dispatch::Command;

@@ -6,21 +6,25 @@ mod document;
 mod event;
 #[cfg(test)]
 mod golden;
+mod history;
 mod migration;
 mod pull;
 mod rejected;
 mod replay;
 mod status;
 mod topology;
+mod trace;
 
 pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
 pub(crate) use event::Event;
+pub(crate) use history::{Alarm, HistoryEntry};
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;
+pub(crate) use trace::{CatalogueTrace, PullTrace, StreamTrace};
