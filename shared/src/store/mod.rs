@@ -46,6 +46,7 @@ mod progress;
 mod pull;
 mod pull_end;
 mod pull_settings;
+mod record_shape;
 mod reject_text;
 mod rejected;
 mod report;

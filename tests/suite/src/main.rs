@@ -7,6 +7,7 @@
 mod alarms;
 mod amqp_proxy;
 mod barrier;
+mod baseline;
 mod broker_rights;
 mod broker_urls;
 mod bucket;
@@ -25,6 +26,7 @@ mod dead_letters;
 mod delivery;
 mod documentation;
 mod documents;
+mod drift;
 mod duties;
 mod events;
 mod eventually;

@@ -56,7 +56,7 @@ async fn a_storm_of_one_cause_is_one_row_and_an_outage_loses_none() {
     rig.announcer.announce(vec![nowhere(41)]).await.expect("announced");
     eventually("it should notice", || async {
         let log = process.log();
-        if log.iter().any(|line| line.contains("paused")) { Ok(()) } else { Err(log) }
+        if log.iter().any(|line| line.contains("store.unreachable")) { Ok(()) } else { Err(log) }
     })
     .await;
     line.open();

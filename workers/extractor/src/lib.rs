@@ -6,6 +6,7 @@
 //! commit and its publish. Pages that could not be stored are kept for the next try.
 
 mod conclude;
+mod drift;
 mod page;
 mod schedule;
 mod sweep;
@@ -116,6 +117,7 @@ impl Extractor {
             }
         }
         if sweep.stored.ended {
+            drift::tell(&self.store, &sweep, self.clock.now()).await;
             return Ok(Step::Done(announcements));
         }
         self.sweeps().insert(pull, sweep);
@@ -140,7 +142,7 @@ impl Extractor {
             self.store.note_settings(pull, &self.settings()).await?;
             let seen = self.store.seen(&so_far).await?;
             let (helix, limits, booked) = (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
-            Sweep::new(Reader { helix, limits, so_far, seen, booked })
+            Sweep::new(Reader { helix, limits, so_far, seen, booked, shapes: Arc::default() })
         };
         let untold = untold.into_iter().flat_map(|(chunk, by_rule)| announcements(chunk, by_rule));
         Ok(Some((sweep, untold.collect())))
