@@ -1,6 +1,7 @@
 //! What the four workers and the operator have in common.
 //!
-//! The modules are as strict as crates: `failure`, `clock`, `metrics`, `dial`, `tls`, `version`, `worker_state`, `scrub` and `config` are leaves;
+//! The modules are as strict as crates: `failure`, `clock`, `metrics`, `dial`, `tls`, `version`, `event`, `scrub`,
+//! `lake`, `worker_state` and `config` are leaves;
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
@@ -14,6 +15,7 @@ pub mod dead_letters;
 mod dial;
 pub mod enrichment;
 pub mod erasure;
+pub mod event;
 pub mod failure;
 pub mod helix;
 pub mod lake;

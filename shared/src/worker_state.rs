@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use futures::future::BoxFuture;
 
-use crate::failure::Failure;
+use crate::{event::Event, failure::Failure};
 
 /// The states of a worker's consumer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -106,4 +106,7 @@ pub trait StatusReporter: Send + Sync {
         stage: &'static str,
         message_ids: &'a [String],
     ) -> BoxFuture<'a, Result<(), Failure>>;
+
+    /// Adds warnings and errors to those of their day.
+    fn record_events<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<(), Failure>>;
 }

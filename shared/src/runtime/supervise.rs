@@ -9,7 +9,7 @@ use super::{
     Announcer, Settings, Troubles, Worker,
     broker::{error::BrokerError, session::Session},
     consumer::Consumer,
-    process::{duties::perform, probes, prometheus, report::report},
+    process::{duties::perform, events, probes, prometheus, report::report},
     retry::Delays,
     status::Status,
 };
@@ -49,6 +49,9 @@ pub async fn run<W: Worker>(
     let mut background = AbortOnDropHandle::new(background);
     let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     let reporting = AbortOnDropHandle::new(reporting);
+    let ending = stop.child_token();
+    let events = tokio::spawn(events::keep(Arc::clone(&worker), settings.clock.clone(), ending.clone()));
+    let events = AbortOnDropHandle::new(events);
 
     let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
@@ -102,7 +105,8 @@ pub async fn run<W: Worker>(
     };
     // Where there was no session to stop in.
     background.abort();
-    let _ = timeout(Duration::from_secs(2), reporting).await;
+    ending.cancel();
+    let _ = timeout(Duration::from_secs(2), async { tokio::join!(reporting, events) }).await;
     result
 }
 

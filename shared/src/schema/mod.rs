@@ -9,6 +9,7 @@ mod pull_status;
 mod record;
 mod rejected;
 mod rule;
+mod shape;
 
 pub use catalogue::{Absence, Channel, Game, Missing};
 pub use codec::{DecodeError, decode, encode};
@@ -22,3 +23,4 @@ pub use pull_status::{PullStatus, StopReason};
 pub use record::{Validated, validate};
 pub use rejected::Rejected;
 pub use rule::Rule;
+pub use shape::{JsonType, OddShape, Shapes};

@@ -5,7 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Error, Kind, Store, column::Columns};
-use crate::schema::{ChunkRef, PullId};
+use crate::{
+    schema::{ChunkRef, PullId},
+    version::VERSION,
+};
 
 /// What a chunk needs before its stage is done with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,7 +198,13 @@ impl Store {
                     select pull_id, pulled_at, chunk from pull_chunk
                     where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
                       and games_at is null
-                    limit 1 for no key update) c)
+                    limit 1 for no key update) c
+            ), noted as (
+                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
+                select pull_id, pulled_at, chunk, $5, 'game-enricher', case when $6 > 0 then 'FETCH' else 'ROUTE' end,
+                       case place when 1 then $6 else 0 end, $7
+                from unfilled
+            )
             update pull_chunk c
             set games_at = $5, failed_stage = null, failed_at = null, failure = null,
                 helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
@@ -211,7 +220,13 @@ impl Store {
                     select pull_id, pulled_at, chunk from pull_chunk
                     where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
                       and channels_at is null
-                    limit 1 for no key update) c)
+                    limit 1 for no key update) c
+            ), noted as (
+                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
+                select pull_id, pulled_at, chunk, $5, 'channel-enricher', case when $6 > 0 then 'FETCH' else 'ROUTE' end,
+                       case place when 1 then $6 else 0 end, $7
+                from unfilled
+            )
             update pull_chunk c
             set channels_at = $5, failed_stage = null, failed_at = null, failure = null,
                 helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
@@ -227,7 +242,7 @@ impl Store {
         };
         let statement = client.prepare_cached(sql).await?;
         let Keys { pulls, times, numbers, partitions } = keys(chunks);
-        client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now, &calls]).await?;
+        client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now, &calls, &VERSION]).await?;
         Ok(())
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
     Extraction,
     reject_text::{by_rule, rejects_text},
@@ -23,6 +25,17 @@ pub struct NewPage<'a> {
     pub nul_replaced: i32,
     /// Calls to Helix made for it.
     pub helix_calls: i32,
+}
+
+/// A record that is not where its page had it, as its chunk remembers it: a duplicate, or one that was let in later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlacedRecord {
+    /// Its place on its page, from 1.
+    pub place: i32,
+    /// The stream.
+    pub id: String,
+    /// The viewers it had this time.
+    pub viewer_count: i32,
 }
 
 /// What is only known of a page by the pages before it.
@@ -61,6 +74,8 @@ pub struct Draft {
     /// The streams, as JSON.
     pub(super) page: String,
     pub(super) rejects: Option<String>,
+    /// Records whose stream the pull already had, as JSON; none where there are none.
+    pub(super) duplicate_records: Option<String>,
     pub(super) game_ids: String,
     pub(super) channel_ids: String,
     pub(super) fetched: i32,
@@ -84,8 +99,14 @@ impl Draft {
         page: &NewPage<'_>,
         conclude: impl FnOnce(PageFacts) -> Option<StopReason>,
     ) -> Result<Self, serde_json::Error> {
-        let kept: Vec<&Record> =
-            page.records.iter().filter(|record| seen.streams.insert(record.id.clone())).collect();
+        let (mut kept, mut repeated): (Vec<&Record>, Vec<PlacedRecord>) = Default::default();
+        for (place, record) in places(page).zip(page.records) {
+            if seen.streams.insert(record.id.clone()) {
+                kept.push(record);
+            } else {
+                repeated.push(PlacedRecord::of(place, record));
+            }
+        }
         let cursor_repeats = page.next_cursor.is_some_and(|cursor| !seen.cursors.insert(cursor.to_owned()));
         let count = |n: usize| i32::try_from(n).unwrap_or(i32::MAX);
         let (stored, rejected) = (count(kept.len()), count(page.rejects.len()));
@@ -112,6 +133,7 @@ impl Draft {
             cursor: so_far.cursor.clone(),
             page: serde_json::to_string(&kept)?,
             rejects: rejects_text(page.rejects),
+            duplicate_records: placed_text(&repeated)?,
             game_ids: distinct(kept.iter().filter_map(|record| record.game_id.as_ref())).join(","),
             channel_ids: distinct(kept.iter().map(|record| &record.user_id)).join(","),
             fetched: page.fetched,
@@ -120,6 +142,23 @@ impl Draft {
             helix_calls: page.helix_calls,
         })
     }
+}
+
+impl PlacedRecord {
+    pub(super) fn of(place: i32, record: &Record) -> Self {
+        Self { place, id: record.id.as_str().to_owned(), viewer_count: record.viewer_count }
+    }
+}
+
+/// Such records as the JSON they are kept as; none where there are none.
+pub(super) fn placed_text(records: &[PlacedRecord]) -> Result<Option<String>, serde_json::Error> {
+    (!records.is_empty()).then(|| serde_json::to_string(records)).transpose()
+}
+
+/// The places of the records that passed: those that no reject has.
+fn places(page: &NewPage<'_>) -> impl Iterator<Item = i32> {
+    let rejected: HashSet<i32> = page.rejects.iter().map(|reject| reject.place).collect();
+    (1..).filter(move |place| !rejected.contains(place))
 }
 
 /// Ids in their order, each once.

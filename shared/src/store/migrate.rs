@@ -15,7 +15,7 @@ use super::{Error, column::Columns, database_url::Address, session::Sessions, su
 const PROGRAM: &str = "operator migrate";
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 19] = [
+const MIGRATIONS: [(i64, &str, &str); 20] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -35,6 +35,7 @@ const MIGRATIONS: [(i64, &str, &str); 19] = [
     (17, "point budget", include_str!("../../../migrations/0017_point_budget.sql")),
     (18, "lake", include_str!("../../../migrations/0018_lake.sql")),
     (19, "retention", include_str!("../../../migrations/0019_retention.sql")),
+    (20, "explain", include_str!("../../../migrations/0020_explain.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

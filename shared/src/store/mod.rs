@@ -25,6 +25,7 @@
 //! enough: PostgreSQL would plan and lock the partitions of all days to read those of one. Nor is an empty array: `= any('{}')`
 //! leaves none out, so where nothing is meant nothing is asked.
 
+mod alarm;
 mod budget;
 mod catalogue;
 mod channel;
@@ -37,6 +38,8 @@ mod draft;
 mod election;
 mod erasure;
 mod error;
+mod event;
+mod history;
 mod lake;
 mod legacy;
 mod merge;
@@ -47,6 +50,8 @@ mod partition;
 mod progress;
 mod pull;
 mod pull_end;
+mod pull_settings;
+mod record_shape;
 mod reject_text;
 mod rejected;
 mod report;
@@ -59,6 +64,8 @@ mod slot;
 mod sqlstate;
 mod suspicion;
 mod token;
+mod trace;
+mod volume;
 mod watch;
 mod worker_state;
 
@@ -74,6 +81,7 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
+pub use alarm::AlarmRow;
 pub use chunk::{Need, Outlook};
 pub use claim::Kind;
 use database_url::Address;
@@ -82,9 +90,11 @@ pub use dead_letter::{
     DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
-pub use draft::{Draft, NewPage, PageFacts, Seen};
+pub use draft::{Draft, NewPage, PageFacts, PlacedRecord, Seen};
 pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
+pub use event::{EventFilter, EventRow};
+pub use history::HistoryEntry;
 pub use lake::{
     CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, PullFiles,
     Removable, TableStatus,
@@ -95,6 +105,7 @@ pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
+pub use pull_settings::PullSettings;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
@@ -104,6 +115,10 @@ pub use retention::{
 pub use script::run_script;
 use session::Sessions;
 pub use slot::SlotDecision;
+pub use trace::{
+    Absence, CatalogueTrace, Difference, Missing, PullAttempt, PullFacts, PullTrace, Rejection, Sighting,
+    StageWork, StoredStream, StreamTrace, TraceStep, Whereabouts,
+};
 pub use watch::Stalled;
 pub use worker_state::{RetryRow, WorkerRow};
 

@@ -11,7 +11,10 @@ use super::{
     draft::{Draft, Seen},
     pull::EXTRACTOR_LEASE,
 };
-use crate::schema::{ChunkRef, PullId, Record, StopReason, StreamId};
+use crate::{
+    schema::{ChunkRef, PullId, Record, StopReason, StreamId},
+    version::VERSION,
+};
 
 /// Most pages stored by one statement; and so the most that may be stored and not announced when their extractor dies.
 pub const PAGES_TOGETHER: usize = 8;
@@ -59,15 +62,22 @@ impl Store {
                     extractor_until = $18
                 where id = $1 and started_at = $2 and pages = $3 and stored = $4 and extractor = $5
                   and extracted_at is null
-                returning id)
+                returning id
+            ), received as (
+                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
+                select moved.id, $2, p.chunk, $17, 'extractor', 'RECEIVE', p.calls, $33
+                from moved, unnest($19::int[], $31::int[]) p (chunk, calls)
+            )
             insert into pull_chunk (pull_id, pulled_at, stored_at, chunk, page, rejects, rejected_by_rule, game_ids,
-                                    channel_ids, cursor, next_cursor, fetched, stored, rejected, duplicates)
+                                    channel_ids, cursor, next_cursor, fetched, stored, rejected, duplicates,
+                                    duplicate_records)
             select moved.id, $2, $17, p.chunk, p.page::json, p.rejects, p.by_rule::jsonb, string_to_array(p.game_ids, ','),
-                   string_to_array(p.channel_ids, ','), p.cursor, p.next_cursor, p.fetched, p.stored, p.rejected, p.duplicates
+                   string_to_array(p.channel_ids, ','), p.cursor, p.next_cursor, p.fetched, p.stored, p.rejected,
+                   p.duplicates, p.repeated::json
             from moved, unnest($19::int[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[], $25::text[],
-                               $26::text[], $27::int[], $28::int[], $29::int[], $30::int[])
+                               $26::text[], $27::int[], $28::int[], $29::int[], $30::int[], $32::text[])
                 as p (chunk, page, rejects, by_rule, game_ids, channel_ids, cursor, next_cursor, fetched, stored,
-                      rejected, duplicates)";
+                      rejected, duplicates, repeated)";
         let Some(last) = pages.last() else { return Ok(()) };
         let sum = |of: fn(&Draft) -> i32| pages.iter().map(of).sum::<i32>();
         let ints = |of: fn(&Draft) -> i32| pages.iter().map(of).collect::<Vec<i32>>();
@@ -110,6 +120,9 @@ impl Store {
                     &ints(|page| page.stored),
                     &ints(|page| page.rejected),
                     &ints(|page| page.duplicates),
+                    &ints(|page| page.helix_calls),
+                    &options(|page| page.duplicate_records.as_deref()),
+                    &VERSION,
                 ],
             )
             .await?;

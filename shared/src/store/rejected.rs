@@ -7,8 +7,16 @@ use deadpool_postgres::Transaction;
 use serde::Serialize;
 use tokio_postgres::{Row, types::Json};
 
-use super::{Error, Store, column::Columns, draft, page, pull, reject_text};
-use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
+use super::{
+    Error, Store,
+    column::Columns,
+    draft::{self, PlacedRecord},
+    page, pull, reject_text,
+};
+use crate::{
+    schema::{ChunkRef, PullId, Record, Rejected, Validated},
+    version::VERSION,
+};
 
 /// A rejected record in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -166,19 +174,27 @@ impl Store {
             return Ok(Revalidated { remaining: rejected, ..Revalidated::default() });
         }
 
-        let (mut valid_now, mut remaining, mut nuls) = (Vec::new(), Vec::new(), 0);
+        let (mut places, mut valid_now, mut remaining, mut nuls) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for reject in rejects {
             match passes(&reject) {
                 Some(valid) => {
                     nuls += valid.nul_replaced;
+                    places.push(reject.place);
                     valid_now.push(valid.record);
                 }
                 None => remaining.push(reject),
             }
         }
         let mut there = streams_there(&transaction, chunk, &valid_now).await?;
-        let kept: Vec<&Record> =
-            valid_now.iter().filter(|record| there.insert(record.id.as_str().to_owned())).collect();
+        let (mut kept, mut entered_at, mut repeated): (Vec<&Record>, Vec<_>, Vec<_>) = Default::default();
+        for (place, record) in places.into_iter().zip(&valid_now) {
+            if there.insert(record.id.as_str().to_owned()) {
+                kept.push(record);
+                entered_at.push(PlacedRecord::of(place, record));
+            } else {
+                repeated.push(PlacedRecord::of(place, record));
+            }
+        }
         let entered = count(kept.len());
         let revalidated = Revalidated {
             entered,
@@ -186,6 +202,8 @@ impl Store {
             remaining: count(remaining.len()),
         };
         let left = count(valid_now.len());
+        let unwritable = |source| Error::Page { chunk, source };
+        let written = |records: &[PlacedRecord]| draft::placed_text(records).map_err(unwritable);
 
         let update = "/* rejected::readmit, chunk */
             update pull_chunk
@@ -198,8 +216,15 @@ impl Store {
                 merged_at = case when $9 = 0 then merged_at end,
                 games_missing = case when $9 = 0 then games_missing end,
                 channels_filled = case when $9 = 0 then channels_filled end,
-                channels_missing = case when $9 = 0 then channels_missing end
+                channels_missing = case when $9 = 0 then channels_missing end,
+                duplicate_records = case when $12::text is null then duplicate_records else
+                    (coalesce(duplicate_records::jsonb, '[]') || $12::jsonb)::json end,
+                revalidated_records = case when $13::text is null then revalidated_records else
+                    (coalesce(revalidated_records::jsonb, '[]') || $13::jsonb)::json end
             where pull_id = $1 and pulled_at = $2 and chunk = $3";
+        let note = "/* rejected::readmit, note */
+            insert into provenance (pull_id, pulled_at, chunk, at, stage, action, detail, build)
+            values ($1, $2, $3, $4, 'operator', 'CONTENT_MODIFIED', $5, $6)";
         let game_ids = draft::distinct(kept.iter().filter_map(|record| record.game_id.as_ref()));
         let channel_ids = draft::distinct(kept.iter().map(|record| &record.user_id));
         transaction
@@ -209,8 +234,7 @@ impl Store {
                     &key.0,
                     &key.1,
                     &key.2,
-                    &page::joined(row.column("page")?, &kept)
-                        .map_err(|source| Error::Page { chunk, source })?,
+                    &page::joined(row.column("page")?, &kept).map_err(unwritable)?,
                     &reject_text::rejects_text(&remaining),
                     &Json(reject_text::by_rule(&remaining)),
                     &game_ids,
@@ -218,9 +242,13 @@ impl Store {
                     &revalidated.entered,
                     &left,
                     &revalidated.duplicates,
+                    &written(&repeated)?,
+                    &written(&entered_at)?,
                 ],
             )
             .await?;
+        let done = format!("{entered} rejected records let in, {} duplicates", revalidated.duplicates);
+        transaction.execute(note, &[&key.0, &key.1, &key.2, &now, &done, &VERSION]).await?;
         let reopen = "/* rejected::readmit, pull */
             with before as (select id as pull_id, $2 > 0 and (status in ('success', 'filling-channels')
                                                       or status = 'failed' and channels_filled is not null) as again

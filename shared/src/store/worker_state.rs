@@ -6,7 +6,9 @@ use serde::Serialize;
 
 use super::{Error, Store, column::Columns};
 use crate::{
+    event::Event,
     failure::Failure,
+    version::VERSION,
     worker_state::{Retry, StatusReporter, WorkerState},
 };
 
@@ -170,6 +172,14 @@ impl Store {
     async fn upsert_retries(&self, stage: &str, retries: &[Retry], now: DateTime<Utc>) -> Result<(), Error> {
         // In order, so that two who write the same rows do not wait for each other in a circle.
         let sql = "/* worker_state::note_retries */
+            with noted as (
+                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, attempt, detail, build)
+                select p.id, p.started_at, coalesce(r.chunk, 0), $2, $1, 'ROUTE', r.attempts,
+                       'tried again after ' || r.code || ': ' || r.message, $11
+                from unnest($4::bigint[], $5::int[], $6::int[], $7::text[], $8::text[])
+                    r (pull, chunk, attempts, code, message)
+                join pull p on p.id = r.pull
+            )
             insert into stage_retry (stage, message_id, pull_id, chunk, attempts, code, message, first_failed_at,
                                      last_failed_at, retry_at)
             select distinct on (id) $1, id, pull, chunk, attempts, code, message, first, $2, retry
@@ -194,7 +204,10 @@ impl Store {
         client
             .execute(
                 &statement,
-                &[&stage, &now, &ids, &pulls, &chunks, &attempts, &codes, &messages, &first, &retry_at],
+                &[
+                    &stage, &now, &ids, &pulls, &chunks, &attempts, &codes, &messages, &first, &retry_at,
+                    &VERSION,
+                ],
             )
             .await?;
         Ok(())
@@ -238,5 +251,9 @@ impl StatusReporter for Store {
         message_ids: &'a [String],
     ) -> BoxFuture<'a, Result<(), Failure>> {
         Box::pin(async move { Ok(self.delete_retries(stage, message_ids).await?) })
+    }
+
+    fn record_events<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<(), Failure>> {
+        Box::pin(async move { Ok(self.add_events(events).await?) })
     }
 }

@@ -16,12 +16,12 @@ fn rule(defect: Defect) -> Option<Rule> {
         Defect::TextViewerCount | Defect::NegativeViewerCount | Defect::HugeViewerCount => {
             Rule::ViewerCountNotANumber
         }
-        Defect::TitleNotText => Rule::TextNotAString,
+        Defect::TitleNotText | Defect::NullLogin => Rule::TextNotAString,
         Defect::NumberAmongTags => Rule::TagsNotStrings,
         Defect::BadStartedAt => Rule::StartedAtNotATime,
         Defect::LoneSurrogate | Defect::DuplicateKey => Rule::MalformedJson,
         Defect::NotAnObject => Rule::NotAnObject,
-        Defect::NulInTitle => return None,
+        Defect::NulInTitle | Defect::NewField => return None,
     })
 }
 

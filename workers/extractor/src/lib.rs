@@ -6,6 +6,7 @@
 //! commit and its publish. Pages that could not be stored are kept for the next try.
 
 mod conclude;
+mod drift;
 mod page;
 mod schedule;
 mod sweep;
@@ -32,9 +33,10 @@ use shared::{
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullId, PullRequested, RecordsRejected, StopReason},
-    store::{Draft, Error, Store},
+    store::{Draft, Error, PullSettings, Store},
     token_validation::token_validation,
     topology::{Announcement, EXTRACTOR, Stage},
+    version::VERSION,
     worker_state::StatusReporter,
 };
 
@@ -115,6 +117,7 @@ impl Extractor {
             }
         }
         if sweep.stored.ended {
+            drift::tell(&self.store, &sweep, self.clock.now()).await;
             return Ok(Step::Done(announcements));
         }
         self.sweeps().insert(pull, sweep);
@@ -136,12 +139,20 @@ impl Extractor {
         let sweep = if let Some(sweep) = known.filter(|sweep| sweep.stored == so_far) {
             sweep
         } else {
+            self.store.note_settings(pull, &self.settings()).await?;
             let seen = self.store.seen(&so_far).await?;
             let (helix, limits, booked) = (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
-            Sweep::new(Reader { helix, limits, so_far, seen, booked })
+            Sweep::new(Reader { helix, limits, so_far, seen, booked, shapes: Arc::default() })
         };
         let untold = untold.into_iter().flat_map(|(chunk, by_rule)| announcements(chunk, by_rule));
         Ok(Some((sweep, untold.collect())))
+    }
+
+    /// What pulls are fetched with.
+    fn settings(&self) -> PullSettings {
+        let Limits { min_viewers, max_pages, stop_below_min_viewers } = self.limits;
+        let (schedule, build) = (self.schedule.to_string(), VERSION.to_owned());
+        PullSettings { min_viewers, max_pages, stop_below_min_viewers, schedule, build }
     }
 
     /// Makes the partitions of the coming days, so that no pull has to.

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use shared::{
     helix::StreamsPage,
-    schema::{Record, Rejected, validate},
+    schema::{Record, Rejected, Shapes, validate},
     store::NewPage,
 };
 
@@ -25,12 +25,14 @@ pub struct Page {
 }
 
 impl Page {
-    /// Validates every record of a page; streams with fewer than `min_viewers` viewers are rejected.
-    pub fn validate(page: StreamsPage, min_viewers: i32) -> Self {
+    /// Validates every record of a page; streams with fewer than `min_viewers` viewers are rejected. What the records look
+    /// like is counted in `shapes`.
+    pub fn validate(page: StreamsPage, min_viewers: i32, shapes: &mut Shapes) -> Self {
         let fetched = page.records.len();
         let last_viewers = page.records.iter().rev().find_map(|raw| viewers(raw));
         let (mut records, mut rejects, mut nul_replaced) = (Vec::with_capacity(fetched), Vec::new(), 0);
         for (place, raw) in (1..).zip(page.records) {
+            shapes.observe(&raw);
             match validate(&raw, min_viewers) {
                 Ok(valid) => {
                     nul_replaced += valid.nul_replaced;

@@ -2,7 +2,7 @@
 //!
 //! There is no leader to lose: every replica decides every slot, and the database lets one of them.
 
-use std::{str::FromStr, sync::Arc, time::Duration};
+use std::{fmt, str::FromStr, sync::Arc, time::Duration};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use clap::Args;
@@ -56,6 +56,18 @@ pub enum Schedule {
     /// At the times of a cron expression, in UTC. croner carries the fraction of a second it is asked with over to its
     /// answer, so it is asked with whole seconds: otherwise every replica would mean a slot of its own.
     Cron(Box<Cron>),
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("on request"),
+            Self::Every(interval) => {
+                write!(f, "every {}", humantime::format_duration(interval.to_std().unwrap_or_default()))
+            }
+            Self::Cron(cron) => write!(f, "at {}", cron.pattern),
+        }
+    }
 }
 
 impl Schedule {

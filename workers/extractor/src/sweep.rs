@@ -5,13 +5,14 @@
 //! stored is in memory only: a crash costs the calls, and storing may fail again and again without another call.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
 use shared::{
     failure::{Class, Failure},
     helix::{self, Client},
+    schema::Shapes,
     store::{Draft, Extraction, PAGES_TOGETHER, Seen},
 };
 use tokio::{
@@ -38,6 +39,8 @@ pub(crate) struct Sweep {
     /// Why nothing was read after them.
     failure: Option<Failure>,
     reader: Arc<Mutex<Reader>>,
+    /// What the records read so far look like.
+    pub(crate) shapes: Arc<std::sync::Mutex<Shapes>>,
     pages: mpsc::Receiver<Read>,
     task: AbortHandle,
 }
@@ -45,10 +48,10 @@ pub(crate) struct Sweep {
 impl Sweep {
     /// Begins to read.
     pub(crate) fn new(reader: Reader) -> Self {
-        let stored = reader.so_far.clone();
+        let (stored, shapes) = (reader.so_far.clone(), Arc::clone(&reader.shapes));
         let reader = Arc::new(Mutex::new(reader));
         let (pages, task) = read_ahead(&reader);
-        Self { stored, drafts: Vec::new(), failure: None, reader, pages, task }
+        Self { stored, drafts: Vec::new(), failure: None, reader, shapes, pages, task }
     }
 
     /// Waits for a page that is not stored, if there is none. Fails as reading failed; the next call reads on.
@@ -112,6 +115,8 @@ pub(crate) struct Reader {
     pub(crate) seen: Seen,
     /// Calls that were already put on a page's account.
     pub(crate) booked: Arc<AtomicU64>,
+    /// What the records read so far look like.
+    pub(crate) shapes: Arc<std::sync::Mutex<Shapes>>,
 }
 
 impl Reader {
@@ -145,7 +150,10 @@ impl Reader {
     async fn fetch(&self) -> Result<Page, Failure> {
         let cursor = self.so_far.cursor.as_deref();
         match self.helix.streams(cursor).await {
-            Ok(page) => Ok(Page::validate(page, self.limits.min_viewers)),
+            Ok(page) => {
+                let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(Page::validate(page, self.limits.min_viewers, &mut shapes))
+            }
             // Twitch sometimes refuses a cursor it gave a moment ago, and takes it when asked again
             // (github.com/twitchdev/issues/issues/91).
             Err(error @ helix::Error::BadRequest { .. }) if cursor.is_some() => {

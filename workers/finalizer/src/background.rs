@@ -13,7 +13,7 @@ use shared::{
     version::Version,
 };
 
-use crate::{alarms, gauges, watch};
+use crate::{alarms, gauges, volume, watch};
 
 /// How often most of it is done: each run is a question or two.
 const OFTEN: Duration = Duration::from_secs(10);
@@ -50,6 +50,7 @@ impl Background {
             every(watch::period(all.stalled_after), "stall-watch", sharing(&all, watch::look)),
             every(SELDOM, "build-releases", sharing(&all, release_for_build)),
             every(OFTEN, "dead-letter-alarms", sharing(&all, alarms::look)),
+            every(SELDOM, "volume-baseline", sharing(&all, volume::look)),
             every(OFTEN, "flow-gauges", sharing(&all, gauges::look)),
             every(SELDOM, "claim-sweep", sharing(&all, sweep_claims)),
         ]

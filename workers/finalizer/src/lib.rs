@@ -7,6 +7,7 @@ mod alarms;
 mod background;
 mod gauges;
 mod retention;
+mod volume;
 mod watch;
 
 use std::{

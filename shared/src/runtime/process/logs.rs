@@ -13,7 +13,9 @@ use tracing_subscriber::{
 
 use super::{
     duties,
+    events::CollectEvents,
     json_log::{self, JsonLog},
+    log_fields::SpanScopes,
     log_writer::{self, LastLines},
     traces::Traces,
 };
@@ -30,9 +32,14 @@ pub fn log_levels(default: LevelFilter) -> Result<EnvFilter, ConfigError> {
     Ok(levels.add_directive("lapin=off".parse().unwrap_or_default()))
 }
 
-/// Starts logging to standard error. What it returns is to be dropped last.
+/// Starts logging to standard error, and collecting the warnings and errors of `program`. What it returns is to be dropped last.
 #[must_use]
-pub(in crate::runtime) fn init(format: Option<LogFormat>, levels: EnvFilter, traces: &Traces) -> LastLines {
+pub(in crate::runtime) fn init(
+    program: &'static str,
+    format: Option<LogFormat>,
+    levels: EnvFilter,
+    traces: &Traces,
+) -> LastLines {
     let pretty = format.map_or_else(|| stderr().is_terminal(), |format| format == LogFormat::Pretty);
     let dropped = if pretty { dropped } else { json_log::dropped };
     let (writer, last_lines) = log_writer::non_blocking(stderr(), dropped);
@@ -58,8 +65,11 @@ pub(in crate::runtime) fn init(format: Option<LogFormat>, levels: EnvFilter, tra
         let told = filter_fn(|about| is_our_span(about) || is_trouble(about));
         layer.with_tracked_inactivity(false).with_filter(told.with_max_level_hint(LevelFilter::INFO))
     });
+    let scopes = SpanScopes.with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO));
+    let persisted = filter_fn(|about| is_our_span(about) || is_persisted(about));
+    let events = CollectEvents::of(program).with_filter(persisted.with_max_level_hint(LevelFilter::INFO));
     // Fails only where somebody logs already.
-    let _ = tracing_subscriber::registry().with(spans).with(lines).try_init();
+    let _ = tracing_subscriber::registry().with(scopes).with(events).with(spans).with(lines).try_init();
     last_lines
 }
 
@@ -71,6 +81,11 @@ fn dropped(count: usize) -> Vec<u8> {
 /// What is told of a span beside its own end.
 fn is_trouble(about: &Metadata<'_>) -> bool {
     about.is_event() && about.target().starts_with("shared::") && *about.level() <= Level::WARN
+}
+
+/// What persists, whatever is logged.
+fn is_persisted(about: &Metadata<'_>) -> bool {
+    about.is_event() && *about.level() <= Level::WARN && !about.target().starts_with("lapin")
 }
 
 fn is_event(about: &Metadata<'_>) -> bool {

@@ -1,7 +1,9 @@
 //! A worker as a process: its start and end, background duties, probes, logs, metrics and traces.
 
 pub(super) mod duties;
+pub(super) mod events;
 pub(super) mod json_log;
+pub(super) mod log_fields;
 pub(super) mod log_writer;
 pub(super) mod logs;
 pub(super) mod probes;

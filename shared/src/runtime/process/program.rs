@@ -11,7 +11,7 @@ use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     super::{Export, Settings, Worker, broker::amqp_url::check_url, run},
-    logs, shutdown,
+    events, logs, shutdown,
     traces::Traces,
 };
 use crate::{
@@ -121,18 +121,19 @@ fn prepare<S: Args, W: Worker>(
 /// Runs until told to stop, and says why it ends where nobody told it to.
 fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> ExitCode {
     let Prepared { levels, traces, settings, worker } = prepared;
-    let _last_lines = logs::init(cli.process.log_format, levels, &traces);
+    let name = W::STAGE.info().name;
+    let _last_lines = logs::init(name, cli.process.log_format, levels, &traces);
     match serve(worker, settings, traces) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(failure) => {
-            let name = W::STAGE.info().name;
-            tracing::error!(code = failure.code, "{name} stops: {failure}");
+            tracing::error!(code = failure.code, "{name} cannot start: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<(), Failure> {
+/// Runs to the end: how it ended, or why it could not begin.
+fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<ExitCode, Failure> {
     // Two threads: one may be busy with a page of JSON while the other keeps the heartbeats.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -143,29 +144,34 @@ fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<(),
         let stop = shutdown::on_signals()
             .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
         let deadline = settings.shutdown_deadline;
+        let worker = Arc::new(worker);
         let running = async {
-            let ended = run(Arc::new(worker), settings, stop.clone()).await;
-            traces.close().await;
-            ended
+            let clock = settings.clock.clone();
+            let ended = run(Arc::clone(&worker), settings, stop.clone()).await;
+            if let Err(failure) = &ended {
+                tracing::error!(code = failure.code, "{} stops: {failure}", W::STAGE.info().name);
+            }
+            tokio::join!(traces.close(), events::keep_last(&*worker, &clock));
+            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         };
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(deadline).await;
         };
         tokio::select! {
-            ended = running => ended,
+            ended = running => Ok(ended),
             // What is not acknowledged by now is delivered again, to somebody else.
             () = overdue => {
                 tracing::warn!("the deadline to finish has passed: leaving the rest to another delivery");
-                Ok(())
+                Ok(ExitCode::SUCCESS)
             }
         }
     })
 }
 
 /// Says in one line why there is nothing to run, and with what code.
-fn refuse(name: &str, error: &SetupError) -> ExitCode {
-    let _last_lines = logs::init(None, EnvFilter::new("info"), &Traces::default());
+fn refuse(name: &'static str, error: &SetupError) -> ExitCode {
+    let _last_lines = logs::init(name, None, EnvFilter::new("info"), &Traces::default());
     match error {
         SetupError::Config(error) => {
             tracing::error!("{name} cannot start: {error}");

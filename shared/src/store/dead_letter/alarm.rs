@@ -111,10 +111,10 @@ impl Store {
         Ok((depths, raised))
     }
 
-    /// The newest alarms since a time, newest first.
+    /// The newest alarms since a time that nobody has acknowledged, newest first.
     pub async fn alarms(&self, since: DateTime<Utc>, limit: i64) -> Result<Vec<Alarm>, Error> {
         let sql = "/* alarm::list */
-            select at, queue, kind, detail from alarm where at >= $1 order by at desc, id desc limit $2";
+            select at, queue, kind, detail from alarm where at >= $1 and acknowledged_at is null order by at desc, id desc limit $2";
         let rows = self.client().await?.query(sql, &[&since, &limit]).await?;
         let alarm = |row: &Row| {
             Ok(Alarm {

@@ -17,6 +17,7 @@ use crate::{
         chunk::{Keys, keys},
         column::Columns,
     },
+    version::VERSION,
 };
 
 /// What came of a merge.
@@ -103,6 +104,11 @@ async fn note(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     let sql = "/* merge::note */
+        with noted as (
+            insert into provenance (pull_id, pulled_at, chunk, at, stage, action, build)
+            select pull_id, pulled_at, chunk, $5, 'finalizer', 'CONTENT_MODIFIED', $9
+            from unnest($1::bigint[], $2::timestamptz[], $3::int[]) w (pull_id, pulled_at, chunk)
+        )
         update pull_chunk c
         set merged_at = $5, failed_stage = null, failed_at = null, failure = null,
             games_missing = string_to_array(w.games_missing, ','), channels_filled = w.filled, channels_missing = w.missing
@@ -127,7 +133,7 @@ async fn note(
     transaction
         .execute(
             &statement,
-            &[&pulls, &times, &numbers, &partitions, &now, &games_missing, &filled, &missing],
+            &[&pulls, &times, &numbers, &partitions, &now, &games_missing, &filled, &missing, &VERSION],
         )
         .await?;
     Ok(())

@@ -10,3 +10,4 @@ mod row;
 mod write;
 
 pub use chunks::Merged;
+pub(super) use row::{Channel, rows};

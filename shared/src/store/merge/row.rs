@@ -11,76 +11,76 @@ use crate::{
 };
 
 /// A locked chunk that is not merged, and its streams.
-pub(super) type Page = (ChunkRef, Vec<Record>);
+pub(in crate::store) type Page = (ChunkRef, Vec<Record>);
 
 /// A game in a document.
 #[derive(Debug, Serialize)]
-pub(super) struct Game {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) box_art_url: String,
-    pub(super) igdb_id: String,
+pub(in crate::store) struct Game {
+    pub(in crate::store) id: String,
+    pub(in crate::store) name: String,
+    pub(in crate::store) box_art_url: String,
+    pub(in crate::store) igdb_id: String,
 }
 
 /// A channel in a document.
 #[derive(Debug, Serialize)]
-pub(super) struct Channel {
-    pub(super) id: String,
-    pub(super) login: String,
-    pub(super) display_name: String,
-    pub(super) profile_image_url: String,
-    pub(super) offline_image_url: String,
-    pub(super) view_count: i64,
-    pub(super) broadcaster_type: String,
-    pub(super) description: String,
-    pub(super) created_at: Option<String>,
+pub(in crate::store) struct Channel {
+    pub(in crate::store) id: String,
+    pub(in crate::store) login: String,
+    pub(in crate::store) display_name: String,
+    pub(in crate::store) profile_image_url: String,
+    pub(in crate::store) offline_image_url: String,
+    pub(in crate::store) view_count: i64,
+    pub(in crate::store) broadcaster_type: String,
+    pub(in crate::store) description: String,
+    pub(in crate::store) created_at: Option<String>,
 }
 
 /// The PullData document.
 #[derive(Debug, Serialize)]
-pub(super) struct Document<'a> {
+pub(in crate::store) struct Document<'a> {
     #[serde(flatten)]
-    pub(super) record: &'a Record,
-    pub(super) game: Option<&'a Game>,
-    pub(super) channel: Option<&'a Channel>,
+    pub(in crate::store) record: &'a Record,
+    pub(in crate::store) game: Option<&'a Game>,
+    pub(in crate::store) channel: Option<&'a Channel>,
 }
 
 /// A row of `pull_data`, under the names of its columns.
 #[derive(Debug, Serialize)]
-pub(super) struct MergedRow<'a> {
-    pub(super) pull_id: i64,
-    pub(super) pulled_at: DateTime<Utc>,
-    pub(super) chunk: i32,
-    pub(super) stream_id: &'a str,
-    pub(super) channel_id: &'a str,
-    pub(super) channel_login: &'a str,
-    pub(super) channel_name: &'a str,
-    pub(super) game_id: Option<&'a str>,
-    pub(super) game_name: &'a str,
-    pub(super) viewer_count: i32,
-    pub(super) language: &'a str,
-    pub(super) started_at: DateTime<Utc>,
+pub(in crate::store) struct MergedRow<'a> {
+    pub(in crate::store) pull_id: i64,
+    pub(in crate::store) pulled_at: DateTime<Utc>,
+    pub(in crate::store) chunk: i32,
+    pub(in crate::store) stream_id: &'a str,
+    pub(in crate::store) channel_id: &'a str,
+    pub(in crate::store) channel_login: &'a str,
+    pub(in crate::store) channel_name: &'a str,
+    pub(in crate::store) game_id: Option<&'a str>,
+    pub(in crate::store) game_name: &'a str,
+    pub(in crate::store) viewer_count: i32,
+    pub(in crate::store) language: &'a str,
+    pub(in crate::store) started_at: DateTime<Utc>,
     #[serde(rename = "type")]
-    pub(super) kind: &'a str,
-    pub(super) title: &'a str,
-    pub(super) tags: &'a [String],
-    pub(super) is_mature: bool,
-    pub(super) data: Document<'a>,
+    pub(in crate::store) kind: &'a str,
+    pub(in crate::store) title: &'a str,
+    pub(in crate::store) tags: &'a [String],
+    pub(in crate::store) is_mature: bool,
+    pub(in crate::store) data: Document<'a>,
 }
 
 /// All streams of these pages.
-pub(super) fn records(pages: &[Page]) -> impl Iterator<Item = &Record> {
+pub(in crate::store) fn records(pages: &[Page]) -> impl Iterator<Item = &Record> {
     pages.iter().flat_map(|(_, records)| records)
 }
 
 /// A time as documents have it: without a fraction where there is none, with six digits where there is one.
-pub(super) fn written(time: DateTime<Utc>) -> String {
+pub(in crate::store) fn written(time: DateTime<Utc>) -> String {
     let fraction = if time.timestamp_subsec_micros() == 0 { "" } else { "%.6f" };
     time.format(&format!("%Y-%m-%dT%H:%M:%S{fraction}Z")).to_string()
 }
 
 /// The rows of these pages. Fails where a stored page holds what no time is.
-pub(super) fn rows<'a>(
+pub(in crate::store) fn rows<'a>(
     pages: &'a [Page],
     games: &'a HashMap<String, Game>,
     channels: &'a HashMap<String, Channel>,

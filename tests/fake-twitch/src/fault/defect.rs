@@ -44,10 +44,14 @@ pub enum Defect {
     DuplicateKey,
     /// The record is a string.
     NotAnObject,
+    /// There is a field that is not documented; whoever reads the others can trust them.
+    NewField,
+    /// `user_login` is null.
+    NullLogin,
 }
 
 impl Defect {
-    /// All of them.
+    /// All but those by which a format drifts: [`Self::NewField`] and [`Self::NullLogin`].
     pub const ALL: [Self; 16] = [
         Self::NonNumericId,
         Self::MissingId,
@@ -102,6 +106,8 @@ impl Defect {
             Self::BadStartedAt => set("started_at", json!("2026-02-30T25:61:00Z")),
             Self::DuplicateKey => format!(r#"{{"viewer_count":{},{}"#, stream.viewer_count + 1, &text[1..]),
             Self::NotAnObject => json!(stream.id).to_string(),
+            Self::NewField => set("mood", json!("fine")),
+            Self::NullLogin => set("user_login", Value::Null),
         }
     }
 }

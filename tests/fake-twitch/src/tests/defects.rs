@@ -9,7 +9,7 @@ use crate::{Defect, Happening, WorldConfig};
 fn each_defect_is_what_its_name_says() {
     let world = crate::World::generate(WorldConfig::plain(50));
     let stream = &world.streams()[20];
-    for defect in Defect::ALL {
+    for defect in Defect::ALL.into_iter().chain([Defect::NewField, Defect::NullLogin]) {
         let text = defect.tell(stream);
         let item: Value = serde_json::from_str(&text).unwrap_or_default();
         let as_named = match defect {
@@ -29,6 +29,8 @@ fn each_defect_is_what_its_name_says() {
             Defect::BadStartedAt => item["started_at"] == "2026-02-30T25:61:00Z",
             Defect::DuplicateKey => text.matches(r#""viewer_count":"#).count() == 2,
             Defect::NotAnObject => item.is_string(),
+            Defect::NewField => item["mood"] == "fine",
+            Defect::NullLogin => item.get("user_login") == Some(&Value::Null),
         };
         assert!(as_named, "{defect:?}: {text}");
     }

@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -10,7 +10,8 @@ pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
     ("schema", &[]),
     ("scrub", &[]),
     ("lake", &[]),
-    ("worker_state", &["failure"]),
+    ("event", &[]),
+    ("worker_state", &["event", "failure"]),
     ("token_store", &["failure"]),
     ("budget_store", &["failure"]),
     ("dead_letter", &["failure"]),
@@ -34,6 +35,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
             "tls",
             "dial",
             "version",
+            "event",
             "worker_state",
             "scrub",
             "lake",
@@ -52,6 +54,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
             "dial",
             "metrics",
             "version",
+            "event",
             "worker_state",
         ],
     ),
@@ -111,6 +114,7 @@ pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 2] = [
             "workers/finalizer/src/alarms.rs",
             "workers/finalizer/src/background.rs",
             "workers/finalizer/src/gauges.rs",
+            "workers/finalizer/src/volume.rs",
             "workers/finalizer/src/watch.rs",
         ],
     ),

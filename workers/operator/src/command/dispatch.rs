@@ -3,9 +3,10 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, erase::Erase, lake::Lake, migrate::Migrate, pull::Pull,
-    pulls::Pulls, redshift::Redshift, rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow,
-    show::Show, status::Status, topology::Topology, wait::Wait,
+    alarms::Alarms, config::Config, dead_letters::DeadLetters, erase::Erase, events::Events,
+    history::History, lake::Lake, migrate::Migrate, pull::Pull, pulls::Pulls, redshift::Redshift,
+    rejected::Rejected, rerun::Rerun, retention::Retention, shadow::Shadow, show::Show, status::Status,
+    topology::Topology, trace::Trace, wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -19,6 +20,10 @@ pub(crate) enum Command {
     Rerun(Rerun),
     Show(Show),
     Status(Status),
+    History(History),
+    Events(Events),
+    Alarms(Alarms),
+    Trace(Trace),
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
@@ -41,6 +46,10 @@ impl Command {
             Self::Rerun(rerun) => rerun.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Status(status) => status.run(context).await,
+            Self::Events(events) => events.run(context).await,
+            Self::Trace(trace) => trace.run(context).await,
+            Self::History(history) => history.run(context).await,
+            Self::Alarms(alarms) => alarms.run(context).await,
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,

@@ -51,6 +51,16 @@ fn documents_of_pulls_keep_their_shape() {
 }
 
 #[test]
+fn documents_of_what_happened_keep_their_shape() {
+    assert_golden!("event", json::Event::from(sample::event()));
+    assert_golden!("history", json::HistoryEntry::from(sample::history_entry()));
+    assert_golden!("alarm", json::Alarm::from(sample::alarm()));
+    assert_golden!("trace-stream", json::StreamTrace::from(sample::stream_trace()));
+    assert_golden!("trace-pull", json::PullTrace::from(sample::pull_trace()));
+    assert_golden!("trace-channel", json::CatalogueTrace::from(sample::channel_trace()));
+}
+
+#[test]
 fn documents_of_the_system_keep_their_shape() {
     assert_golden!("migrate", json::Migration::from(Migrated { version: 3, applied: vec!["pull"] }));
     let facts = Facts {

@@ -4,8 +4,10 @@
 mod dead_letter;
 mod document;
 mod erasure;
+mod event;
 #[cfg(test)]
 mod golden;
+mod history;
 mod lake;
 mod migration;
 mod pull;
@@ -15,12 +17,15 @@ mod retention;
 mod shadow;
 mod status;
 mod topology;
+mod trace;
 
 pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
 pub(crate) use erasure::Erased;
+pub(crate) use event::Event;
+pub(crate) use history::{Alarm, HistoryEntry};
 pub(crate) use lake::LakeStatus;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
@@ -30,3 +35,4 @@ pub(crate) use retention::{RetentionClass, RetentionRemoved, RetentionSet};
 pub(crate) use shadow::{LegacyFlow, Shadowed};
 pub(crate) use status::Status;
 pub(crate) use topology::Topology;
+pub(crate) use trace::{CatalogueTrace, PullTrace, StreamTrace};

@@ -13,7 +13,7 @@ mod groups;
 mod hold;
 mod import;
 mod list;
-mod moment;
+pub(super) mod moment;
 mod ndjson;
 mod note;
 mod release;

@@ -6,14 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// A time, or so long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Moment {
+pub(crate) enum Moment {
     At(DateTime<Utc>),
     Ago(Duration),
 }
 
 impl Moment {
     /// The time it means now. The distant past is 1970.
-    pub(super) fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
             Self::Ago(duration) => TimeDelta::from_std(duration)

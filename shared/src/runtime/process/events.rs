@@ -1,0 +1,301 @@
+//! Warnings and errors on their way to the database, where they outlive the log.
+//!
+//! They are collected in memory by their cause, which costs a storm of one cause no more room than a single one; a task
+//! writes down what there is, all at once, every second. What cannot be written down is kept for the next try. The room is
+//! bounded: once it is full, events of further causes are dropped and counted, and their number is an event too.
+//!
+//! An event holds what its log line holds, and so no secrets. What is told while events are written down is for the log alone:
+//! it would never end.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::{Level, Subscriber};
+use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
+
+use super::{
+    super::{
+        Worker,
+        message::{fingerprint::fingerprint, headers::host},
+    },
+    log_fields,
+};
+use crate::{clock::Clock, event::Event, failure::Failure, version::VERSION, worker_state::StatusReporter};
+
+/// Most causes that are kept while they cannot be written down: about 1 MB.
+const MOST_CAUSES: usize = 1_000;
+/// Longest text of an event, in characters.
+const LONGEST_MESSAGE: usize = 1_000;
+/// How often what there is is written down, and how soon it is tried again when it could not be.
+const EVERY: Duration = Duration::from_secs(1);
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// How long writing may take; when it takes longer, it is done again, and those events may be counted twice.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same when the process ends.
+const LAST_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What this process has to tell: `tracing` has one subscriber per process, and so has this.
+static COLLECTED: LazyLock<Collected> = LazyLock::new(Collected::default);
+
+tokio::task_local! {
+    /// Set while events are written down.
+    static WRITING: ();
+}
+
+/// Events by their fingerprint. Cheap to clone; clones share them.
+#[derive(Debug, Clone, Default)]
+struct Collected(Arc<Mutex<Room>>);
+
+#[derive(Debug, Default)]
+struct Room {
+    events: BTreeMap<String, Event>,
+    /// Events that found no room since somebody was last told.
+    dropped: u64,
+}
+
+impl Collected {
+    fn add(&self, event: Event) {
+        self.with(|room| {
+            if let Some(known) = room.events.get_mut(&event.fingerprint) {
+                known.add(event);
+            } else if room.events.len() < MOST_CAUSES {
+                room.events.insert(event.fingerprint.clone(), event);
+            } else {
+                room.dropped = room.dropped.saturating_add(event.count);
+            }
+        });
+    }
+
+    /// Takes out all there is, with an event of its own for those that were dropped.
+    fn take(&self, stage: &str, now: DateTime<Utc>) -> Vec<Event> {
+        let Room { events, dropped } = self.with(std::mem::take);
+        let told = (dropped > 0).then(|| {
+            let message = "events were dropped: they could not be written down in time, and there was no room to keep them";
+            let code = Some("events.dropped".to_owned());
+            Event { count: dropped, ..new_event(Level::WARN, stage, code, message.to_owned(), now) }
+        });
+        events.into_values().chain(told).collect()
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut Room) -> T) -> T {
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Writes down what there is; keeps it where that fails.
+    async fn write(&self, reporter: &dyn StatusReporter, events: Vec<Event>, patience: Duration) -> bool {
+        if events.is_empty() {
+            return true;
+        }
+        let written = WRITING.scope((), timeout(patience, reporter.record_events(&events))).await;
+        if matches!(written, Ok(Ok(()))) {
+            return true;
+        }
+        if let Ok(Err(Failure { code, .. })) = written {
+            tracing::debug!(code, "events are not written down, and are kept");
+        }
+        events.into_iter().for_each(|event| self.add(event));
+        false
+    }
+}
+
+/// Collects warnings and errors of the program.
+pub(in crate::runtime) struct CollectEvents {
+    stage: &'static str,
+    to: Collected,
+}
+
+impl CollectEvents {
+    /// For the process's own.
+    pub(in crate::runtime) fn of(stage: &'static str) -> Self {
+        Self { stage, to: COLLECTED.clone() }
+    }
+}
+
+impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for CollectEvents {
+    fn on_event(&self, event: &tracing::Event<'_>, context: Context<'_, S>) {
+        if *event.metadata().level() > Level::WARN || WRITING.try_with(|()| ()).is_ok() {
+            return;
+        }
+        let fields = log_fields::fields(event, &context);
+        let text = |name: &str| fields.get(name).and_then(Value::as_str).map(str::to_owned);
+        let number = |name: &str| {
+            let value = fields.get(name)?;
+            value.as_i64().or_else(|| value.as_str()?.parse().ok())
+        };
+        let message = text("message").unwrap_or_else(|| event.metadata().name().to_owned());
+        let now = Clock::System.now();
+        let pull_id = number("pull");
+        let new = new_event(*event.metadata().level(), self.stage, text("code"), message, now);
+        self.to.add(Event {
+            fingerprint: pull_id
+                .map_or(new.fingerprint.clone(), |pull| format!("{}-{pull}", new.fingerprint)),
+            pull_id,
+            chunk: number("chunk").and_then(|chunk| chunk.try_into().ok()),
+            trace: text("trace"),
+            ..new
+        });
+    }
+}
+
+/// An event that was seen once, about no pull.
+fn new_event(level: Level, stage: &str, code: Option<String>, message: String, now: DateTime<Utc>) -> Event {
+    let level = if level == Level::ERROR { "ERROR" } else { "WARN" };
+    Event {
+        fingerprint: fingerprint(stage, level, code.as_deref().unwrap_or_default(), &message, ""),
+        level,
+        stage: stage.to_owned(),
+        code,
+        pull_id: None,
+        chunk: None,
+        // PostgreSQL cannot hold U+0000.
+        message: message
+            .chars()
+            .take(LONGEST_MESSAGE)
+            .map(|c| if c == '\0' { '\u{FFFD}' } else { c })
+            .collect(),
+        trace: None,
+        build: VERSION,
+        host: host(),
+        count: 1,
+        first_at: now,
+        last_at: now,
+    }
+}
+
+/// Writes down what the process has to tell, until told to stop.
+pub(in crate::runtime) async fn keep<W: Worker>(worker: Arc<W>, clock: Clock, stop: CancellationToken) {
+    let Some(reporter) = worker.status_reporter() else { return };
+    let mut wait = EVERY;
+    while stop.run_until_cancelled(sleep(wait)).await.is_some() {
+        let events = COLLECTED.take(W::STAGE.info().name, clock.now());
+        wait = if COLLECTED.write(reporter, events, PATIENCE).await { EVERY } else { TRY_AGAIN };
+    }
+}
+
+/// Writes down what is left when the process ends, if that does not take long.
+pub(in crate::runtime) async fn keep_last<W: Worker>(worker: &W, clock: &Clock) {
+    if let Some(reporter) = worker.status_reporter() {
+        let events = COLLECTED.take(W::STAGE.info().name, clock.now());
+        COLLECTED.write(reporter, events, LAST_PATIENCE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::future::BoxFuture;
+    use tracing_subscriber::{Registry, layer::SubscriberExt};
+
+    use super::{super::log_fields::SpanScopes, *};
+    use crate::worker_state::{Retry, WorkerState};
+
+    const NOW: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    /// What is told in `f`.
+    fn collected(f: impl FnOnce()) -> Vec<Event> {
+        let to = Collected::default();
+        let layer = CollectEvents { stage: "finalizer", to: to.clone() };
+        tracing::subscriber::with_default(Registry::default().with(SpanScopes).with(layer), f);
+        to.take("finalizer", NOW)
+    }
+
+    #[test]
+    fn a_storm_of_one_cause_is_one_event_per_pull() {
+        let events = collected(|| {
+            for n in 0..5_000 {
+                let _span = tracing::info_span!("process", pull = n % 2, chunk = n, trace = "abc").entered();
+                tracing::warn!(code = "helix.server_error", "Twitch answered {} to call {n}", 500 + n % 3);
+            }
+            tracing::info!("this is fine");
+        });
+        let told: Vec<_> = events.iter().map(|event| (event.pull_id, event.chunk, event.count)).collect();
+        assert_eq!(events.len(), 2, "{events:#?}");
+        assert!(
+            told.contains(&(Some(0), Some(4_998), 2_500)) && told.contains(&(Some(1), Some(4_999), 2_500))
+        );
+        assert_eq!(events[0].code.as_deref(), Some("helix.server_error"));
+        assert_eq!((events[0].level, events[0].trace.as_deref()), ("WARN", Some("abc")));
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted() {
+        let to = Collected::default();
+        for n in 0..1_100 {
+            let letters: String = format!("{n:04}").bytes().map(|digit| char::from(digit + 49)).collect();
+            to.add(new_event(Level::WARN, "finalizer", None, letters, NOW));
+        }
+        let events = to.take("finalizer", NOW);
+        assert_eq!(events.len(), MOST_CAUSES + 1);
+        let last = events.last().unwrap();
+        assert_eq!((last.code.as_deref(), last.count), (Some("events.dropped"), 100));
+        assert_eq!(to.take("finalizer", NOW), [], "told once");
+    }
+
+    /// Keeps events while the database is there, and warns of it while it is not.
+    #[derive(Default)]
+    struct Database {
+        there: bool,
+        kept: Mutex<Vec<Event>>,
+    }
+
+    impl StatusReporter for Database {
+        fn record_events<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<(), Failure>> {
+            Box::pin(async move {
+                if !self.there {
+                    tracing::warn!("the database is gone");
+                    return Err(Failure::transient("store.unreachable", "gone"));
+                }
+                self.kept.lock().unwrap().extend_from_slice(events);
+                Ok(())
+            })
+        }
+
+        fn report<'a>(&'a self, _: &'a WorkerState, _: DateTime<Utc>) -> BoxFuture<'a, Result<(), Failure>> {
+            unreachable!()
+        }
+
+        fn leave<'a>(&'a self, _: &'a WorkerState) -> BoxFuture<'a, Result<(), Failure>> {
+            unreachable!()
+        }
+
+        fn note_retries<'a>(
+            &'a self,
+            _: &'static str,
+            _: &'a [Retry],
+            _: DateTime<Utc>,
+        ) -> BoxFuture<'a, Result<(), Failure>> {
+            unreachable!()
+        }
+
+        fn forget_retries<'a>(
+            &'a self,
+            _: &'static str,
+            _: &'a [String],
+        ) -> BoxFuture<'a, Result<(), Failure>> {
+            unreachable!()
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_written_down_is_kept_and_breeds_no_further_events() {
+        let to = Collected::default();
+        let layer = CollectEvents { stage: "finalizer", to: to.clone() };
+        let _default = tracing::subscriber::set_default(Registry::default().with(SpanScopes).with(layer));
+        tracing::error!("first");
+        let (gone, back) = (Database::default(), Database { there: true, ..Database::default() });
+        for _ in 0..3 {
+            assert!(!to.write(&gone, to.take("finalizer", NOW), PATIENCE).await);
+        }
+        tracing::error!("first");
+        assert!(to.write(&back, to.take("finalizer", NOW), PATIENCE).await);
+        let kept = back.kept.lock().unwrap();
+        let told: Vec<_> = kept.iter().map(|event| (event.message.as_str(), event.count)).collect();
+        assert_eq!(told, [("first", 2)]);
+    }
+}

@@ -1,0 +1,34 @@
+//! Column `pull.settings`: what a pull was fetched with, so that it can be told when the settings are others.
+
+use serde::{Deserialize, Serialize};
+use tokio_postgres::types::Json;
+
+use super::{Error, Store};
+use crate::schema::PullId;
+
+/// The settings of the extractor that fetched a pull's first page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullSettings {
+    /// Streams with fewer viewers were rejected.
+    pub min_viewers: i32,
+    /// Most pages; 0 for no cap.
+    pub max_pages: i32,
+    /// Whether the list was left at the first page that ends below `min_viewers`.
+    pub stop_below_min_viewers: bool,
+    /// When pulls were started, in words.
+    pub schedule: String,
+    /// The extractor's build.
+    pub build: String,
+}
+
+impl Store {
+    /// Notes what a pull is fetched with, unless that is known.
+    pub async fn note_settings(&self, pull: PullId, settings: &PullSettings) -> Result<(), Error> {
+        let sql =
+            "/* pull_settings::note */ update pull set settings = $2 where id = $1 and settings is null";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        client.execute(&statement, &[&pull.0, &Json(settings)]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,98 @@
+//! Which pull is meant, and where a stream, channel or game was seen.
+
+use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
+
+use crate::{
+    schema::PullId,
+    store::{Error, Kind, Store, column::Columns},
+};
+
+/// Most pulls that are searched for a stream, the newest first: 30 days of one every ten minutes.
+const MOST_PULLS: i64 = 4_320;
+
+/// A stream in a pull.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sighting {
+    /// The pull.
+    pub pull_id: PullId,
+    /// When it was started.
+    pub pulled_at: DateTime<Utc>,
+    /// The stream.
+    pub stream_id: String,
+    /// The chunk.
+    pub chunk: i32,
+    /// Its channel.
+    pub channel_login: String,
+    /// Its game.
+    pub game_name: String,
+    /// Its viewers.
+    pub viewer_count: i32,
+    /// Its title.
+    pub title: String,
+}
+
+impl Store {
+    /// The pull that was the newest at a time, if there was one.
+    pub async fn pull_at(&self, at: DateTime<Utc>) -> Result<Option<PullId>, Error> {
+        let sql = "/* trace::pull_at */ select id from pull where started_at <= $1 order by started_at desc limit 1";
+        let row = self.client().await?.query_opt(sql, &[&at]).await?;
+        row.map(|row| row.column("id").map(PullId)).transpose()
+    }
+
+    /// The newest pull before a time that has this stream; searched day by day, as long as pulls are kept.
+    pub async fn newest_pull_with(&self, stream: &str, at: DateTime<Utc>) -> Result<Option<PullId>, Error> {
+        let pulls = "/* trace::newest_pull_with, pulls */
+            select array_agg(id order by id desc) as ids, array_agg(started_at) as times
+            from (select id, started_at from pull where started_at <= $1 order by started_at desc limit $2) p
+            group by date_trunc('day', started_at at time zone 'UTC') order by date_trunc('day', started_at at time zone 'UTC') desc";
+        let newest = "/* trace::newest_pull_with */
+            select max(pull_id) as pull_id from pull_data
+            where pull_id = any($1) and pulled_at = any($2) and stream_id = $3";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(newest).await?;
+        for day in client.query(pulls, &[&at, &MOST_PULLS]).await? {
+            let (ids, times): (Vec<i64>, Vec<DateTime<Utc>>) = (day.column("ids")?, day.column("times")?);
+            let found = client.query_one(&statement, &[&ids, &times, &stream]).await?;
+            if let Some(pull) = found.column::<Option<i64>>("pull_id")? {
+                return Ok(Some(PullId(pull)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The newest streams of a channel, or of a game, before a time, newest first.
+    pub async fn sightings(
+        &self,
+        kind: Kind,
+        id: &str,
+        at: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<Sighting>, Error> {
+        let channel = "/* trace::sightings, channel */
+            select pull_id, pulled_at, stream_id, chunk, channel_login, game_name, viewer_count, title
+            from pull_data where channel_id = $1 and pulled_at <= $2 order by pulled_at desc limit $3";
+        let game = "/* trace::sightings, game */
+            select pull_id, pulled_at, stream_id, chunk, channel_login, game_name, viewer_count, title
+            from pull_data where game_id = $1 and pulled_at <= $2 order by pulled_at desc limit $3";
+        let sql = match kind {
+            Kind::Channel => channel,
+            Kind::Game => game,
+        };
+        let rows = self.client().await?.query(sql, &[&id, &at, &limit]).await?;
+        rows.iter().map(sighting).collect()
+    }
+}
+
+fn sighting(row: &Row) -> Result<Sighting, Error> {
+    Ok(Sighting {
+        pull_id: PullId(row.column("pull_id")?),
+        pulled_at: row.column("pulled_at")?,
+        stream_id: row.column("stream_id")?,
+        chunk: row.column("chunk")?,
+        channel_login: row.column("channel_login")?,
+        game_name: row.column("game_name")?,
+        viewer_count: row.column("viewer_count")?,
+        title: row.column("title")?,
+    })
+}

@@ -1,0 +1,74 @@
+//! Warnings and errors that persist: one row per cause and pull, through a storm and an outage of the database.
+
+use fake_twitch::{World, WorldConfig};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+use shared::{
+    schema::{ChunkRef, ChunkStored},
+    topology::GAME_ENRICHER,
+};
+
+use crate::{
+    dead_letter_rig::{DEAD, message, operator},
+    eventually::eventually,
+    process::{Options, Process},
+    proxy::Proxy,
+    rig::Rig,
+};
+
+/// What `operator events` tells, with these flags.
+async fn events(rig: &Rig, flags: &str) -> Vec<Value> {
+    let (code, out, err) = operator(rig, &format!("events --json {flags}")).await;
+    assert_eq!(code, 0, "{err}");
+    out.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Of those the ones whose message holds `words`.
+fn about<'a>(events: &'a [Value], words: &str) -> Vec<&'a Value> {
+    events.iter().filter(|event| event["message"].as_str().is_some_and(|text| text.contains(words))).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_storm_of_one_cause_is_one_row_and_an_outage_loses_none() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(100))).await;
+    let url = SecretString::from(rig.database.url_of("game-enricher"));
+    let line = Proxy::to(&url).await;
+    let variables = vec![
+        ("DATABASE_URL", line.url(&url).expose_secret().to_owned()),
+        ("PAUSE_AFTER_DEAD_LETTERS", "0".to_owned()),
+    ];
+    let process = Process::start(&rig, "game-enricher", &Options { variables, ..Options::default() });
+    process.ready().await;
+    let nowhere = |chunk| GAME_ENRICHER.request(&ChunkStored(ChunkRef { chunk, ..message(1).0 }));
+    rig.announcer.announce((1..=40).map(nowhere).collect()).await.expect("announced");
+    let storm = eventually("the storm should be told", || async {
+        let found = events(&rig, "--level error").await;
+        let dead = about(&found, "is not there");
+        let counted = dead.first().and_then(|event| event["count"].as_i64());
+        if counted == Some(40) && dead.len() == 1 { Ok(dead[0].clone()) } else { Err(found) }
+    })
+    .await;
+    assert_eq!((&storm["stage"], &storm["pull_id"]), (&"game-enricher".into(), &1.into()));
+    assert!(storm["code"].is_string() && storm["build"].is_string(), "{storm:#}");
+
+    // The database is gone: that it is gone is told when it is back.
+    line.close();
+    rig.announcer.announce(vec![nowhere(41)]).await.expect("announced");
+    eventually("it should notice", || async {
+        let log = process.log();
+        if log.iter().any(|line| line.contains("store.unreachable")) { Ok(()) } else { Err(log) }
+    })
+    .await;
+    line.open();
+    eventually("the outage should be told", || async {
+        let found = events(&rig, "").await;
+        let told =
+            found.iter().any(|event| event["code"].as_str().is_some_and(|code| code.starts_with("store.")));
+        if told { Ok(()) } else { Err(found) }
+    })
+    .await;
+    assert_eq!(events(&rig, "--pull 2").await.len(), 0);
+    rig.waits(DEAD, 41).await;
+    process.terminate().await;
+    rig.end(&[(DEAD, 41)]).await;
+}
