@@ -30,6 +30,7 @@ use crate::{
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::ChunkRef,
+    steering::Steering,
     store::{Kind, Need, Store},
     token_validation::token_validation,
     topology::{Announcement, Stage},
@@ -212,6 +213,10 @@ impl<C: Catalogue> Worker for Enricher<C> {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.store)
     }
 

@@ -10,6 +10,7 @@
 mod broker;
 mod consumer;
 mod message;
+mod orders;
 mod process;
 mod retry;
 mod settings;

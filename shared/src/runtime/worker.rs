@@ -7,6 +7,7 @@ use crate::{
     dead_letter::{DeadLetter, DeadLetterStore},
     failure::Failure,
     schema::Message,
+    steering::Steering,
     topology::{Announcement, Routed, Stage},
     worker_state::StatusReporter,
 };
@@ -73,6 +74,11 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Where it tells how it is doing, if anywhere.
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        None
+    }
+
+    /// Where it learns what people order, if anywhere.
+    fn steering(&self) -> Option<&dyn Steering> {
         None
     }
 

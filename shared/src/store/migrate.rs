@@ -20,7 +20,7 @@ use super::{
 const PROGRAM: &str = "operator migrate";
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 16] = [
+const MIGRATIONS: [(i64, &str, &str); 17] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -37,6 +37,7 @@ const MIGRATIONS: [(i64, &str, &str); 16] = [
     (14, "roles of today", include_str!("../../../migrations/0014_roles.sql")),
     (15, "dead letters first", include_str!("../../../migrations/0015_dead_letters_first.sql")),
     (16, "write once", include_str!("../../../migrations/0016_write_once.sql")),
+    (21, "steering", include_str!("../../../migrations/0021_steering.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

@@ -50,6 +50,7 @@ mod session;
 mod session_settings;
 mod slot;
 mod sqlstate;
+mod steering;
 mod token;
 mod watch;
 mod worker_state;
@@ -86,6 +87,7 @@ pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 use session::Sessions;
 pub use slot::SlotDecision;
+pub use steering::{RUN_ONCE_WITHIN, RunOnceReport};
 pub use watch::Stalled;
 pub use worker_state::{RetryRow, WorkerRow};
 

@@ -32,6 +32,7 @@ use shared::{
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullId, PullRequested, RecordsRejected, StopReason},
+    steering::Steering,
     store::{Draft, Error, Store},
     token_validation::token_validation,
     topology::{Announcement, EXTRACTOR, Stage},
@@ -244,6 +245,10 @@ impl Worker for Extractor {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.store)
     }
 

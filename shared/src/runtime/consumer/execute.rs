@@ -7,7 +7,7 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    super::{Job, Outcome, Worker, process::spans},
+    super::{Job, Outcome, Step, Worker, message::dead_letter::Subject, process::spans},
     Consumer,
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
@@ -31,9 +31,10 @@ impl<W: Worker> Consumer<'_, W> {
             self.status.pause(&failure);
             return Ok(());
         }
+        let ready = self.drop_cancelled(ready).await?;
         let mut batches = self.batches(ready);
         while let Some(batch) = batches.pop_front() {
-            if self.status.is_paused() || self.stop.is_cancelled() {
+            if self.status.is_paused() || self.is_paused_by_person() || self.stop.is_cancelled() {
                 self.hands.extend(batch);
                 continue;
             }
@@ -61,6 +62,25 @@ impl<W: Worker> Consumer<'_, W> {
         }
         self.count_hands(0);
         Ok(())
+    }
+
+    /// Settles what belongs to cancelled pulls as if it were handled. Returns the rest.
+    async fn drop_cancelled(&mut self, ready: Vec<InHand<W::In>>) -> Result<Vec<InHand<W::In>>, Failure> {
+        let cancelled = self.orders.borrow().as_ref().map(|orders| orders.cancelled.clone()).unwrap_or_default();
+        if cancelled.is_empty() {
+            return Ok(ready);
+        }
+        let is_dropped = |held: &InHand<W::In>| {
+            Subject::of(&held.delivery.data).pull_id.is_some_and(|pull| cancelled.contains(&pull))
+        };
+        let (dropped, kept): (Vec<_>, Vec<_>) = ready.into_iter().partition(is_dropped);
+        if !dropped.is_empty() {
+            let (name, messages) = (self.stage.name, dropped.len());
+            tracing::info!(stage = name, messages, "{name} drops {messages} messages of cancelled pulls");
+            let outcomes = dropped.iter().map(|_| Ok(Step::Done(Vec::new()))).collect();
+            self.settle(dropped, outcomes).await?;
+        }
+        Ok(kept)
     }
 
     /// The worker's outcomes; an error where it broke off, and nothing is known of any of the messages.

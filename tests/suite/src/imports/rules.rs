@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -9,6 +9,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
     ("version", &[]),
     ("schema", &[]),
     ("worker_state", &["failure"]),
+    ("steering", &["failure", "clock"]),
     ("token_store", &["failure"]),
     ("dead_letter", &["failure"]),
     ("metrics", &["version"]),
@@ -28,6 +29,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "dial",
             "version",
             "worker_state",
+            "steering",
         ],
     ),
     (
@@ -44,6 +46,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "metrics",
             "version",
             "worker_state",
+            "steering",
         ],
     ),
     ("dead_letters", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
@@ -60,6 +63,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 20] = [
             "config",
             "dead_letter",
             "worker_state",
+            "steering",
             "helix",
             "store",
             "runtime",
