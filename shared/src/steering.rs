@@ -28,7 +28,8 @@ pub struct StagePause {
 impl StagePause {
     /// In words that follow "paused": who, until when, and why.
     pub fn describe(&self) -> String {
-        let until = self.until.map(|until| format!(" until {}", until.format("%F %T UTC"))).unwrap_or_default();
+        let until =
+            self.until.map(|until| format!(" until {}", until.format("%F %T UTC"))).unwrap_or_default();
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         format!("by {}{until}{reason}", self.paused_by)
     }
@@ -39,9 +40,9 @@ impl StagePause {
 pub struct Orders {
     /// The pause, while it lasts.
     pub pause: Option<StagePause>,
-    /// Whether somebody wants one message handled all the same, and no replica has taken that on yet.
-    pub run_once: bool,
-    /// Pulls that were cancelled: their messages are dropped.
+    /// The latest request for one message all the same that no replica has taken on yet.
+    pub run_once: Option<i64>,
+    /// Pulls that were cancelled when this was read.
     pub cancelled: HashSet<i64>,
 }
 
@@ -76,6 +77,9 @@ pub trait Steering: Send + Sync {
         clock: &'a Clock,
         tell: &'a (dyn Fn(Orders) + Send + Sync),
     ) -> BoxFuture<'a, Failure>;
+
+    /// Which of these pulls are cancelled now: their messages are dropped.
+    fn cancelled<'a>(&'a self, pulls: &'a [i64]) -> BoxFuture<'a, Result<HashSet<i64>, Failure>>;
 
     /// Takes on a request for one message; none where another replica was faster. Returns the request's number.
     fn take_run_once<'a>(

@@ -25,7 +25,9 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
-use tokio_postgres::{AsyncMessage, Client, Config, Connection as Driver, NoTls, SimpleQueryMessage, config::Host};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection as Driver, NoTls, SimpleQueryMessage, config::Host,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
@@ -114,11 +116,7 @@ impl Sessions {
     }
 
     /// Opens a session with one server at one of its addresses.
-    async fn call(
-        &self,
-        server: &Server,
-        address: Option<IpAddr>,
-    ) -> Result<Connected, FailedCall> {
+    async fn call(&self, server: &Server, address: Option<IpAddr>) -> Result<Connected, FailedCall> {
         let config = self.address.config(server, address, &self.program);
         let patience = self.address.patience();
         let failed = |heard, cause| FailedCall { place: named(server, address), heard, cause };

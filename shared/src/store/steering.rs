@@ -1,6 +1,6 @@
 //! Tables `stage_pause`, `run_once` and `steering`: what people order, and how workers hear of it.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
@@ -162,7 +162,8 @@ impl Store {
         let (client, mut notified) = self.pool.manager().listener(CHANNEL).await?;
         loop {
             let now = clock.now();
-            let orders = timeout(READ_TIMEOUT, orders(&client, stage, now)).await.map_err(|_| Error::Silent)??;
+            let orders =
+                timeout(READ_TIMEOUT, orders(&client, stage, now)).await.map_err(|_| Error::Silent)??;
             let until = orders.pause.as_ref().and_then(|pause| pause.until);
             tell(orders);
             let left = until.and_then(|until| (until - now).to_std().ok()).unwrap_or(READ_AGAIN);
@@ -170,6 +171,13 @@ impl Store {
                 return Ok(());
             }
         }
+    }
+
+    async fn cancelled_pulls(&self, pulls: &[i64]) -> Result<HashSet<i64>, Error> {
+        let sql =
+            "/* steering::cancelled */ select id from pull where id = any($1) and cancelled_at is not null";
+        let rows = self.client().await?.query(sql, &[&pulls]).await?;
+        rows.iter().map(|row| row.column("id")).collect()
     }
 
     async fn take_run_once_request(
@@ -217,7 +225,7 @@ pub(super) async fn paused(
 /// A stage's orders now.
 async fn orders(client: &impl GenericClient, stage: &str, now: DateTime<Utc>) -> Result<Orders, Error> {
     let sql = "/* steering::orders */
-        select exists (select from run_once where stage = $1 and taken_at is null and requested_at > $2) as run_once,
+        select (select max(id) from run_once where stage = $1 and taken_at is null and requested_at > $2) as run_once,
                array(select id from pull where cancelled_at is not null order by cancelled_at desc limit $3) as cancelled";
     let row = client.query_one(sql, &[&stage, &(now - RUN_ONCE_WITHIN), &MOST_CANCELLED]).await?;
     let cancelled: Vec<i64> = row.column("cancelled")?;
@@ -257,6 +265,10 @@ impl Steering for Store {
                 Err(error) => error.into(),
             }
         })
+    }
+
+    fn cancelled<'a>(&'a self, pulls: &'a [i64]) -> BoxFuture<'a, Result<HashSet<i64>, Failure>> {
+        Box::pin(async move { Ok(self.cancelled_pulls(pulls).await?) })
     }
 
     fn take_run_once<'a>(

@@ -58,6 +58,7 @@ mod secrets;
 mod services;
 mod settings;
 mod status;
+mod steering;
 mod titles;
 mod tls;
 mod token;

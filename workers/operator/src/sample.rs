@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     schema::PullId,
+    steering::StagePause,
     store::{
         DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow, PullReport, ReplayReport,
         RetryRow, StageSpan, Waiting, WorkerRow,
@@ -216,5 +217,16 @@ pub(crate) fn replay_report() -> ReplayReport {
         not_sent: 0,
         cured_by: Some("1.2.0".into()),
         ending: Some("complete".into()),
+    }
+}
+
+/// A stage that a person has paused.
+pub(crate) fn stage_pause() -> StagePause {
+    StagePause {
+        stage: "extractor".into(),
+        paused_by: "anna".into(),
+        reason: Some("the disk is changed".into()),
+        paused_at: now(),
+        until: Some(now() + TimeDelta::minutes(30)),
     }
 }

@@ -21,7 +21,8 @@ impl<W: Worker> Consumer<'_, W> {
         self.give_back(intakes.take()).await?;
         self.recovery = None;
         while self.is_paused_by_person() {
-            let wanted = self.orders.borrow_and_update().as_ref().is_some_and(|orders| orders.run_once);
+            let wanted =
+                self.orders.borrow_and_update().as_ref().is_some_and(|orders| orders.run_once.is_some());
             if wanted && let Some(request) = self.take_on().await {
                 self.run_once(request).await?;
                 continue;
@@ -57,7 +58,11 @@ impl<W: Worker> Consumer<'_, W> {
         self.running_once = false;
         let (outcome, message) = ran?;
         let (name, outcome_name) = (self.stage.name, outcome.as_str());
-        tracing::info!(stage = name, message_id = message, "{name} was asked for one message: {outcome_name}");
+        tracing::info!(
+            stage = name,
+            message_id = message,
+            "{name} was asked for one message: {outcome_name}"
+        );
         if let Some(steering) = self.worker.steering()
             && let Err(failure) =
                 steering.note_run_once(request, outcome, message.as_deref(), self.settings.clock.now()).await

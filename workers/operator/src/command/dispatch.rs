@@ -3,8 +3,18 @@
 use clap::Subcommand;
 
 use super::{
-    config::Config, dead_letters::DeadLetters, migrate::Migrate, pull::Pull, pulls::Pulls,
-    rejected::Rejected, rerun::Rerun, show::Show, status::Status, topology::Topology, wait::Wait,
+    config::Config,
+    dead_letters::DeadLetters,
+    migrate::Migrate,
+    pull::Pull,
+    pulls::Pulls,
+    rejected::Rejected,
+    rerun::Rerun,
+    show::Show,
+    status::Status,
+    steering::{Cancel, Pause, Peek, Resume, RunOnce},
+    topology::Topology,
+    wait::Wait,
 };
 use crate::{context::Context, error::Error, exit::Exit};
 
@@ -16,8 +26,13 @@ pub(crate) enum Command {
     Wait(Wait),
     Pulls(Pulls),
     Rerun(Rerun),
+    Cancel(Cancel),
     Show(Show),
     Status(Status),
+    Pause(Pause),
+    Resume(Resume),
+    RunOnce(RunOnce),
+    Peek(Peek),
     Topology(Topology),
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
@@ -33,8 +48,13 @@ impl Command {
             Self::Wait(wait) => wait.run(context).await,
             Self::Pulls(pulls) => pulls.run(context).await,
             Self::Rerun(rerun) => rerun.run(context).await,
+            Self::Cancel(cancel) => cancel.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Status(status) => status.run(context).await,
+            Self::Pause(pause) => pause.run(context).await,
+            Self::Resume(resume) => resume.run(context).await,
+            Self::RunOnce(run_once) => run_once.run(context).await,
+            Self::Peek(peek) => peek.run(context).await,
             Self::Topology(topology) => topology.run(context).await,
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,

@@ -11,6 +11,7 @@ mod rejected;
 mod rerun;
 mod show;
 mod status;
+mod steering;
 mod topology;
 mod wait;
 

@@ -24,7 +24,7 @@ const MOST_ALARMS: i64 = 100;
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_trouble", "broker_trouble",
-"workers": [{"stage", "state", "code", "reason", "since", …}, …],
+"paused": [{"stage", "paused_by", "reason", "until", …}, …], "workers": [{"stage", "state", "code", "reason", "since", …}, …],
 "retries": [{"stage", "pull_id", "attempts", "message", "first_failed_at", …}, …], "under_way": [{…}], "last_closed": {…},
 "missed_slots": [{"slot", "reason"}, …], "alarms": [{"at", "queue", "kind", "detail"}, …], "vanished": [{"stage", "letters"}, …],
 "stages": [{"stage", "workers", "ready", "replay", "retrying", "dead"}, …], "rejected"}"#;
@@ -80,6 +80,7 @@ async fn read_database(
     let missed = store.missed_slots(MOST_SLOTS).await?;
     facts.missed_slots = missed.into_iter().filter(|missed| missed.slot >= since).collect();
     facts.workers = store.worker_states(now).await?;
+    facts.paused = store.stage_pauses(now).await?;
     facts.retries = store.retries(MOST_RETRIES).await?;
     facts.alarms = store.alarms(since, MOST_ALARMS).await?;
     let vanished = store.vanished_dead_letters(since).await?;

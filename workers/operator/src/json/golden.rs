@@ -4,8 +4,11 @@ use serde::Serialize;
 use shared::{
     dead_letters::Entered,
     runtime::QueueDepth,
-    schema::PullId,
-    store::{Alarm, Migrated, MissedSlot, Outcome, RejectedGroup, RejectedRecord, Rerun},
+    schema::{ChunkRef, PullId},
+    store::{
+        Alarm, Migrated, MissedSlot, Outcome, Queued, RejectedGroup, RejectedRecord, Rerun, RetryRow,
+        RunOnceReport,
+    },
     topology::{RetryDelays, queues},
 };
 
@@ -58,6 +61,7 @@ fn documents_of_the_system_keep_their_shape() {
         last_closed: Some(sample::failed()),
         missed_slots: vec![MissedSlot { slot: now(), reason: "overlap".into() }],
         stages: view::by_stage(&[]),
+        paused: vec![sample::stage_pause()],
         workers: vec![sample::worker()],
         retries: vec![sample::retry()],
         vanished: vec![Vanished { stage: "finalizer".into(), letters: 2 }],
@@ -129,4 +133,24 @@ fn documents_of_rejected_records_keep_their_shape() {
     assert_golden!("rejected-group", json::RejectedGroup::from(group));
     let entered = Entered { entered: 3, duplicates: 1, remaining: 2, chunks: 1 };
     assert_golden!("rejected-replay", json::Revalidation::new(PullId(7), true, entered));
+}
+
+#[test]
+fn documents_of_steering_keep_their_shape() {
+    assert_golden!("pause", json::StagePause::from(sample::stage_pause()));
+    assert_golden!("resume", json::Resumed { stage: "extractor".into(), was_paused: true });
+    let report = RunOnceReport {
+        taken_by: Some("host-1-2-0".into()),
+        outcome: Some("settled".into()),
+        message_id: Some("pull-requested/7".into()),
+    };
+    assert_golden!("run-once", json::RanOnce::new("extractor".into(), report));
+    let queued = Queued::Chunk(ChunkRef { pull_id: PullId(7), pulled_at: now(), chunk: 3 }, now());
+    let retry = RetryRow {
+        stage: "channel-enricher".into(),
+        message_id: "games-filled/7/3".into(),
+        ..sample::retry()
+    };
+    let waiting = view::Waiting::new("channel-enricher", queued, &[retry]);
+    assert_golden!("peek", json::WaitingMessage::from(waiting));
 }

@@ -10,6 +10,7 @@ mod pull;
 mod rejected;
 mod replay;
 mod status;
+mod steering;
 mod topology;
 
 pub(crate) use dead_letter::{
@@ -21,4 +22,5 @@ pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use status::Status;
+pub(crate) use steering::{RanOnce, Resumed, StagePause, WaitingMessage};
 pub(crate) use topology::Topology;

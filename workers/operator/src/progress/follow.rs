@@ -138,7 +138,8 @@ impl<'a> Follower<'a> {
         self.checked_at = now;
         self.workers = self.store.worker_states(now).await?;
         let retries = self.store.retries(MOST_RETRIES).await?;
-        let obstacle = view::pull_obstacle(&self.pull, &self.workers, &retries, now);
+        let ordered = self.store.stage_pauses(now).await?;
+        let obstacle = view::pull_obstacle(&self.pull, &ordered, &self.workers, &retries, now);
         // The same reason, only for longer, is no news.
         let reason =
             |obstacle: &Option<String>| obstacle.as_deref().map(|text| view::reason(text).to_owned());
