@@ -52,13 +52,20 @@ alter table pull drop constraint pull_stop_reason_check;
 alter table pull add constraint pull_stop_reason_check
     check (stop_reason in ('end', 'min_viewers', 'page_cap', 'cursor_loop', 'error', 'cancelled'));
 
+-- What a worker may still spend of a budget that all replicas share, where it has one: Twitch's points. And when its row was
+-- written by this server's clock, which shows how far the worker's is off.
+alter table worker_state add column points_left integer;
+alter table worker_state add column points_limit integer;
+alter table worker_state add column written_at timestamptz not null default clock_timestamp();
+
 -- The rights for all this come on top of those before, whichever migration granted them last.
 alter function grant_roles() rename to grant_roles_before_0021;
 create function grant_roles() returns void language plpgsql set search_path from current as $$
 begin
     perform grant_roles_before_0021();
-    -- Where the roles are not there, a warning was given just now.
-    if to_regrole('twitch_operator') is null then
+    -- Where one of the roles is not there, a warning was given just now.
+    if exists (select from unnest(array['extractor', 'game_enricher', 'channel_enricher', 'finalizer', 'operator', 'reader']) program
+               where to_regrole('twitch_' || program) is null) then
         return;
     end if;
     -- Workers obey, and one of them takes on each request for one message. The extractor reads its pause when a slot is
@@ -73,6 +80,10 @@ begin
     grant update (cancelled_at, stop_reason) on pull to twitch_operator;
     grant select on stage_pause, run_once, steering to twitch_reader;
 end $$;
+
+-- It acts with its caller's rights alone, and whoever may call the function above has to get this far.
+grant execute on function grant_roles_before_0021() to public;
+revoke execute on function grant_roles() from public;
 
 do $$
 begin

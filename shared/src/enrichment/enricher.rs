@@ -34,7 +34,7 @@ use crate::{
     store::{Kind, Need, Store},
     token_validation::token_validation,
     topology::{Announcement, Stage},
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 /// How long what a chunk lacks is taken as it was looked up, where other replicas may ask for the same: less than their
@@ -214,6 +214,11 @@ impl<C: Catalogue> Worker for Enricher<C> {
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
         Some(&self.store)
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        let budget = self.helix.budget();
+        Some(Allowance { left: budget.remaining, limit: budget.limit })
     }
 
     fn steering(&self) -> Option<&dyn Steering> {

@@ -24,6 +24,8 @@ pub use broker::{
     announcer::Announcer,
     dead_letter_queue::{DeadLetterQueue, Resend},
     error::BrokerError,
+    inspection::{Difference, Inspection},
+    management::unbound,
     older_builds::understand_older_builds,
     publish_error::PublishError,
     rejects::Rejects,

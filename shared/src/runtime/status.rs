@@ -222,6 +222,7 @@ impl Status {
                 pause,
                 since,
                 in_hand: inner.in_hand,
+                allowance: None,
             })
         })
     }

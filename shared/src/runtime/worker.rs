@@ -9,7 +9,7 @@ use crate::{
     schema::Message,
     steering::Steering,
     topology::{Announcement, Routed, Stage},
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 /// A message in hand.
@@ -74,6 +74,11 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Where it tells how it is doing, if anywhere.
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        None
+    }
+
+    /// What it may still spend of a budget that all replicas share, if it has one.
+    fn allowance(&self) -> Option<Allowance> {
         None
     }
 

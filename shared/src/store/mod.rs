@@ -33,6 +33,7 @@ mod database_url;
 mod dead_letter;
 mod draft;
 mod election;
+mod environment;
 mod error;
 mod merge;
 mod migrate;
@@ -77,6 +78,7 @@ pub use dead_letter::{
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use draft::{Draft, NewPage, PageFacts, Seen};
+pub use environment::Environment;
 pub use error::{Error, StatementError};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};

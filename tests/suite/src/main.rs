@@ -23,6 +23,7 @@ mod dead_letter_rig;
 mod dead_letter_rows;
 mod dead_letters;
 mod delivery;
+mod doctor;
 mod documentation;
 mod documents;
 mod duties;

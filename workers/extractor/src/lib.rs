@@ -36,7 +36,7 @@ use shared::{
     store::{Draft, Error, Store},
     token_validation::token_validation,
     topology::{Announcement, EXTRACTOR, Stage},
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 use crate::sweep::{Reader, Sweep};
@@ -246,6 +246,11 @@ impl Worker for Extractor {
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
         Some(&self.store)
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        let budget = self.helix.budget();
+        Some(Allowance { left: budget.remaining, limit: budget.limit })
     }
 
     fn steering(&self) -> Option<&dyn Steering> {

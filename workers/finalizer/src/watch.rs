@@ -215,6 +215,9 @@ mod tests {
             reason: reason.map(str::to_owned),
             since: NOW,
             in_hand,
+            points_left: None,
+            points_limit: None,
+            clock_ahead: TimeDelta::zero(),
             seen_at: NOW,
         }
     }

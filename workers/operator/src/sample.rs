@@ -123,6 +123,9 @@ pub(crate) fn worker() -> WorkerRow {
         reason: Some("Twitch is down".into()),
         since: now() - TimeDelta::seconds(65),
         in_hand: 1,
+        points_left: Some(700),
+        points_limit: Some(800),
+        clock_ahead: TimeDelta::zero(),
         seen_at: now(),
     }
 }

@@ -75,9 +75,10 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
 ];
 
 /// The only place for each crate that speaks a protocol of its own, or that nobody looks after.
-pub(super) const ONLY_IN: [(&str, &str); 7] = [
+pub(super) const ONLY_IN: [(&str, &str); 8] = [
     ("lapin", "shared::runtime"),
     ("reqwest", "shared::helix"),
+    ("reqwest", "shared::runtime::broker::management"),
     ("tokio_postgres", "shared::store"),
     ("deadpool", "shared::store"),
     ("deadpool_postgres", "shared::store"),

@@ -5,6 +5,7 @@ use clap::Subcommand;
 use super::{
     config::Config,
     dead_letters::DeadLetters,
+    doctor::Doctor,
     migrate::Migrate,
     pull::Pull,
     pulls::Pulls,
@@ -29,6 +30,7 @@ pub(crate) enum Command {
     Cancel(Cancel),
     Show(Show),
     Status(Status),
+    Doctor(Doctor),
     Pause(Pause),
     Resume(Resume),
     RunOnce(RunOnce),
@@ -50,6 +52,7 @@ impl Command {
             Self::Rerun(rerun) => rerun.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,
             Self::Show(show) => show.run(context).await,
+            Self::Doctor(doctor) => doctor.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Pause(pause) => pause.run(context).await,
             Self::Resume(resume) => resume.run(context).await,

@@ -4,6 +4,8 @@ mod config;
 mod confirmation;
 mod dead_letters;
 mod dispatch;
+mod doctor;
+mod facts;
 mod migrate;
 mod pull;
 mod pulls;

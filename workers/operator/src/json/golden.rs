@@ -61,6 +61,7 @@ fn documents_of_the_system_keep_their_shape() {
         last_closed: Some(sample::failed()),
         missed_slots: vec![MissedSlot { slot: now(), reason: "overlap".into() }],
         stages: view::by_stage(&[]),
+        silent: Vec::new(),
         paused: vec![sample::stage_pause()],
         workers: vec![sample::worker()],
         retries: vec![sample::retry()],

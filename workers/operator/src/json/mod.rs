@@ -2,6 +2,7 @@
 //! becomes of the store's rows and of the texts for people.
 
 mod dead_letter;
+mod doctor;
 mod document;
 #[cfg(test)]
 mod golden;
@@ -17,10 +18,11 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use doctor::{Diagnosis, Preflight};
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};
 pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use status::Status;
 pub(crate) use steering::{RanOnce, Resumed, StagePause, WaitingMessage};
-pub(crate) use topology::Topology;
+pub(crate) use topology::{Topology, TopologyPlan};

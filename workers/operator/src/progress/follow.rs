@@ -164,7 +164,7 @@ impl<'a> Follower<'a> {
                 |pull: &&PullReport| pull.pull_id != id && pull.pages > 0 && pull.extracted_at.is_none();
             self.behind = pulls.iter().find(fetched).map(|pull| pull.pull_id);
             if let Some(other) = self.behind {
-                self.display.warn(&format!("the extractor is fetching pull {other}; pull {id} is next"));
+                self.display.warn(&view::behind(id, other));
             }
         }
         Ok(())

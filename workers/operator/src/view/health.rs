@@ -42,6 +42,8 @@ pub(crate) struct Facts {
     pub(crate) stages: Vec<StageQueues>,
     /// The workers' states.
     pub(crate) workers: Vec<WorkerRow>,
+    /// Workers that have been silent for half a minute and did not end.
+    pub(crate) silent: Vec<WorkerRow>,
     /// The stages that people have paused.
     pub(crate) paused: Vec<StagePause>,
     /// Messages that are retried, the oldest of each stage.

@@ -6,6 +6,7 @@ mod dead_letter;
 mod dead_letter_groups;
 mod dead_letter_list;
 mod describe_pull;
+mod doctor;
 pub(crate) mod format;
 mod health;
 mod obstacles;
@@ -18,6 +19,7 @@ mod steering;
 mod summary;
 mod table;
 mod topology;
+mod topology_plan;
 
 pub(crate) use body::readable;
 pub(crate) use causes::{ReplayPreview, describe_causes, describe_replay};
@@ -25,8 +27,9 @@ pub(crate) use dead_letter::{DeadLetterDetails, dead_letter};
 pub(crate) use dead_letter_groups::dead_letter_groups;
 pub(crate) use dead_letter_list::{DeadLetterPage, dead_letter_list};
 pub(crate) use describe_pull::describe_progress;
+pub(crate) use doctor::{Cause, Check, Diagnosis, Examination, Preflight, diagnosis, preflight};
 pub(crate) use health::{Facts, Health, Vanished};
-pub(crate) use obstacles::{pull_obstacle, reason, stages_with_work};
+pub(crate) use obstacles::{behind, no_worker, pull_obstacle, reason, stages_with_work};
 pub(crate) use pull_details::{PullDetails, pull_details};
 pub(crate) use pulls::pulls;
 pub(crate) use queues::{StageQueues, by_stage, count_rows, ready};
@@ -36,3 +39,6 @@ pub(crate) use steering::{Waiting, person_pause, waiting};
 pub(crate) use summary::summary;
 pub(crate) use table::Table;
 pub(crate) use topology::topology;
+pub(crate) use topology_plan::{
+    TopologyPlan, describe_difference, describe_step, is_repairable, topology_plan,
+};

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
+    schema::PullId,
     steering::{PAUSED_BY_PERSON, StagePause},
     store::{PullReport, RetryRow, WorkerRow},
     topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
@@ -24,7 +25,7 @@ pub(crate) fn pauses(workers: &[WorkerRow], now: DateTime<Utc>) -> Vec<String> {
 }
 
 /// Why workers of this stage are paused, if any are.
-fn pause(stage: &str, workers: &[WorkerRow], now: DateTime<Utc>) -> Option<String> {
+pub(crate) fn pause(stage: &str, workers: &[WorkerRow], now: DateTime<Utc>) -> Option<String> {
     let of_stage: Vec<_> = workers.iter().filter(|worker| worker.stage == stage).collect();
     // What a person has ordered is told by its own sentence.
     let by_itself =
@@ -95,6 +96,17 @@ pub(crate) fn stages_with_work(pull: &PullReport) -> impl Iterator<Item = StageI
     ];
     let ended = pull.completed_at.is_some();
     stages.into_iter().filter(move |(_, has_work)| *has_work && !ended).map(|(stage, _)| stage)
+}
+
+/// A stage without a worker.
+pub(crate) fn no_worker(stage: StageInfo) -> String {
+    let name = stage.name;
+    format!("no {name} is running: queue {name:?} has no consumer; the pull continues when one starts")
+}
+
+/// A pull that waits for its turn.
+pub(crate) fn behind(pull: PullId, other: PullId) -> String {
+    format!("the extractor is fetching pull {other}; pull {pull} is next")
 }
 
 /// The part of an obstacle that stays the same while time passes.
