@@ -70,7 +70,7 @@ impl Score {
 
     fn end(self, what: &str, most_missed: usize) {
         let all = self.named + self.missed.len();
-        report_figure(&format!("{what}: {} of {all} named first", self.named));
+        report_figure(&format!("{what}: {} of {all} named first {:#?}", self.named, self.missed));
         assert!(self.missed.len() <= most_missed, "{:#?}", self.missed);
     }
 }

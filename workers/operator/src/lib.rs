@@ -14,6 +14,7 @@ mod progress;
 mod pull_ref;
 #[cfg(test)]
 mod sample;
+mod screen;
 mod suggest;
 mod view;
 mod warnings;

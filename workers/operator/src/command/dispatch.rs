@@ -14,6 +14,7 @@ use super::{
     show::Show,
     status::Status,
     steering::{Cancel, Pause, Peek, Resume, RunOnce},
+    top::Top,
     topology::Topology,
     wait::Wait,
 };
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Show(Show),
     Status(Status),
     Doctor(Doctor),
+    Top(Top),
     Pause(Pause),
     Resume(Resume),
     RunOnce(RunOnce),
@@ -53,6 +55,7 @@ impl Command {
             Self::Cancel(cancel) => cancel.run(context).await,
             Self::Show(show) => show.run(context).await,
             Self::Doctor(doctor) => doctor.run(context).await,
+            Self::Top(top) => top.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Pause(pause) => pause.run(context).await,
             Self::Resume(resume) => resume.run(context).await,

@@ -14,6 +14,7 @@ mod rerun;
 mod show;
 mod status;
 mod steering;
+mod top;
 mod topology;
 mod wait;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use shared::{
     dead_letters::Entered,
-    runtime::QueueDepth,
+    runtime::{Difference, QueueDepth},
     schema::{ChunkRef, PullId},
     store::{
         Alarm, Migrated, MissedSlot, Outcome, Queued, RejectedGroup, RejectedRecord, Rerun, RetryRow,
@@ -154,4 +154,28 @@ fn documents_of_steering_keep_their_shape() {
     };
     let waiting = view::Waiting::new("channel-enricher", queued, &[retry]);
     assert_golden!("peek", json::WaitingMessage::from(waiting));
+}
+
+#[test]
+fn documents_of_the_doctor_and_of_the_flow_keep_their_shape() {
+    let examined = view::Examination {
+        facts: Facts { paused: vec![sample::stage_pause()], ..Facts::default() },
+        pull: Some(sample::under_way()),
+        ..view::Examination::default()
+    };
+    assert_golden!("doctor", json::Diagnosis::from(view::Diagnosis::new(&examined, now())));
+    let check = view::Check { name: "encoding", well: true, finding: "UTF8".into(), next: None };
+    assert_golden!("doctor-preflight", json::Preflight::from(view::Preflight { checks: vec![check] }));
+    let differences = vec![Difference::Missing("finalizer".into())];
+    let plan = view::TopologyPlan { differences, bindings_compared: true };
+    assert_golden!("topology-plan", json::TopologyPlan::from(plan));
+    let facts = Facts {
+        stages: view::by_stage(&[])[..1].to_vec(),
+        under_way: vec![sample::under_way()],
+        workers: vec![sample::worker()],
+        ..Facts::default()
+    };
+    let oldest = [("extractor", now() - chrono::TimeDelta::seconds(3))];
+    let flow = view::Flow::new(&facts, &oldest, &mut view::FlowRates::default(), now());
+    assert_golden!("top", json::Flow::from(flow));
 }

@@ -4,6 +4,7 @@
 mod dead_letter;
 mod doctor;
 mod document;
+mod flow;
 #[cfg(test)]
 mod golden;
 mod migration;
@@ -19,6 +20,7 @@ pub(crate) use dead_letter::{
     Imported, Restored,
 };
 pub(crate) use doctor::{Diagnosis, Preflight};
+pub(crate) use flow::Flow;
 pub(crate) use migration::Migration;
 pub(crate) use pull::{PullDetails, PullReport, Requested, Rerun, Waited};
 pub(crate) use rejected::{RejectedGroup, RejectedRecord, Revalidation};

@@ -70,6 +70,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Each thing that is not well.
+    pub(crate) fn troubles_of(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
+        troubles(facts, now)
+    }
+
     /// Judges the facts.
     pub(crate) fn from_facts(facts: Facts, now: DateTime<Utc>) -> Self {
         let troubles = troubles(&facts, now);

@@ -18,11 +18,12 @@ pub(super) async fn examine(
     context.broker.url()?;
     let mut examined = Examination::default();
     let depths = async {
+        // A broker with an alarm reads nothing more from whoever publishes: the rest is asked on a connection of its own.
+        let probe = context.inspect().await?;
+        examined.blocked = probe.blocked().await?;
+        probe.close().await;
         let inspection = context.inspect().await?;
-        examined.blocked = inspection.blocked().await?;
-        if examined.blocked.is_none() {
-            examined.differences = inspection.compare().await?;
-        }
+        examined.differences = inspection.compare().await?;
         let depths = inspection.depths().await;
         inspection.close().await;
         Ok(depths?)
