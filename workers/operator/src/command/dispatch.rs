@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::{
+    completions::{Completions, Manual},
     config::Config,
     dead_letters::DeadLetters,
     doctor::Doctor,
@@ -41,6 +42,8 @@ pub(crate) enum Command {
     DeadLetters(Box<DeadLetters>),
     Rejected(Box<Rejected>),
     Config(Config),
+    Completions(Completions),
+    Manual(Manual),
 }
 
 impl Command {
@@ -65,6 +68,8 @@ impl Command {
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
             Self::Config(config) => config.run(context),
+            Self::Completions(completions) => Ok(completions.run()),
+            Self::Manual(manual) => manual.run(),
         }
     }
 }

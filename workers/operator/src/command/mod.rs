@@ -1,5 +1,6 @@
 //! The commands, one per file; each reads like what it does.
 
+mod completions;
 mod config;
 mod confirmation;
 mod dead_letters;
