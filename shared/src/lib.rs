@@ -1,7 +1,7 @@
 //! What the four workers and the operator have in common.
 //!
 //! The modules are as strict as crates: `failure`, `clock`, `metrics`, `dial`, `tls`, `version`, `event`, `scrub`,
-//! `lake`, `worker_state` and `config` are leaves;
+//! `lake`, `worker_state`, `steering` and `config` are leaves;
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
@@ -26,6 +26,7 @@ pub mod retention;
 pub mod runtime;
 pub mod schema;
 pub mod scrub;
+pub mod steering;
 pub mod store;
 mod tls;
 pub mod token_store;

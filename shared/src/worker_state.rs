@@ -60,6 +60,17 @@ pub struct WorkerState {
     pub since: DateTime<Utc>,
     /// Messages in its hand.
     pub in_hand: usize,
+    /// What it may still spend, where it draws from a budget.
+    pub allowance: Option<Allowance>,
+}
+
+/// What is left of a budget that all replicas draw from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Allowance {
+    /// Points thought to be left.
+    pub left: u32,
+    /// Points of the full budget.
+    pub limit: u32,
 }
 
 /// A message that failed and will be tried again.

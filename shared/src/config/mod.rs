@@ -93,6 +93,26 @@ impl Broker {
     }
 }
 
+/// RabbitMQ's management API, for what AMQP does not tell. Its URL is a secret: `MANAGEMENT_URL`, or the file that
+/// `MANAGEMENT_URL_FILE` names.
+#[derive(Debug, Clone, Args)]
+pub struct Management {
+    /// File that holds the URL of RabbitMQ's management API, such as `http://user:password@host:15672`; the user needs the tag
+    /// `management`. Without it bindings are not compared
+    #[arg(long, env, value_name = "FILE")]
+    management_url_file: Option<PathBuf>,
+}
+
+impl Management {
+    /// The URL; none where it is not set.
+    pub fn url(&self) -> Result<Option<SecretString>, ConfigError> {
+        match secret_url("MANAGEMENT_URL", self.management_url_file.as_ref(), &["http", "https"]) {
+            Err(ConfigError::Missing { .. }) => Ok(None),
+            url => url.map(Some),
+        }
+    }
+}
+
 /// Twitch, and who we are there. The secrets are `TWITCH_CLIENT_ID` and `TWITCH_CLIENT_SECRET`, or their files.
 #[derive(Debug, Clone, Args)]
 #[expect(clippy::struct_field_names, reason = "clap makes flags and variables of the names")]

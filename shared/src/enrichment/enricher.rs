@@ -30,10 +30,11 @@ use crate::{
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::ChunkRef,
+    steering::Steering,
     store::{Kind, Need, Store},
     token_validation::token_validation,
     topology::{Announcement, Stage},
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 /// How long what a chunk lacks is taken as it was looked up, where other replicas may ask for the same: less than their
@@ -212,6 +213,15 @@ impl<C: Catalogue> Worker for Enricher<C> {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        let budget = self.helix.budget();
+        Some(Allowance { left: budget.remaining, limit: budget.limit })
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.store)
     }
 

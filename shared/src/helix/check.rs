@@ -25,15 +25,25 @@ impl Client {
         let made = probes.made.load(Ordering::Acquire);
         let mut latest = probes.latest.lock().await;
         if health.is_down() && probes.made.load(Ordering::Acquire) == made {
-            let answer = self.0.get("streams", Priority::Page, &[("first", "1")], |body| {
-                reply::json::<List>("streams", body)
-            });
-            *latest = answer.await.err().and_then(trouble);
+            *latest = self.probe().await.err();
             probes.made.fetch_add(1, Ordering::Release);
         } else if !health.is_down() {
             *latest = None;
         }
         latest.clone().map_or(Ok(()), Err)
+    }
+}
+
+impl Client {
+    /// Calls Twitch once, for one point: whether it is there, and takes our credentials.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check).
+    pub async fn probe(&self) -> Result<(), Failure> {
+        let answer = self
+            .0
+            .get("streams", Priority::Page, &[("first", "1")], |body| reply::json::<List>("streams", body));
+        answer.await.err().and_then(trouble).map_or(Ok(()), Err)
     }
 }
 

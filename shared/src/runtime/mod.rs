@@ -10,6 +10,7 @@
 mod broker;
 mod consumer;
 mod message;
+mod orders;
 mod process;
 mod retry;
 mod settings;
@@ -23,6 +24,8 @@ pub use broker::{
     announcer::Announcer,
     dead_letter_queue::{DeadLetterQueue, Resend},
     error::BrokerError,
+    inspection::{Difference, Inspection},
+    management::unbound,
     older_builds::understand_older_builds,
     publish_error::PublishError,
     rejects::Rejects,

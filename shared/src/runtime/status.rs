@@ -20,6 +20,7 @@ use crate::{
     clock::Clock,
     failure::Failure,
     metrics,
+    steering::{PAUSED_BY_PERSON, StagePause},
     version::VERSION,
     worker_state::{Pause, State, WorkerState},
 };
@@ -43,6 +44,8 @@ struct Inner {
     /// None before the worker was ready for the first time, or found that it is not.
     state: Option<State>,
     pause: Option<Pause>,
+    /// The pause that a person has ordered, whatever else the state is.
+    ordered: Option<Pause>,
     retry_after: Duration,
     since: DateTime<Utc>,
     in_hand: usize,
@@ -59,6 +62,7 @@ impl Status {
             disconnected: None,
             state: None,
             pause: None,
+            ordered: None,
             retry_after: Duration::ZERO,
             since: now,
             in_hand: 0,
@@ -124,6 +128,33 @@ impl Status {
         self.changes.send_modify(|changes| *changes += 1);
     }
 
+    /// A person has paused the stage, or has ended that pause.
+    pub(super) fn ordered(&self, pause: Option<&StagePause>) {
+        let ordered = pause.map(|pause| Pause {
+            code: PAUSED_BY_PERSON,
+            reason: pause.describe(),
+            since: pause.paused_at,
+        });
+        let before = self.with(|inner| std::mem::replace(&mut inner.ordered, ordered.clone()));
+        if before == ordered {
+            return;
+        }
+        match &ordered {
+            Some(pause) => {
+                tracing::warn!(
+                    stage = self.stage,
+                    code = pause.code,
+                    "{} is paused {}",
+                    self.stage,
+                    pause.reason
+                );
+            }
+            None => tracing::info!(stage = self.stage, "{} is resumed", self.stage),
+        }
+        metrics::paused(ordered.is_some() || self.is_paused());
+        self.changes.send_modify(|changes| *changes += 1);
+    }
+
     /// It tries one message.
     pub(super) fn half_open(&self) {
         self.with(|inner| inner.state = Some(State::HalfOpen));
@@ -167,6 +198,9 @@ impl Status {
             if !inner.connected {
                 return Some("not connected to RabbitMQ".to_owned());
             }
+            if let Some(ordered) = &inner.ordered {
+                return Some(format!("paused {}", ordered.reason));
+            }
             inner.pause.as_ref().map(|pause| format!("paused: {}", pause.reason))
         })
     }
@@ -174,9 +208,10 @@ impl Status {
     /// As it is told to whoever asks; none while it is idle.
     pub(super) fn snapshot(&self) -> Option<WorkerState> {
         self.with(|inner| {
-            // Whatever else it was: without a session it takes nothing.
-            let state = if inner.disconnected.is_some() { State::Paused } else { inner.state? };
-            let pause = inner.disconnected.clone().or_else(|| inner.pause.clone());
+            // Whatever else it was: without a session it takes nothing, nor while a person has paused it.
+            let held = inner.disconnected.as_ref().or(inner.ordered.as_ref());
+            let state = if held.is_some() { State::Paused } else { inner.state? };
+            let pause = held.or(inner.pause.as_ref()).cloned();
             let since = pause.as_ref().map_or(inner.since, |pause| pause.since);
             Some(WorkerState {
                 stage: self.stage,
@@ -187,8 +222,14 @@ impl Status {
                 pause,
                 since,
                 in_hand: inner.in_hand,
+                allowance: None,
             })
         })
+    }
+
+    /// The name that no other process has.
+    pub(super) fn replica(&self) -> &str {
+        &self.replica
     }
 
     /// The time.
@@ -211,7 +252,7 @@ impl Status {
             inner.retry_after = Duration::ZERO;
             inner.pause.take()
         });
-        metrics::paused(false);
+        metrics::paused(self.with(|inner| inner.ordered.is_some()));
         self.changes.send_modify(|changes| *changes += 1);
         pause
     }
@@ -262,5 +303,28 @@ mod tests {
         let told = status.snapshot().expect("a state");
         assert_eq!((told.state, told.pause), (State::Consuming, None));
         assert_eq!(told.since, DateTime::UNIX_EPOCH + TimeDelta::seconds(10));
+    }
+
+    #[test]
+    fn what_a_person_has_ordered_is_told_before_anything_else_that_is_wrong() {
+        let clock = Clock::manual(DateTime::UNIX_EPOCH);
+        let status = Status::new("finalizer", clock.clone(), CancellationToken::new());
+        status.connected();
+        let ordered = StagePause {
+            stage: "finalizer".into(),
+            paused_by: "anna".into(),
+            reason: Some("the disk is changed".into()),
+            paused_at: clock.now(),
+            until: Some(clock.now() + TimeDelta::minutes(30)),
+        };
+        status.ordered(Some(&ordered));
+        let why = "paused by anna until 1970-01-01 00:30:00 UTC: the disk is changed";
+        assert_eq!(status.trouble().as_deref(), Some(why));
+        status.pause(&outage("store.unreachable"));
+        assert_eq!(status.trouble().as_deref(), Some(why));
+        let told = status.snapshot().expect("a state");
+        assert_eq!((told.state, told.pause.expect("a reason").code), (State::Paused, PAUSED_BY_PERSON));
+        status.ordered(None);
+        assert_eq!(status.trouble().as_deref(), Some("paused: it is away"));
     }
 }

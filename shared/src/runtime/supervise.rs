@@ -2,19 +2,24 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, sleep, timeout};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     Announcer, Settings, Troubles, Worker,
     broker::{error::BrokerError, session::Session},
     consumer::Consumer,
+    orders::hear,
     process::{duties::perform, events, probes, prometheus, report::report},
     retry::Delays,
     status::Status,
 };
 use crate::{
     failure::{Class, Failure},
+    steering::Orders,
     topology::StageInfo,
     version::VERSION,
 };
@@ -47,6 +52,17 @@ pub async fn run<W: Worker>(
     // Whichever way this ends, also when it is dropped: what it started ends with it.
     let background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
     let mut background = AbortOnDropHandle::new(background);
+    let (heard, orders) = watch::channel(None);
+    let hearing = tokio::spawn({
+        let (worker, status, stop) = (Arc::clone(&worker), status.clone(), stop.clone());
+        async move {
+            match worker.steering() {
+                Some(steering) => hear(steering, name, &status, &heard, &stop).await,
+                None => heard.send_modify(|orders| *orders = Some(Orders::default())),
+            }
+        }
+    });
+    let _hearing = AbortOnDropHandle::new(hearing);
     let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     let reporting = AbortOnDropHandle::new(reporting);
     let ending = stop.child_token();
@@ -67,7 +83,7 @@ pub async fn run<W: Worker>(
                 let opened = Instant::now();
                 slot.send_replace(Some(session.publisher.clone()));
                 status.connected();
-                let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop);
+                let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop, orders.clone());
                 let ended = session.unless_severed(consumer.run()).await;
                 if ended.is_ok() && timeout(settings.shutdown_deadline, &mut background).await.is_err() {
                     // Told to stop: what else is under way needs the session to come to its end.

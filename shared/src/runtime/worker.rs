@@ -7,8 +7,9 @@ use crate::{
     dead_letter::{DeadLetter, DeadLetterStore},
     failure::Failure,
     schema::Message,
+    steering::Steering,
     topology::{Announcement, Routed, Stage},
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 /// A message in hand.
@@ -73,6 +74,16 @@ pub trait Worker: Send + Sync + 'static {
 
     /// Where it tells how it is doing, if anywhere.
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        None
+    }
+
+    /// What it may still spend of a budget that all replicas share, if it has one.
+    fn allowance(&self) -> Option<Allowance> {
+        None
+    }
+
+    /// Where it learns what people order, if anywhere.
+    fn steering(&self) -> Option<&dyn Steering> {
         None
     }
 

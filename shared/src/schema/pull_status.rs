@@ -50,6 +50,8 @@ pub enum StopReason {
     CursorLoop,
     /// It could not go on; `error` says why.
     Error,
+    /// A person has cancelled the pull.
+    Cancelled,
 }
 
 impl StopReason {
@@ -61,12 +63,13 @@ impl StopReason {
             Self::PageCap => "page_cap",
             Self::CursorLoop => "cursor_loop",
             Self::Error => "error",
+            Self::Cancelled => "cancelled",
         }
     }
 
     /// The reason of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::End, Self::MinViewers, Self::PageCap, Self::CursorLoop, Self::Error]
+        [Self::End, Self::MinViewers, Self::PageCap, Self::CursorLoop, Self::Error, Self::Cancelled]
             .into_iter()
             .find(|reason| reason.as_str() == name)
     }

@@ -115,6 +115,17 @@ pub enum Error {
         /// Where it stands.
         status: String,
     },
+    /// A pull that has come to its end cannot be cancelled.
+    #[error("pull {pull} has ended already ({status})")]
+    Ended {
+        /// The pull.
+        pull: PullId,
+        /// How.
+        status: String,
+    },
+    /// A session does not answer.
+    #[error("a session with PostgreSQL has ended, or does not answer")]
+    Silent,
     /// A pull whose pages were not all fetched cannot be made again from them.
     #[error("the pages of pull {0} were not all fetched: replay its dead letter, or make another pull")]
     Unfetched(PullId),
@@ -214,7 +225,7 @@ impl From<Error> for Failure {
             Error::Shared => (Class::Outage, "store.pooler"),
             Error::Busy => (Class::Outage, "store.busy"),
             Error::ReadOnly => (Class::Outage, "store.read_only"),
-            Error::Migrator(_) => (Class::Outage, "store.connection_lost"),
+            Error::Migrator(_) | Error::Silent => (Class::Outage, "store.connection_lost"),
             Error::Encoding { .. } => (Class::Permanent, "store.encoding"),
             Error::Statement(failed) => (failed.meaning.class, failed.meaning.code),
             Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
@@ -226,6 +237,7 @@ impl From<Error> for Failure {
             Error::UnderWay { .. } | Error::Unfetched(_) | Error::PagesGone { .. } => {
                 (Class::Permanent, "pull.not_to_rerun")
             }
+            Error::Ended { .. } => (Class::Permanent, "pull.ended"),
             Error::Page { .. } => (Class::Permanent, "store.page"),
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
             Error::LakeMoved => (Class::Contention, "lake.moved"),

@@ -36,6 +36,7 @@ mod database_url;
 mod dead_letter;
 mod draft;
 mod election;
+mod environment;
 mod erasure;
 mod error;
 mod event;
@@ -51,6 +52,7 @@ mod progress;
 mod pull;
 mod pull_end;
 mod pull_settings;
+mod queued;
 mod record_shape;
 mod reject_text;
 mod rejected;
@@ -62,6 +64,7 @@ mod session;
 mod session_settings;
 mod slot;
 mod sqlstate;
+mod steering;
 mod suspicion;
 mod token;
 mod trace;
@@ -91,6 +94,7 @@ pub use dead_letter::{
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
 pub use draft::{Draft, NewPage, PageFacts, PlacedRecord, Seen};
+pub use environment::Environment;
 pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
@@ -106,6 +110,7 @@ pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
 pub use pull_settings::PullSettings;
+pub use queued::Queued;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
@@ -115,6 +120,7 @@ pub use retention::{
 pub use script::run_script;
 use session::Sessions;
 pub use slot::SlotDecision;
+pub use steering::{RUN_ONCE_WITHIN, RunOnceReport};
 pub use trace::{
     Absence, CatalogueTrace, Difference, Missing, PullAttempt, PullFacts, PullTrace, Rejection, Sighting,
     StageWork, StoredStream, StreamTrace, TraceStep, Whereabouts,

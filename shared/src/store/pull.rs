@@ -52,7 +52,7 @@ impl Store {
     ) -> Result<Option<Extraction>, Error> {
         let take = "/* pull::extraction, take */
             with before as (
-                select id as pull_id, status = 'failed' and extracted_at is null and not exists (
+                select id as pull_id, status = 'failed' and cancelled_at is null and extracted_at is null and not exists (
                     select from pull_chunk c
                     where c.pull_id = $1 and c.pulled_at = $5 and c.failed_stage is not null) as again
                 from pull where id = $1)

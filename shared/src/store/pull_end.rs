@@ -41,6 +41,7 @@ impl Store {
         let filling_channels = "/* pull::close, filling-channels */
             update pull set status = 'filling-channels', completed_at = null, error = null
             where id = $1 and extracted_at is not null
+              and cancelled_at is null
               and (status = 'filling-games' or status = 'failed' and channels_filled is null)
               and not exists (select from pull_chunk c
                               where c.pull_id = $1 and c.pulled_at = $2

@@ -98,7 +98,7 @@ impl Store {
             returning chunk, games_at is not null as games, channels_at is not null as channels";
         let reopen = "/* rerun::reopen */
             update pull
-            set status = 'filling-games', completed_at = null, error = null, games_added = null, games_missing = null,
+            set status = 'filling-games', completed_at = null, cancelled_at = null, error = null, games_added = null, games_missing = null,
                 channels_filled = null, channels_missing = null, rescues = 0, rescued_at = $2
             where id = $1";
         let note = "/* rerun::note */

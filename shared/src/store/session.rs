@@ -5,7 +5,9 @@
 
 use std::{
     error::Error as _,
-    fmt, io,
+    fmt,
+    future::poll_fn,
+    io,
     net::IpAddr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
 };
@@ -13,8 +15,15 @@ use std::{
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use sqlx::{Connection, PgConnection};
-use tokio::{task::JoinHandle, time::timeout};
-use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage, config::Host};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_postgres::{
+    AsyncMessage, Client, Config, Connection as Driver, NoTls, SimpleQueryMessage, config::Host,
+};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
@@ -36,10 +45,17 @@ pub(super) struct Sessions {
     own: AtomicBool,
 }
 
-/// A session just opened.
-struct Opened {
+/// A connection, driven by a task of its own.
+struct Connected {
     client: Client,
     driver: JoinHandle<()>,
+    /// News of each notification, to those who listen; it ends with the session.
+    notified: watch::Receiver<()>,
+}
+
+/// A session just opened.
+struct Opened {
+    connected: Connected,
     server: Server,
     address: Option<IpAddr>,
 }
@@ -68,9 +84,9 @@ impl Sessions {
             };
             for address in addresses {
                 match self.call(server, address).await {
-                    Ok((client, driver)) => {
+                    Ok(connected) => {
                         self.worked.store(number, Ordering::Relaxed);
-                        return Ok(Opened { client, driver, server: server.clone(), address });
+                        return Ok(Opened { connected, server: server.clone(), address });
                     }
                     Err(call) => failed.push(call),
                 }
@@ -80,11 +96,7 @@ impl Sessions {
     }
 
     /// Opens a session with one server at one of its addresses.
-    async fn call(
-        &self,
-        server: &Server,
-        address: Option<IpAddr>,
-    ) -> Result<(Client, JoinHandle<()>), FailedCall> {
+    async fn call(&self, server: &Server, address: Option<IpAddr>) -> Result<Connected, FailedCall> {
         let config = self.address.config(server, address, &self.program);
         let patience = self.address.patience();
         let failed = |heard, cause| FailedCall { place: named(server, address), heard, cause };
@@ -103,10 +115,10 @@ impl Sessions {
         if self.own.load(Ordering::Relaxed) {
             return Ok(());
         }
-        let mine = backend(&opened.client).await?;
+        let mine = backend(&opened.connected.client).await?;
         // A second session is not to be had, where the limit is reached: then nothing is known yet.
         let Ok(other) = self.call(&opened.server, opened.address).await else { return Ok(()) };
-        if backend(&other.0).await? == mine {
+        if backend(&other.client).await? == mine {
             return Err(Error::Shared);
         }
         self.own.store(true, Ordering::Relaxed);
@@ -116,7 +128,7 @@ impl Sessions {
     /// Gives a session its settings.
     async fn settle(&self, opened: &Opened, defaults: &[(&str, &str)]) -> Result<(), Error> {
         let sql = self.settings(defaults);
-        match opened.client.batch_execute(&sql).await {
+        match opened.connected.client.batch_execute(&sql).await {
             // Not the server, but what the URL wants of it.
             Err(error) if error.as_db_error().is_some() => {
                 let mut refused = DialError::default();
@@ -139,12 +151,22 @@ impl Sessions {
         format!("/* session::settle */ {}", settings.join("; "))
     }
 
+    /// A session that listens on a channel; with news of each notification.
+    pub(super) async fn listener(&self, channel: &str) -> Result<(Client, watch::Receiver<()>), Error> {
+        let opened = self.open().await?;
+        self.check_own(&opened).await?;
+        self.settle(&opened, &PROGRAM).await?;
+        let Connected { client, notified, .. } = opened.connected;
+        client.batch_execute(&format!("/* session::listener */ listen {channel}")).await?;
+        Ok((client, notified))
+    }
+
     /// A connection for the migrator, whose driver is another: with the server that took a session of ours just now.
     /// Fails before anything is changed when the database cannot hold what we store.
     pub(super) async fn migrator(&self) -> Result<PgConnection, Error> {
         let opened = self.open().await?;
         self.check_own(&opened).await?;
-        let encoding = ask(&opened.client, "show server_encoding").await?;
+        let encoding = ask(&opened.connected.client, "show server_encoding").await?;
         if encoding != "UTF8" {
             return Err(Error::Encoding { found: encoding });
         }
@@ -159,7 +181,7 @@ impl Sessions {
 
 /// A session with a server of others, without the settings that ours have. It ends when what is returned is dropped.
 pub(super) async fn foreign(address: Address, program: &str) -> Result<Client, Error> {
-    Ok(Sessions::new(address, program)?.open().await?.client)
+    Ok(Sessions::new(address, program)?.open().await?.connected.client)
 }
 
 impl Manager for Sessions {
@@ -172,7 +194,7 @@ impl Manager for Sessions {
             let opened = self.open().await?;
             self.check_own(&opened).await?;
             self.settle(&opened, &PROGRAM).await?;
-            Ok(ClientWrapper::new(opened.client, opened.driver))
+            Ok(ClientWrapper::new(opened.connected.client, opened.connected.driver))
         })
         .await
     }
@@ -216,19 +238,32 @@ fn named(server: &Server, address: Option<IpAddr>) -> String {
 async fn connect(
     config: &Config,
     tls: Option<&MakeRustlsConnect>,
-) -> Result<(Client, JoinHandle<()>), tokio_postgres::Error> {
-    // Whoever uses the session hears of its end, and says so.
-    let drive = |ended: Result<(), tokio_postgres::Error>| {
-        if let Err(error) = ended {
-            tracing::debug!("a session with PostgreSQL has ended: {}", chain(&error));
-        }
-    };
+) -> Result<Connected, tokio_postgres::Error> {
+    let (notify, notified) = watch::channel(());
     if let Some(tls) = tls {
-        let (client, connection) = config.connect(tls.clone()).await?;
-        Ok((client, tokio::spawn(async move { drive(connection.await) })))
+        let (client, driver) = config.connect(tls.clone()).await?;
+        Ok(Connected { client, driver: tokio::spawn(drive(driver, notify)), notified })
     } else {
-        let (client, connection) = config.connect(NoTls).await?;
-        Ok((client, tokio::spawn(async move { drive(connection.await) })))
+        let (client, driver) = config.connect(NoTls).await?;
+        Ok(Connected { client, driver: tokio::spawn(drive(driver, notify)), notified })
+    }
+}
+
+/// Moves a session's bytes until it ends. Whoever uses it hears of its end, and says so.
+async fn drive<S, T>(mut driver: Driver<S, T>, notify: watch::Sender<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(message) = poll_fn(|context| driver.poll_message(context)).await {
+        match message {
+            Ok(AsyncMessage::Notification(_)) => drop(notify.send(())),
+            Ok(_) => {}
+            Err(error) => {
+                tracing::debug!("a session with PostgreSQL has ended: {}", chain(&error));
+                return;
+            }
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The schedule's slots: each becomes one pull, or a row in `missed_slot` that says why not.
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::Transaction;
 
-use super::{Error, Store, column::Columns, partition, pull};
+use super::{Error, Store, column::Columns, partition, pull, steering};
 use crate::schema::PullId;
 
 /// What became of a slot.
@@ -19,7 +20,7 @@ pub enum SlotDecision {
 impl Store {
     /// Decides a slot: exactly one caller opens the pull or records why there is none, however many ask.
     ///
-    /// A pull that is still under way keeps the next from starting.
+    /// A pull that is still under way keeps the next from starting, and so does a pause of the extractor.
     pub async fn open_slot(&self, slot: DateTime<Utc>, now: DateTime<Utc>) -> Result<SlotDecision, Error> {
         let mut client = self.client().await?;
         partition::ensure(&client, now).await?;
@@ -31,20 +32,20 @@ impl Store {
         if transaction.query_one(decided, &[&slot]).await?.column("decided")? {
             return Ok(SlotDecision::Decided);
         }
+        if let Some(pause) = steering::paused(&*transaction, "extractor", now).await? {
+            let reason = format!("the extractor was paused {}", pause.describe());
+            return miss(transaction, slot, reason, now).await;
+        }
         let open = "/* slot::open */ select id, status from pull where status not in ('success', 'failed')
             order by started_at limit 1";
-        let decision = match transaction.query_opt(open, &[]).await? {
-            Some(row) => {
-                let (id, status): (i64, &str) = (row.column("id")?, row.column("status")?);
-                let reason = format!("overlap: pull {id} is still {status}");
-                let sql = "/* slot::open */ insert into missed_slot (slot, reason, recorded_at) values ($1, $2, $3)";
-                transaction.execute(sql, &[&slot, &reason, &now]).await?;
-                SlotDecision::Missed(reason)
-            }
-            None => SlotDecision::Opened(pull::insert(&*transaction, Some(slot), "schedule", now).await?),
-        };
+        if let Some(row) = transaction.query_opt(open, &[]).await? {
+            let (id, status): (i64, &str) = (row.column("id")?, row.column("status")?);
+            let reason = format!("overlap: pull {id} is still {status}");
+            return miss(transaction, slot, reason, now).await;
+        }
+        let opened = pull::insert(&*transaction, Some(slot), "schedule", now).await?;
         transaction.commit().await?;
-        Ok(decision)
+        Ok(SlotDecision::Opened(opened))
     }
 
     /// Records slots that passed without anybody there to start them: returns how many were not decided before.
@@ -73,4 +74,17 @@ impl Store {
         let sql = "/* slot::last */ select greatest((select max(slot) from pull), (select max(slot) from missed_slot)) as slot";
         self.client().await?.query_one(sql, &[]).await?.column("slot")
     }
+}
+
+/// Records why a slot gets no pull, as the end of its transaction.
+async fn miss(
+    transaction: Transaction<'_>,
+    slot: DateTime<Utc>,
+    reason: String,
+    now: DateTime<Utc>,
+) -> Result<SlotDecision, Error> {
+    let sql = "/* slot::open */ insert into missed_slot (slot, reason, recorded_at) values ($1, $2, $3)";
+    transaction.execute(sql, &[&slot, &reason, &now]).await?;
+    transaction.commit().await?;
+    Ok(SlotDecision::Missed(reason))
 }

@@ -14,11 +14,15 @@ use crate::{
 
 /// A worker that was not seen for so long is gone or frozen: it writes its row every few seconds.
 const FRESH: TimeDelta = TimeDelta::seconds(60);
+/// A worker that was not seen for so long has missed three times to say so.
+const SILENT: TimeDelta = TimeDelta::seconds(30);
+/// A worker's clock may be ahead by any amount of time that a person would set by mistake.
+const AHEAD: TimeDelta = TimeDelta::days(36_500);
 /// Rows of processes that are gone are removed after this.
 const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
 
 /// A worker's row.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkerRow {
     /// Its stage.
     pub stage: String,
@@ -38,6 +42,12 @@ pub struct WorkerRow {
     pub since: DateTime<Utc>,
     /// Messages in its hand.
     pub in_hand: i32,
+    /// Points of Twitch's budget that it believes to be left; none where it never calls Twitch.
+    pub points_left: Option<i32>,
+    /// Points of the full budget.
+    pub points_limit: Option<i32>,
+    /// How far its clock is ahead of the database's; negative where it is behind.
+    pub clock_ahead: TimeDelta,
     /// When it wrote this.
     pub seen_at: DateTime<Utc>,
 }
@@ -77,12 +87,27 @@ pub struct RetryRow {
 impl Store {
     /// The workers that were seen within the last minute, by stage, those that are paused first.
     pub async fn worker_states(&self, now: DateTime<Utc>) -> Result<Vec<WorkerRow>, Error> {
-        let sql = "/* worker_state::worker_states */
-            select stage, replica, build, host, state, code, reason, since, in_hand, seen_at
-            from worker_state where seen_at >= $1 order by stage, reason is null, since";
+        self.workers_seen(now - FRESH, now + AHEAD).await
+    }
+
+    /// The workers that have been silent for half a minute and did not say that they end: frozen, killed, or cut off from the
+    /// database. They are forgotten after an hour.
+    pub async fn silent_workers(&self, now: DateTime<Utc>) -> Result<Vec<WorkerRow>, Error> {
+        self.workers_seen(now - FORGOTTEN, now - SILENT).await
+    }
+
+    async fn workers_seen(
+        &self,
+        from: DateTime<Utc>,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<WorkerRow>, Error> {
+        let sql = "/* worker_state::workers_seen */
+            select stage, replica, build, host, state, code, reason, since, in_hand, points_left, points_limit,
+                   (extract(epoch from seen_at - written_at) * 1000)::bigint as ahead_millis, seen_at
+            from worker_state where seen_at >= $1 and seen_at < $2 order by stage, reason is null, since";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
-        let rows = client.query(&statement, &[&(now - FRESH)]).await?;
+        let rows = client.query(&statement, &[&from, &before]).await?;
         rows.iter()
             .map(|row| {
                 Ok(WorkerRow {
@@ -95,6 +120,9 @@ impl Store {
                     reason: row.column("reason")?,
                     since: row.column("since")?,
                     in_hand: row.column("in_hand")?,
+                    points_left: row.column("points_left")?,
+                    points_limit: row.column("points_limit")?,
+                    clock_ahead: TimeDelta::milliseconds(row.column("ahead_millis")?),
                     seen_at: row.column("seen_at")?,
                 })
             })
@@ -132,11 +160,13 @@ impl Store {
     async fn report_worker(&self, worker: &WorkerState, now: DateTime<Utc>) -> Result<(), Error> {
         let sql = "/* worker_state::report */
             with gone as (delete from worker_state where seen_at < $11)
-            insert into worker_state (stage, replica, build, host, state, code, reason, since, in_hand, seen_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            insert into worker_state (stage, replica, build, host, state, code, reason, since, in_hand, seen_at, points_left,
+                                      points_limit)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $12, $13)
             on conflict (stage, replica) do update
             set state = excluded.state, code = excluded.code, reason = excluded.reason, since = excluded.since,
-                in_hand = excluded.in_hand, seen_at = excluded.seen_at";
+                in_hand = excluded.in_hand, seen_at = excluded.seen_at, points_left = excluded.points_left,
+                points_limit = excluded.points_limit, written_at = excluded.written_at";
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let (code, reason) =
@@ -157,6 +187,8 @@ impl Store {
                     &in_hand,
                     &now,
                     &(now - FORGOTTEN),
+                    &worker.allowance.map(|allowance| i32::try_from(allowance.left).unwrap_or(i32::MAX)),
+                    &worker.allowance.map(|allowance| i32::try_from(allowance.limit).unwrap_or(i32::MAX)),
                 ],
             )
             .await?;

@@ -11,6 +11,7 @@ use shared::{
     failure::Failure,
     runtime::{Job, Outcome, Step, Worker},
     schema::{ChunkRef, ChunkStored, GamesFilled, PullId},
+    steering::Steering,
     store::{Store, WorkerRow},
     topology::{GAME_ENRICHER, Stage},
     worker_state::StatusReporter,
@@ -100,6 +101,10 @@ impl Worker for Scripted {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.0.store)
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.0.store)
     }
 }

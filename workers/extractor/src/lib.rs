@@ -33,11 +33,12 @@ use shared::{
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
     schema::{ChunkRef, ChunkStored, PullId, PullRequested, RecordsRejected, StopReason},
+    steering::Steering,
     store::{Draft, Error, PullSettings, Store},
     token_validation::token_validation,
     topology::{Announcement, EXTRACTOR, Stage},
     version::VERSION,
-    worker_state::StatusReporter,
+    worker_state::{Allowance, StatusReporter},
 };
 
 use crate::sweep::{Reader, Sweep};
@@ -255,6 +256,15 @@ impl Worker for Extractor {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
+    }
+
+    fn allowance(&self) -> Option<Allowance> {
+        let budget = self.helix.budget();
+        Some(Allowance { left: budget.remaining, limit: budget.limit })
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.store)
     }
 

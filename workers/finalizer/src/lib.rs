@@ -27,6 +27,7 @@ use shared::{
     pull::give_up_on_chunk,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{ChannelsFilled, ChunkRef, PullClosed, PullId},
+    steering::Steering,
     store::{AlarmLimits, Merged, Store},
     topology::{Announcement, FINALIZER, Stage},
     worker_state::StatusReporter,
@@ -202,6 +203,10 @@ impl Worker for Finalizer {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.store)
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.store)
     }
 

@@ -15,6 +15,7 @@ use shared::{
     pull::give_up_on_pull,
     runtime::QueueDepth,
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullId, PullRequested},
+    steering::StagePause,
     store::{RetryRow, Stalled, WorkerRow},
     topology::{Announcement, CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
 };
@@ -64,7 +65,8 @@ async fn pick_up(all: &Background) -> Result<(), Failure> {
     let now = all.clock.now();
     let workers = all.store.worker_states(now).await?;
     let retries = all.store.retries(MOST_RETRIES).await?;
-    let stages = Stages { depths, workers, retries, now };
+    let paused = all.store.stage_pauses(now).await?;
+    let stages = Stages { depths, workers, paused, retries, now };
     for pull in all.store.stalled(all.stalled_after, now).await? {
         let lacks = lacks(&pull);
         let (id, after) = (pull.pull_id, all.stalled_after);
@@ -135,6 +137,8 @@ struct Stages {
     depths: Vec<QueueDepth>,
     /// The workers that were seen lately.
     workers: Vec<WorkerRow>,
+    /// The stages that people have paused: nothing of theirs is lost.
+    paused: Vec<StagePause>,
     /// Messages that failed and wait to be tried again.
     retries: Vec<RetryRow>,
     now: DateTime<Utc>,
@@ -144,6 +148,9 @@ impl Stages {
     /// Why what a pull lacks at a stage is not lost although it is in no queue, or is no fault of the pull; none otherwise.
     fn held_up(&self, stage: StageInfo, pull: PullId) -> Option<String> {
         let name = stage.name;
+        if let Some(pause) = self.paused.iter().find(|pause| pause.stage == name) {
+            return Some(format!("{name} is paused {}", pause.describe()));
+        }
         let workers: Vec<&WorkerRow> = self.workers.iter().filter(|worker| worker.stage == name).collect();
         if let (Some(first), true) = (workers.first(), workers.iter().all(|worker| worker.is_paused())) {
             let since = first.since.format("%F %T UTC");
@@ -208,12 +215,15 @@ mod tests {
             reason: reason.map(str::to_owned),
             since: NOW,
             in_hand,
+            points_left: None,
+            points_limit: None,
+            clock_ahead: TimeDelta::zero(),
             seen_at: NOW,
         }
     }
 
     fn held_up(workers: Vec<WorkerRow>, retries: Vec<RetryRow>) -> Option<String> {
-        let stages = Stages { depths: Vec::new(), workers, retries, now: NOW };
+        let stages = Stages { depths: Vec::new(), workers, paused: Vec::new(), retries, now: NOW };
         stages.held_up(CHANNEL_ENRICHER.info(), PullId(7))
     }
 

@@ -3,7 +3,7 @@
 use shared::{
     clock::Clock,
     config::{Broker, Database},
-    runtime::{self, Announcer, QueueDepth},
+    runtime::{self, Announcer, Inspection, QueueDepth},
     schema::PullId,
     store::Store,
 };
@@ -59,6 +59,11 @@ impl Context {
         let (announcer, session) =
             Announcer::connect(&self.broker.url()?, &self.broker.retry_delays, PROGRAM).await?;
         Ok(Connected { announcer, _session: Box::new(session) })
+    }
+
+    /// The broker, connected, to be looked at: nothing is declared.
+    pub(crate) async fn inspect(&self) -> Result<Inspection, Error> {
+        Ok(Inspection::open(&self.broker.url()?, &self.broker.retry_delays, PROGRAM).await?)
     }
 
     /// The depth of every queue.

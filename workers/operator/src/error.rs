@@ -96,6 +96,7 @@ fn advice(failure: &Failure) -> &'static str {
         "broker.login_refused" => {
             " (are user, password and virtual host in AMQP_URL right, and may that user use the virtual host?)"
         }
+        "pull.ended" => ": `operator pulls` lists those under way",
         "store.not_there" => ": `operator pulls` lists the pulls",
         _ => "",
     }

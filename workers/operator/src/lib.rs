@@ -14,6 +14,7 @@ mod progress;
 mod pull_ref;
 #[cfg(test)]
 mod sample;
+mod screen;
 mod shadow;
 mod suggest;
 mod view;

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     retention::{ClassSurvey, KeptDay, Removed},
     schema::PullId,
+    steering::StagePause,
     store::{
         AlarmRow, CatalogueTrace, DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow,
         EventRow, HistoryEntry, PlacedRecord, Places, PullAttempt, PullFacts, PullReport, PullSettings,
@@ -128,6 +129,9 @@ pub(crate) fn worker() -> WorkerRow {
         reason: Some("Twitch is down".into()),
         since: now() - TimeDelta::seconds(65),
         in_hand: 1,
+        points_left: Some(700),
+        points_limit: Some(800),
+        clock_ahead: TimeDelta::zero(),
         seen_at: now(),
     }
 }
@@ -445,5 +449,16 @@ pub(crate) fn alarm() -> AlarmRow {
         acknowledged_at: None,
         acknowledged_by: None,
         note: None,
+    }
+}
+
+/// A stage that a person has paused.
+pub(crate) fn stage_pause() -> StagePause {
+    StagePause {
+        stage: "extractor".into(),
+        paused_by: "anna".into(),
+        reason: Some("the disk is changed".into()),
+        paused_at: now(),
+        until: Some(now() + TimeDelta::minutes(30)),
     }
 }

@@ -111,6 +111,11 @@ impl Address {
         self.first.store(number, Ordering::Relaxed);
     }
 
+    /// The virtual host.
+    pub(in crate::runtime) fn vhost(&self) -> String {
+        self.uri.vhost.clone()
+    }
+
     /// For lapin: one node, by the name that its certificate must bear.
     pub(in crate::runtime) fn uri(&self, host: &str, port: u16) -> AMQPUri {
         let mut uri = self.uri.clone();

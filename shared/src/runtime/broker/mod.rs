@@ -7,6 +7,8 @@ pub(super) mod connection;
 pub(super) mod dead_letter_queue;
 pub(super) mod edit;
 pub(super) mod error;
+pub(super) mod inspection;
+pub(super) mod management;
 pub(super) mod older_builds;
 pub(super) mod outgoing;
 pub(super) mod publish_error;

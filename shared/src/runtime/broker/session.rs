@@ -170,7 +170,7 @@ async fn verify(
     Ok(())
 }
 
-async fn declare_exchange(
+pub(super) async fn declare_exchange(
     channel: &Channel,
     name: &'static str,
     topic: bool,
@@ -181,9 +181,15 @@ async fn declare_exchange(
     channel.exchange_declare(name.into(), kind, options, FieldTable::default()).await
 }
 
+/// Declares a queue without its bindings.
+pub(super) async fn declare_queue_alone(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+    channel.queue_declare(short(&queue.name), QueueDeclareOptions::durable(), arguments(queue)).await?;
+    Ok(())
+}
+
 async fn declare_queue(channel: &Channel, queue: &Queue) -> Result<(), lapin::Error> {
+    declare_queue_alone(channel, queue).await?;
     let name = short(&queue.name);
-    channel.queue_declare(name.clone(), QueueDeclareOptions::durable(), arguments(queue)).await?;
     for (exchange, key) in &queue.bindings {
         let (name, options) = (name.clone(), QueueBindOptions::default());
         channel.queue_bind(name, (*exchange).into(), (*key).into(), options, FieldTable::default()).await?;

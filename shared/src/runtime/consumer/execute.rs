@@ -7,12 +7,12 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    super::{Job, Outcome, Worker, process::spans},
+    super::{Job, Outcome, Step, Worker, message::dead_letter::Subject, process::spans},
     Consumer,
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
 };
-use crate::{failure::Failure, metrics};
+use crate::{failure::Failure, metrics, steering::Orders};
 
 /// How long one call of a handler may take. Divided three times, a batch of hundreds with one message that hangs takes four
 /// such calls, which is within the time that a message may be in hand.
@@ -31,9 +31,10 @@ impl<W: Worker> Consumer<'_, W> {
             self.status.pause(&failure);
             return Ok(());
         }
+        let ready = self.drop_cancelled(ready).await?;
         let mut batches = self.batches(ready);
         while let Some(batch) = batches.pop_front() {
-            if self.status.is_paused() || self.stop.is_cancelled() {
+            if self.status.is_paused() || self.is_paused_by_person() || self.stop.is_cancelled() {
                 self.hands.extend(batch);
                 continue;
             }
@@ -61,6 +62,39 @@ impl<W: Worker> Consumer<'_, W> {
         }
         self.count_hands(0);
         Ok(())
+    }
+
+    /// Settles what belongs to cancelled pulls as if it were handled. Returns the rest; nothing, and a pause, where it
+    /// cannot be found out what that is.
+    async fn drop_cancelled(&mut self, ready: Vec<InHand<W::In>>) -> Result<Vec<InHand<W::In>>, Failure> {
+        let of = |held: &InHand<W::In>| Subject::of(&held.delivery.data).pull_id;
+        let suspects: Vec<i64> = match (self.worker.steering(), &*self.orders.borrow()) {
+            (Some(_), Some(Orders { cancelled, .. })) if !cancelled.is_empty() => {
+                ready.iter().filter_map(of).filter(|pull| cancelled.contains(pull)).collect()
+            }
+            _ => Vec::new(),
+        };
+        let Some(steering) = self.worker.steering().filter(|_| !suspects.is_empty()) else {
+            return Ok(ready);
+        };
+        // What was heard may be old: a pull that was cancelled can be made again.
+        let cancelled = match steering.cancelled(&suspects).await {
+            Ok(cancelled) => cancelled,
+            Err(failure) => {
+                self.hands.extend(ready);
+                self.status.pause(&failure);
+                return Ok(Vec::new());
+            }
+        };
+        let (dropped, kept): (Vec<_>, Vec<_>) =
+            ready.into_iter().partition(|held| of(held).is_some_and(|pull| cancelled.contains(&pull)));
+        if !dropped.is_empty() {
+            let (name, messages) = (self.stage.name, dropped.len());
+            tracing::info!(stage = name, messages, "{name} drops {messages} messages of cancelled pulls");
+            let outcomes = dropped.iter().map(|_| Ok(Step::Done(Vec::new()))).collect();
+            self.settle(dropped, outcomes).await?;
+        }
+        Ok(kept)
     }
 
     /// The worker's outcomes; an error where it broke off, and nothing is known of any of the messages.

@@ -61,6 +61,13 @@ pub(super) struct Taken {
     pub(super) delivery: Delivery,
 }
 
+impl Taken {
+    /// The message's id; empty where it has none.
+    pub(super) fn message_id(&self) -> String {
+        self.delivery.properties.message_id().as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+}
+
 impl Intake {
     async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
         let channel = session.consume.amqp().create_channel().await?;
@@ -91,6 +98,11 @@ impl Intake {
                 None => return Ok(deliveries),
             }
         }
+    }
+
+    /// What is here already; nothing where nothing is. Fails as [`take`](Self::take) does.
+    pub(super) fn take_waiting(&mut self) -> Result<Vec<Taken>, Failure> {
+        self.take().now_or_never().unwrap_or_else(|| Ok(Vec::new()))
     }
 
     fn cancelled(&self, why: &str) -> Failure {

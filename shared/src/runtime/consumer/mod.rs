@@ -5,13 +5,14 @@
 //! ```text
 //! Idle ──ready──▶ Consuming ──trouble──▶ Paused ──ready again──▶ HalfOpen ──one message handled──▶ Consuming
 //!    └──not ready──▶ Paused                 ◀──────trouble again──────┘            any ──told to stop──▶ Draining
+//! any ──a person pauses the stage──▶ Paused(by …) ──the person resumes it──▶ HalfOpen
 //! ```
 //!
 //! Trouble is what the broker, the database, the deployment or Twitch cannot do: no message pays for it. A paused
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
 //! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
-//! returns, [`breaker`] trips.
+//! returns, [`breaker`] trips, [`obey`] waits for the person who has paused the stage.
 
 mod accept;
 mod batch;
@@ -20,6 +21,7 @@ mod dead_letters;
 mod execute;
 mod give_back;
 mod intake;
+mod obey;
 mod publish;
 mod settle;
 
@@ -32,7 +34,7 @@ use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
 };
-use super::{Settings, Worker, broker::session::Session, retry::Delays, status::Status};
+use super::{Settings, Worker, broker::session::Session, orders::Heard, retry::Delays, status::Status};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,
@@ -68,6 +70,9 @@ pub(super) struct Consumer<'a, W: Worker> {
     settings: &'a Settings,
     status: &'a Status,
     stop: &'a CancellationToken,
+    orders: Heard,
+    /// Whether one message is handled in spite of a pause.
+    running_once: bool,
     stage: StageInfo,
     hands: Vec<InHand<W::In>>,
     breaker: Breaker,
@@ -97,6 +102,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
         settings: &'a Settings,
         status: &'a Status,
         stop: &'a CancellationToken,
+        orders: Heard,
     ) -> Self {
         Self {
             worker,
@@ -104,6 +110,8 @@ impl<'a, W: Worker> Consumer<'a, W> {
             settings,
             status,
             stop,
+            orders,
+            running_once: false,
             stage: W::STAGE.info(),
             hands: Vec::new(),
             breaker: Breaker::new(settings.pause_after),
@@ -116,6 +124,10 @@ impl<'a, W: Worker> Consumer<'a, W> {
     pub(super) async fn run(mut self) -> Result<(), Failure> {
         let mut intakes: Option<Intakes> = None;
         while !self.stop.is_cancelled() {
+            if self.is_paused_by_person() {
+                self.obey(&mut intakes).await?;
+                continue;
+            }
             match self.status.state() {
                 None => self.begin().await,
                 Some(State::Consuming) => self.consume(&mut intakes).await?,
@@ -136,9 +148,16 @@ impl<'a, W: Worker> Consumer<'a, W> {
         }
     }
 
-    /// Whether what the worker depends on can be used.
+    /// Whether what the worker depends on can be used, and it is known whether the stage is to pause.
     async fn ready(&self) -> Result<(), Failure> {
-        timeout(READY_TIMEOUT, self.worker.ready()).await.unwrap_or_else(|_| {
+        let mut orders = self.orders.clone();
+        let ready = async {
+            self.worker.ready().await?;
+            // Who has nobody to tell orders is told that there are none.
+            let _ = orders.wait_for(Option::is_some).await;
+            Ok(())
+        };
+        timeout(READY_TIMEOUT, ready).await.unwrap_or_else(|_| {
             let why = format!("what it depends on did not answer within {} s", READY_TIMEOUT.as_secs());
             Err(Failure::new(Class::Outage, "worker.not_ready", why))
         })
@@ -149,7 +168,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
     async fn consume(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
         self.recovery = None;
         let Some(open) = self.open(intakes, self.stage.prefetch).await? else { return Ok(()) };
-        while self.status.state() == Some(State::Consuming) {
+        while self.status.state() == Some(State::Consuming) && !self.is_paused_by_person() {
             let due = self.hands.iter().map(|held| held.due).min();
             let waited = async {
                 match due {
@@ -160,6 +179,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let taken = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
+                () = news(&mut self.orders) => None,
                 taken = open.work.take() => Some(taken),
                 () = waited => None,
                 taken = open.replays.take() => Some(taken),
@@ -186,12 +206,14 @@ impl<'a, W: Worker> Consumer<'a, W> {
             if intakes.is_some() && ask_at > give_back_at {
                 tokio::select! {
                     () = self.stop.cancelled() => return Ok(()),
+                    () = news(&mut self.orders) => return Ok(()),
                     () = sleep_until(give_back_at) => {}
                 }
                 self.give_back(intakes.take()).await?;
             }
             tokio::select! {
                 () = self.stop.cancelled() => return Ok(()),
+                () = news(&mut self.orders) => return Ok(()),
                 () = sleep_until(ask_at) => {}
             }
             match self.can_go_on().await {
@@ -220,6 +242,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let taken = tokio::select! {
                 biased;
                 () = self.stop.cancelled() => return Ok(()),
+                () = news(&mut self.orders) => return Ok(()),
                 taken = open.work.take() => taken,
                 taken = open.replays.take() => taken,
                 () = sleep(NOTHING_TO_TRY) => {
@@ -293,5 +316,12 @@ impl<'a, W: Worker> Consumer<'a, W> {
     /// Tells how many messages are in hand: these, and so many under way.
     fn count_hands(&self, under_way: usize) {
         self.status.in_hand(self.hands.len() + under_way);
+    }
+}
+
+/// Waits for orders that were not looked at yet; for ever where nobody gives any.
+async fn news(orders: &mut Heard) {
+    if orders.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }

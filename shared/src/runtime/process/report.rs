@@ -37,7 +37,10 @@ pub(in crate::runtime) async fn report<W: Worker>(
             tracing::info!(%address, "{name} is ready: http://{address}/readyz");
         }
         let told = match (worker.status_reporter(), status.snapshot()) {
-            (Some(reporter), Some(state)) => tell(reporter, &state, status.clock()).await,
+            (Some(reporter), Some(state)) => {
+                let state = WorkerState { allowance: worker.allowance(), ..state };
+                tell(reporter, &state, status.clock()).await
+            }
             _ => true,
         };
         tokio::select! {

@@ -86,8 +86,9 @@ fn each_protocol_is_spoken_in_one_place() {
     {
         for (named, used) in named(path) {
             let Named::Elsewhere(name) = named else { continue };
-            let Some((_, place)) = ONLY_IN.iter().find(|(foreign, _)| *foreign == name) else { continue };
-            if !format!("{}::", path.join("::")).starts_with(&format!("{place}::")) {
+            let mut places = ONLY_IN.iter().filter(|(foreign, _)| *foreign == name).peekable();
+            let here = format!("{}::", path.join("::"));
+            if places.peek().is_some() && !places.any(|(_, place)| here.starts_with(&format!("{place}::"))) {
                 wrong.insert(format!("{} must not use {name}: {used}", module.file.display()));
             }
         }

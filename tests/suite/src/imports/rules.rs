@@ -1,7 +1,7 @@
 //! What may use what, and the circles that are left.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 27] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -12,6 +12,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
     ("lake", &[]),
     ("event", &[]),
     ("worker_state", &["event", "failure"]),
+    ("steering", &["failure", "clock"]),
     ("token_store", &["failure"]),
     ("budget_store", &["failure"]),
     ("dead_letter", &["failure"]),
@@ -39,6 +40,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
             "worker_state",
             "scrub",
             "lake",
+            "steering",
         ],
     ),
     (
@@ -56,6 +58,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
             "version",
             "event",
             "worker_state",
+            "steering",
         ],
     ),
     ("dead_letters", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
@@ -74,6 +77,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
             "config",
             "dead_letter",
             "worker_state",
+            "steering",
             "helix",
             "store",
             "runtime",
@@ -85,9 +89,10 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
 ];
 
 /// The only place for each crate that speaks a protocol of its own, or that nobody looks after.
-pub(super) const ONLY_IN: [(&str, &str); 7] = [
+pub(super) const ONLY_IN: [(&str, &str); 8] = [
     ("lapin", "shared::runtime"),
     ("reqwest", "shared::helix"),
+    ("reqwest", "shared::runtime::broker::management"),
     ("tokio_postgres", "shared::store"),
     ("deadpool", "shared::store"),
     ("deadpool_postgres", "shared::store"),

@@ -38,7 +38,7 @@ impl Show {
         let pull = store.pull_report(id).await?;
         let (workers, retries) = (store.worker_states(now).await?, store.retries(MOST_RETRIES).await?);
         let details = PullDetails {
-            obstacle: view::pull_obstacle(&pull, &workers, &retries, now),
+            obstacle: view::pull_obstacle(&pull, &store.stage_pauses(now).await?, &workers, &retries, now),
             pull,
             stages: store.stage_spans(id).await?,
             waiting: store.waiting(id, MOST_WAITING).await?,

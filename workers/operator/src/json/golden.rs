@@ -3,9 +3,12 @@
 use serde::Serialize;
 use shared::{
     dead_letters::Entered,
-    runtime::QueueDepth,
-    schema::PullId,
-    store::{Alarm, Migrated, MissedSlot, Outcome, RejectedGroup, RejectedRecord, Rerun, Ttl},
+    runtime::{Difference, QueueDepth},
+    schema::{ChunkRef, PullId},
+    store::{
+        Alarm, Migrated, MissedSlot, Outcome, Queued, RejectedGroup, RejectedRecord, Rerun, RetryRow,
+        RunOnceReport, Ttl,
+    },
     topology::{RetryDelays, queues},
 };
 
@@ -68,6 +71,8 @@ fn documents_of_the_system_keep_their_shape() {
         last_closed: Some(sample::failed()),
         missed_slots: vec![MissedSlot { slot: now(), reason: "overlap".into() }],
         stages: view::by_stage(&[]),
+        silent: Vec::new(),
+        paused: vec![sample::stage_pause()],
         workers: vec![sample::worker()],
         retries: vec![sample::retry()],
         vanished: vec![Vanished { stage: "finalizer".into(), letters: 2 }],
@@ -163,4 +168,48 @@ fn the_document_of_an_erasure_keeps_its_shape() {
 fn documents_of_moving_in_keep_their_shape() {
     assert_golden!("shadow-compare", json::Shadowed::from(sample::shadowed().remove(0)));
     assert_golden!("shadow-flow", json::LegacyFlow::from(sample::legacy_flow()));
+}
+
+#[test]
+fn documents_of_steering_keep_their_shape() {
+    assert_golden!("pause", json::StagePause::from(sample::stage_pause()));
+    assert_golden!("resume", json::Resumed { stage: "extractor".into(), was_paused: true });
+    let report = RunOnceReport {
+        taken_by: Some("host-1-2-0".into()),
+        outcome: Some("settled".into()),
+        message_id: Some("pull-requested/7".into()),
+    };
+    assert_golden!("run-once", json::RanOnce::new("extractor".into(), report));
+    let queued = Queued::Chunk(ChunkRef { pull_id: PullId(7), pulled_at: now(), chunk: 3 }, now());
+    let retry = RetryRow {
+        stage: "channel-enricher".into(),
+        message_id: "games-filled/7/3".into(),
+        ..sample::retry()
+    };
+    let waiting = view::Waiting::new("channel-enricher", queued, &[retry]);
+    assert_golden!("peek", json::WaitingMessage::from(waiting));
+}
+
+#[test]
+fn documents_of_the_doctor_and_of_the_flow_keep_their_shape() {
+    let examined = view::Examination {
+        facts: Facts { paused: vec![sample::stage_pause()], ..Facts::default() },
+        pull: Some(sample::under_way()),
+        ..view::Examination::default()
+    };
+    assert_golden!("doctor", json::Diagnosis::from(view::Diagnosis::new(&examined, now())));
+    let check = view::Check { name: "encoding", well: true, finding: "UTF8".into(), next: None };
+    assert_golden!("doctor-preflight", json::Preflight::from(view::Preflight { checks: vec![check] }));
+    let differences = vec![Difference::Missing("finalizer".into())];
+    let plan = view::TopologyPlan { differences, bindings_compared: true };
+    assert_golden!("topology-plan", json::TopologyPlan::from(plan));
+    let facts = Facts {
+        stages: view::by_stage(&[])[..1].to_vec(),
+        under_way: vec![sample::under_way()],
+        workers: vec![sample::worker()],
+        ..Facts::default()
+    };
+    let oldest = [("extractor", now() - chrono::TimeDelta::seconds(3))];
+    let flow = view::Flow::new(&facts, &oldest, &mut view::FlowRates::default(), now());
+    assert_golden!("top", json::Flow::from(flow));
 }

@@ -2,9 +2,11 @@
 //! becomes of the store's rows and of the texts for people.
 
 mod dead_letter;
+mod doctor;
 mod document;
 mod erasure;
 mod event;
+mod flow;
 #[cfg(test)]
 mod golden;
 mod history;
@@ -16,6 +18,7 @@ mod replay;
 mod retention;
 mod shadow;
 mod status;
+mod steering;
 mod topology;
 mod trace;
 
@@ -23,8 +26,10 @@ pub(crate) use dead_letter::{
     DeadLetterDetails, DeadLetterGroup, DeadLetterPage, DiscardPreview, Discarded, Exported, GroupNote, Held,
     Imported, Restored,
 };
+pub(crate) use doctor::{Diagnosis, Preflight};
 pub(crate) use erasure::Erased;
 pub(crate) use event::Event;
+pub(crate) use flow::Flow;
 pub(crate) use history::{Alarm, HistoryEntry};
 pub(crate) use lake::LakeStatus;
 pub(crate) use migration::Migration;
@@ -34,5 +39,6 @@ pub(crate) use replay::{ReplayDetails, ReplayPreview, ReplayReport};
 pub(crate) use retention::{RetentionClass, RetentionRemoved, RetentionSet};
 pub(crate) use shadow::{LegacyFlow, Shadowed};
 pub(crate) use status::Status;
-pub(crate) use topology::Topology;
+pub(crate) use steering::{RanOnce, Resumed, StagePause, WaitingMessage};
+pub(crate) use topology::{Topology, TopologyPlan};
 pub(crate) use trace::{CatalogueTrace, PullTrace, StreamTrace};

@@ -7,6 +7,7 @@ use shared::store;
 use super::{
     document::{document, each},
     pull::PullReport,
+    steering::StagePause,
 };
 use crate::view;
 
@@ -61,6 +62,7 @@ pub(crate) struct Status {
     last_closed: Option<PullReport>,
     missed_slots: Vec<MissedSlot>,
     stages: Vec<StageQueues>,
+    paused: Vec<StagePause>,
     workers: Vec<Worker>,
     retries: Vec<RetriedMessage>,
     vanished: Vec<Vanished>,
@@ -81,6 +83,7 @@ impl From<view::Health> for Status {
             last_closed: facts.last_closed.map(PullReport::from),
             missed_slots: each(facts.missed_slots),
             stages: each(facts.stages),
+            paused: each(facts.paused),
             workers: each(facts.workers),
             retries: each(facts.retries),
             vanished: each(facts.vanished),

@@ -3,9 +3,11 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 use shared::{
-    runtime::QueueDepth,
+    runtime::{self, QueueDepth},
     topology::{self, Argument, EXCHANGES, StageInfo, all_stages},
 };
+
+use crate::view;
 
 /// What the broker holds for the flow. Without a broker `ready` and `consumers` are null.
 #[derive(Debug, Serialize)]
@@ -86,6 +88,48 @@ impl Queue {
             bindings: queue.bindings.iter().map(|&(exchange, key)| Binding { exchange, key }).collect(),
             ready: depth.and_then(|depth| depth.ready),
             consumers: depth.and_then(|depth| depth.consumers),
+        }
+    }
+}
+
+/// How the broker differs.
+#[derive(Debug, Serialize)]
+pub(crate) struct TopologyPlan {
+    differences: Vec<Difference>,
+    bindings_compared: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Difference {
+    kind: &'static str,
+    name: String,
+    detail: String,
+    step: String,
+    repairable: bool,
+}
+
+impl From<view::TopologyPlan> for TopologyPlan {
+    fn from(plan: view::TopologyPlan) -> Self {
+        let view::TopologyPlan { differences, bindings_compared } = plan;
+        Self { differences: differences.iter().map(Difference::from).collect(), bindings_compared }
+    }
+}
+
+impl From<&runtime::Difference> for Difference {
+    fn from(difference: &runtime::Difference) -> Self {
+        use runtime::Difference::{Differs, Missing, Unbound, Unknown};
+        let (kind, name) = match difference {
+            Missing(name) => ("missing", name),
+            Unbound { queue, .. } => ("unbound", queue),
+            Differs { name, .. } => ("differs", name),
+            Unknown(name) => ("unknown", name),
+        };
+        Self {
+            kind,
+            name: name.clone(),
+            detail: view::describe_difference(difference),
+            step: view::describe_step(difference),
+            repairable: view::is_repairable(difference),
         }
     }
 }

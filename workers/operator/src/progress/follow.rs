@@ -138,7 +138,8 @@ impl<'a> Follower<'a> {
         self.checked_at = now;
         self.workers = self.store.worker_states(now).await?;
         let retries = self.store.retries(MOST_RETRIES).await?;
-        let obstacle = view::pull_obstacle(&self.pull, &self.workers, &retries, now);
+        let ordered = self.store.stage_pauses(now).await?;
+        let obstacle = view::pull_obstacle(&self.pull, &ordered, &self.workers, &retries, now);
         // The same reason, only for longer, is no news.
         let reason =
             |obstacle: &Option<String>| obstacle.as_deref().map(|text| view::reason(text).to_owned());
@@ -163,7 +164,7 @@ impl<'a> Follower<'a> {
                 |pull: &&PullReport| pull.pull_id != id && pull.pages > 0 && pull.extracted_at.is_none();
             self.behind = pulls.iter().find(fetched).map(|pull| pull.pull_id);
             if let Some(other) = self.behind {
-                self.display.warn(&format!("the extractor is fetching pull {other}; pull {id} is next"));
+                self.display.warn(&view::behind(id, other));
             }
         }
         Ok(())

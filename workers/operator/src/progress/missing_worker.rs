@@ -7,7 +7,7 @@ use shared::{
     topology::StageInfo,
 };
 
-use crate::view::stages_with_work;
+use crate::view::{no_worker, stages_with_work};
 
 /// How long a stage may be without a worker before a warning: a restarted worker is back by then.
 const GRACE: TimeDelta = TimeDelta::seconds(5);
@@ -38,10 +38,7 @@ impl MissingWorker {
         let (stage, since) = self.stage.filter(|_| !self.warned)?;
         (now - since >= GRACE).then(|| {
             self.warned = true;
-            let name = stage.name;
-            format!(
-                "no {name} is running: queue {name:?} has no consumer; the pull continues when one starts"
-            )
+            no_worker(stage)
         })
     }
 }

@@ -29,6 +29,7 @@ pub(crate) fn describe_stop(reason: &str) -> &'static str {
         "page_cap" => "the page cap was reached",
         "cursor_loop" => "Twitch's cursors led in a circle",
         "error" => "an error",
+        "cancelled" => "the pull was cancelled",
         _ => "a reason this build does not know",
     }
 }

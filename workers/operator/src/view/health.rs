@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use shared::{
     schema::{PullStatus, StopReason},
+    steering::StagePause,
     store::{Alarm, MissedSlot, PullReport, RetryRow, WorkerRow},
 };
 
@@ -11,6 +12,7 @@ use super::{
     format::{ago, count},
     obstacles::{long_retries, pauses},
     queues::StageQueues,
+    steering::person_pause,
 };
 use crate::suggest;
 
@@ -40,6 +42,10 @@ pub(crate) struct Facts {
     pub(crate) stages: Vec<StageQueues>,
     /// The workers' states.
     pub(crate) workers: Vec<WorkerRow>,
+    /// Workers that have been silent for half a minute and did not end.
+    pub(crate) silent: Vec<WorkerRow>,
+    /// The stages that people have paused.
+    pub(crate) paused: Vec<StagePause>,
     /// Messages that are retried, the oldest of each stage.
     pub(crate) retries: Vec<RetryRow>,
     /// How many dead letters of each stage vanished from their queue in the last day and were not restored.
@@ -64,6 +70,11 @@ pub(crate) struct Health {
 }
 
 impl Health {
+    /// Each thing that is not well.
+    pub(crate) fn troubles_of(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
+        troubles(facts, now)
+    }
+
     /// Judges the facts.
     pub(crate) fn from_facts(facts: Facts, now: DateTime<Utc>) -> Self {
         let troubles = troubles(&facts, now);
@@ -90,6 +101,7 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<String> {
     let mut troubles: Vec<String> =
         facts.database_trouble.iter().chain(&facts.broker_trouble).cloned().collect();
     troubles.extend(missing_workers(facts));
+    troubles.extend(facts.paused.iter().map(person_pause));
     troubles.extend(pauses(&facts.workers, now));
     troubles.extend(long_retries(&facts.retries, now));
     troubles.extend(

@@ -2,11 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
+    schema::PullId,
+    steering::{PAUSED_BY_PERSON, StagePause},
     store::{PullReport, RetryRow, WorkerRow},
     topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
 };
 
-use super::format::{count, duration};
+use super::{
+    format::{count, duration},
+    steering::person_pause,
+};
 
 /// How long a message may be retried before that is a trouble: the usual time between two slots.
 const TOO_LONG: TimeDelta = TimeDelta::minutes(10);
@@ -20,9 +25,12 @@ pub(crate) fn pauses(workers: &[WorkerRow], now: DateTime<Utc>) -> Vec<String> {
 }
 
 /// Why workers of this stage are paused, if any are.
-fn pause(stage: &str, workers: &[WorkerRow], now: DateTime<Utc>) -> Option<String> {
+pub(crate) fn pause(stage: &str, workers: &[WorkerRow], now: DateTime<Utc>) -> Option<String> {
     let of_stage: Vec<_> = workers.iter().filter(|worker| worker.stage == stage).collect();
-    let paused: Vec<_> = of_stage.iter().filter(|worker| worker.is_paused()).collect();
+    // What a person has ordered is told by its own sentence.
+    let by_itself =
+        |worker: &&&WorkerRow| worker.is_paused() && worker.code.as_deref() != Some(PAUSED_BY_PERSON);
+    let paused: Vec<_> = of_stage.iter().filter(by_itself).collect();
     let longest = paused.iter().min_by_key(|worker| worker.since)?;
     let who = if paused.len() == of_stage.len() {
         format!("the {stage} is paused")
@@ -57,9 +65,11 @@ pub(crate) fn long_retries(rows: &[RetryRow], now: DateTime<Utc>) -> Vec<String>
     retries(rows.iter().filter(|retry| now - retry.first_failed_at > TOO_LONG), now)
 }
 
-/// What stops this pull, if that is known: a paused stage that it needs, or a retried message of its own.
+/// What stops this pull, if that is known: a stage that it needs and that a person has paused, or that is paused for trouble, or
+/// a retried message of its own.
 pub(crate) fn pull_obstacle(
     pull: &PullReport,
+    ordered: &[StagePause],
     workers: &[WorkerRow],
     rows: &[RetryRow],
     now: DateTime<Utc>,
@@ -67,7 +77,11 @@ pub(crate) fn pull_obstacle(
     if pull.completed_at.is_some() {
         return None;
     }
-    let paused = stages_with_work(pull).find_map(|stage| pause(stage.name, workers, now));
+    let by_person =
+        stages_with_work(pull).find_map(|stage| ordered.iter().find(|pause| pause.stage == stage.name));
+    let paused = by_person
+        .map(person_pause)
+        .or_else(|| stages_with_work(pull).find_map(|stage| pause(stage.name, workers, now)));
     let own = rows.iter().filter(|retry| retry.pull_id == Some(pull.pull_id.0));
     paused.or_else(|| retries(own, now).into_iter().next())
 }
@@ -82,6 +96,17 @@ pub(crate) fn stages_with_work(pull: &PullReport) -> impl Iterator<Item = StageI
     ];
     let ended = pull.completed_at.is_some();
     stages.into_iter().filter(move |(_, has_work)| *has_work && !ended).map(|(stage, _)| stage)
+}
+
+/// A stage without a worker.
+pub(crate) fn no_worker(stage: StageInfo) -> String {
+    let name = stage.name;
+    format!("no {name} is running: queue {name:?} has no consumer; the pull continues when one starts")
+}
+
+/// A pull that waits for its turn.
+pub(crate) fn behind(pull: PullId, other: PullId) -> String {
+    format!("the extractor is fetching pull {other}; pull {pull} is next")
 }
 
 /// The part of an obstacle that stays the same while time passes.
@@ -115,6 +140,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_person_has_ordered_is_one_sentence() {
+        let pause = sample::stage_pause();
+        let sentence = "the extractor is paused by anna until 2026-07-12 11:12:00 UTC: the disk is changed; \
+                        `operator resume extractor` ends that";
+        assert_eq!(person_pause(&pause), sentence);
+        let obeys = WorkerRow { code: Some(PAUSED_BY_PERSON.into()), ..worker("extractor", Some("by anna")) };
+        let told = pull_obstacle(&sample::under_way(), &[pause], &[obeys.clone()], &[], sample::now());
+        assert_eq!(told.as_deref(), Some(sentence));
+        assert!(pauses(&[obeys], sample::now()).is_empty(), "once is enough");
+    }
+
+    #[test]
     fn a_pause_names_stage_duration_and_reason() {
         let workers =
             [worker("extractor", Some("no token")), worker("extractor", None), worker("finalizer", None)];
@@ -127,7 +164,7 @@ mod tests {
     fn a_pull_is_stopped_by_a_stage_it_needs_or_by_its_own_messages() {
         let pull = sample::under_way();
         let obstacle = |workers: &[WorkerRow], retries: &[RetryRow]| {
-            pull_obstacle(&pull, workers, retries, sample::now())
+            pull_obstacle(&pull, &[], workers, retries, sample::now())
         };
         assert_eq!(obstacle(&[], &[]), None);
         let paused = obstacle(&[worker("extractor", Some("no token"))], &[retry("extractor", 1)]);
@@ -139,7 +176,7 @@ mod tests {
         );
         let closed = sample::successful();
         assert_eq!(
-            pull_obstacle(&closed, &[worker("extractor", Some("no token"))], &[], sample::now()),
+            pull_obstacle(&closed, &[], &[worker("extractor", Some("no token"))], &[], sample::now()),
             None
         );
     }

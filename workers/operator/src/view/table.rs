@@ -83,6 +83,13 @@ impl Table {
         self.0.add_row(cells.into_iter().zip(styles).map(|(text, style)| styled(text, style)));
     }
 
+    /// The table for so many columns, whatever the terminal says.
+    #[must_use]
+    pub(crate) fn of_width(mut self, columns: u16) -> Self {
+        self.0.set_width(columns);
+        self
+    }
+
     #[cfg(test)]
     pub(crate) fn at_width(mut self, columns: u16) -> String {
         self.0.set_width(columns);

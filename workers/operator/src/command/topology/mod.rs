@@ -1,6 +1,9 @@
 //! `operator topology`: the typed table as text, with the depth of the queues if the broker is available.
 
-use clap::Args;
+mod plan;
+
+use clap::{Args, Subcommand};
+use plan::{Apply, Diff};
 use shared::topology::{OPTIONAL_STAGES, queues, queues_of};
 
 use crate::{context::Context, error::Error, exit::Exit, json, view};
@@ -15,14 +18,29 @@ const JSON: &str = r#"JSON: {"stages": [{"name", "reads", "announces", "prefetch
 /// Works without a broker, and says so. The retry queues follow --retry-delays, which must be the same as the workers'.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Topology {
+    #[command(subcommand)]
+    command: Option<Plan>,
     /// Declare what is missing, or fail: for workers whose users may not
     #[arg(long)]
     declare: bool,
 }
 
+/// The broker beside the table.
+#[derive(Debug, Subcommand)]
+enum Plan {
+    Diff(Diff),
+    Apply(Apply),
+}
+
 impl Topology {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
+        match self.command {
+            Some(Plan::Diff(diff)) => return diff.run(context).await,
+            Some(Plan::Apply(apply)) => return apply.run(context).await,
+            None => {}
+        }
         let (depths, trouble) = match context.depths().await {
             Ok(depths) => (depths, None),
             Err(error) if self.declare => return Err(error),

@@ -1,0 +1,61 @@
+//! The server, the database and the user: what a person should know before the first start. Needs no schema of ours.
+
+use chrono::{DateTime, Utc};
+
+use super::{Error, Store, column::Columns};
+
+/// What PostgreSQL is like, as this user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Environment {
+    /// Its version, such as `15.18`.
+    pub server: String,
+    /// The database's encoding; texts from Twitch need `UTF8`.
+    pub encoding: String,
+    /// The time by its clock.
+    pub now: DateTime<Utc>,
+    /// Sessions that ordinary users may still open: the least of what server, database and user leave.
+    pub sessions_left: i64,
+    /// Tables of ours that this user may not use as the operator does, with the right that is lacking; empty without a schema.
+    pub denied: Vec<String>,
+}
+
+impl Store {
+    /// Looks at the server, the database and the user.
+    pub async fn environment(&self) -> Result<Environment, Error> {
+        let sql = "/* environment::look */
+            select current_setting('server_version') as server, current_setting('server_encoding') as encoding,
+                   clock_timestamp() as now,
+                   least(
+                       current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                           - (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+                       (select case when datconnlimit < 0 then 100000 else datconnlimit end from pg_database
+                        where datname = current_database())
+                           - (select count(*) from pg_stat_activity where datname = current_database()
+                                                                     and backend_type = 'client backend'),
+                       (select case when rolconnlimit < 0 then 100000 else rolconnlimit end from pg_roles
+                        where rolname = current_user)
+                           - (select count(*) from pg_stat_activity where usename = current_user
+                                                                     and backend_type = 'client backend')) as sessions_left,
+                   array(select format('%s on %s', w.need, w.name)
+                         from (values ('pull', 'select'), ('pull', 'insert'), ('pull_chunk', 'select'), ('worker_state', 'select'),
+                                      ('dead_letter', 'update'), ('stage_pause', 'insert'), ('steering', 'insert')) w (name, need)
+                         where to_regclass(w.name) is not null
+                           and not (has_table_privilege(to_regclass(w.name), w.need)
+                                    or w.need <> 'select' and has_any_column_privilege(to_regclass(w.name), w.need))
+                        ) as denied";
+        let row = self.client().await?.query_one(sql, &[]).await?;
+        Ok(Environment {
+            server: row.column("server")?,
+            encoding: row.column("encoding")?,
+            now: row.column("now")?,
+            sessions_left: row.column("sessions_left")?,
+            denied: row.column("denied")?,
+        })
+    }
+
+    /// The time by the database's clock.
+    pub async fn server_time(&self) -> Result<DateTime<Utc>, Error> {
+        let sql = "/* environment::server_time */ select clock_timestamp() as now";
+        self.client().await?.query_one(sql, &[]).await?.column("now")
+    }
+}

@@ -1,0 +1,57 @@
+//! Gathers what a diagnosis is made of. What cannot be asked is a finding, or is left out.
+
+use shared::{
+    config::Management,
+    runtime::{Difference, unbound},
+    store::Store,
+};
+
+use crate::{command::facts, context::Context, error::Error, pull_ref::PullRef, view::Examination};
+
+/// Asks the database and the broker, at the same time.
+pub(super) async fn examine(
+    context: &Context,
+    management: &Management,
+    pull: Option<PullRef>,
+) -> Result<Examination, Error> {
+    let store = context.store()?;
+    context.broker.url()?;
+    let mut examined = Examination::default();
+    let depths = async {
+        // A broker with an alarm reads nothing more from whoever publishes: the rest is asked on a connection of its own.
+        let probe = context.inspect().await?;
+        examined.blocked = probe.blocked().await?;
+        probe.close().await;
+        let inspection = context.inspect().await?;
+        examined.differences = inspection.compare().await?;
+        let depths = inspection.depths().await;
+        inspection.close().await;
+        Ok(depths?)
+    };
+    let facts = facts::gather(context, &store, depths).await;
+    examined.facts = facts;
+    if examined.facts.broker_trouble.is_none() {
+        examined.differences.extend(missing_bindings(context, management).await);
+    }
+    if examined.facts.database_trouble.is_none() {
+        examined.pull = match pull {
+            Some(pull) => Some(store.pull_report(context.resolve(&store, pull).await?).await?),
+            None => None,
+        };
+        examined.clock_ahead = clock_ahead(context, &store).await.unwrap_or_default();
+    }
+    Ok(examined)
+}
+
+/// What is not bound, if there is a management API to ask.
+pub(super) async fn missing_bindings(context: &Context, management: &Management) -> Vec<Difference> {
+    let Ok(Some(url)) = management.url() else { return Vec::new() };
+    let Ok(amqp) = context.broker.url() else { return Vec::new() };
+    unbound(&url, &amqp, &context.broker.retry_delays).await.unwrap_or_default()
+}
+
+/// How far this machine's clock is ahead of the database's. The way there and back is not told from it.
+async fn clock_ahead(context: &Context, store: &Store) -> Result<chrono::TimeDelta, Error> {
+    let theirs = store.server_time().await?;
+    Ok(context.clock.now() - theirs)
+}

@@ -1,0 +1,44 @@
+//! Of `operator doctor`.
+
+use serde::Serialize;
+
+use super::document::{document, each};
+use crate::view;
+
+document! {
+    /// A cause; `next` is null where the cause says what to do.
+    Cause from view::Cause { code: &'static str, cause: String, next: Option<String> }
+}
+
+document! {
+    /// Something that was checked.
+    Check from view::Check { name: &'static str, well: bool, finding: String, next: Option<String> }
+}
+
+/// The causes, the likeliest first.
+#[derive(Debug, Serialize)]
+pub(crate) struct Diagnosis {
+    well: bool,
+    causes: Vec<Cause>,
+    progress: Option<String>,
+}
+
+impl From<view::Diagnosis> for Diagnosis {
+    fn from(diagnosis: view::Diagnosis) -> Self {
+        let view::Diagnosis { causes, progress } = diagnosis;
+        Self { well: causes.is_empty(), causes: each(causes), progress }
+    }
+}
+
+/// What the first start needs.
+#[derive(Debug, Serialize)]
+pub(crate) struct Preflight {
+    well: bool,
+    checks: Vec<Check>,
+}
+
+impl From<view::Preflight> for Preflight {
+    fn from(preflight: view::Preflight) -> Self {
+        Self { well: preflight.well(), checks: each(preflight.checks) }
+    }
+}
