@@ -38,6 +38,7 @@ mod election;
 mod error;
 mod merge;
 mod migrate;
+mod need;
 mod options;
 mod page;
 mod partition;
@@ -68,7 +69,7 @@ use deadpool::{
 use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
-pub use chunk::{Need, Outlook};
+pub use chunk::Outlook;
 pub use claim::Kind;
 use database_url::Address;
 pub use dead_letter::{
@@ -80,6 +81,7 @@ pub use draft::{Draft, NewPage, PageFacts, Seen};
 pub use error::{Error, StatementError};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
+pub use need::{Need, Remembered};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
