@@ -75,7 +75,8 @@ async fn whoever_refers_to_a_pull_by_a_foreign_key_does_not_delay_it() {
     let pull = rig.pull().await;
     let mut other = rig.database.client().await;
     let referring = other.transaction().await.expect("a transaction");
-    let refer = "insert into twitch_game values ('0', 'Test', '', '', now(), $1)";
+    let refer = "insert into pull_rerun (pull_id, at, by, from_stage, build, was_status)
+                 values ($1, now() - interval '1 day', 'test', 'finalizer', 'test', 'success')";
     referring.execute(refer, &[&pull.0]).await.expect("a reference");
     rig.start_all();
     rig.succeeded(pull).await;

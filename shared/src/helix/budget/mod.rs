@@ -183,7 +183,7 @@ impl Budget {
         if let Grant::Now(points) = grant {
             let now = self.clock.now();
             let lease = Lease::new(points, now);
-            if points > waiting {
+            if points > 1 {
                 self.give_back_later();
             }
             let mut state = self.state();
