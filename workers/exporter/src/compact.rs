@@ -37,7 +37,7 @@ impl Lake {
         if !files.iter().any(|file| file.path.starts_with(&hot)) {
             return Ok(None);
         }
-        let added = rewrite(self, table, day, &files, None, |_| true).await?;
+        let added = rewrite(self, table, day, &files, None, |_| true, now).await?;
         let rows: i64 = added.iter().map(|file| file.record_count).sum();
         let expected: i64 = files.iter().map(|file| file.rows).sum();
         if rows != expected {

@@ -1,16 +1,18 @@
 //! The lake: its catalogue and its storage, and what is done with both together.
 
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     failure::{Class, Failure},
     lake::{LakeFile, MANIFEST, Table},
     store::Store,
 };
 
-use crate::{
-    format::Encoded,
-    storage::{Storage, StorageError},
-};
+use crate::{format::Encoded, storage::Storage};
+
+/// How old a file may be that nobody has registered, to be taken for one of ours. What is older than the grace time, which is
+/// longer by far, may just be being removed.
+const ADOPTED: TimeDelta = TimeDelta::minutes(10);
 
 /// The lake. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -22,14 +24,16 @@ pub struct Lake {
 }
 
 impl Lake {
-    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those `taken` by the catalogue and nothing is there, and
-    /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
+    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those
+    /// `taken` by the catalogue and nothing is there, and where the very same bytes were put a moment ago, and nobody has
+    /// registered them yet: a process died, or is doing the same.
     pub(crate) async fn place(
         &self,
         table: &Table,
         name: impl Fn(u32) -> String,
         encoded: Encoded,
         taken: &[String],
+        now: DateTime<Utc>,
     ) -> Result<LakeFile, Failure> {
         let Encoded { bytes, rows, footer, columns } = encoded;
         let bytes = Bytes::from(bytes);
@@ -40,8 +44,8 @@ impl Lake {
             if taken.contains(&path) {
                 continue;
             }
-            let ours = self.storage.create(&path, bytes.clone()).await? || self.holds(&path, &bytes).await?;
-            if ours {
+            let ours = self.storage.create(&path, bytes.clone()).await?;
+            if ours || self.storage.holds(&path, &bytes, now - ADOPTED).await? {
                 return Ok(LakeFile {
                     table_id: table.id,
                     path,
@@ -52,14 +56,6 @@ impl Lake {
                     columns,
                 });
             }
-        }
-    }
-
-    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<bool, StorageError> {
-        match self.storage.read(path).await {
-            Ok(found) => Ok(found == *bytes),
-            Err(StorageError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
         }
     }
 

@@ -39,6 +39,9 @@ pub use storage::{Storage, StorageError};
 pub use tidy::{Keep, Tidied};
 pub use verify::Findings;
 
+/// The shortest grace time: far longer than an export takes from its first upload to its commit.
+const SHORTEST_GRACE: TimeDelta = TimeDelta::hours(1);
+
 /// The exporter's settings.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
@@ -76,6 +79,10 @@ impl Exporter {
             snapshots: days("LAKE_KEEP_SNAPSHOTS", settings.lake_keep_snapshots)?,
             grace: days("LAKE_GRACE", settings.lake_grace)?,
         };
+        if keep.grace < SHORTEST_GRACE {
+            let why = "it must be at least 1h: a file may be in use, or about to be registered".to_owned();
+            return Err(ConfigError::Unusable { name: "LAKE_GRACE".into(), why }.into());
+        }
         Ok(Self::of(store, storage, clock, keep))
     }
 

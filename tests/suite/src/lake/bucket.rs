@@ -60,8 +60,10 @@ impl Moto {
             .spawn()
             .expect("moto");
         let moto = Self { child, endpoint: format!("http://127.0.0.1:{port}") };
+        config::use_our_tls();
+        let client = reqwest::Client::builder().build().expect("a client");
         eventually("moto should take a bucket", || async {
-            reqwest::Client::new().put(format!("{}/lake", moto.endpoint)).send().await.map(|_| ())
+            client.put(format!("{}/lake", moto.endpoint)).send().await.map(|_| ())
         })
         .await;
         Some(moto)
