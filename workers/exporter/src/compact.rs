@@ -54,7 +54,7 @@ impl Lake {
 
     /// Compacts every closed day that is complete in the lake.
     pub async fn compact_closed_days(&self, now: DateTime<Utc>) -> Result<Vec<Compacted>, Failure> {
-        self.storage.probe().await?;
+        self.open(now).await?;
         let mut done = Vec::new();
         for day in self.store.days_to_compact(now.date_naive()).await? {
             for table in &TABLES {

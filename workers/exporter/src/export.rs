@@ -28,7 +28,7 @@ impl Lake {
         if TABLES.iter().all(is_known) {
             return Ok(Some(Exported::Before));
         }
-        self.storage.probe().await?;
+        self.open(now).await?;
         let day = pull.started_at.date_naive();
         let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
         let taken = self.store.lake_paths(&folders).await?;
@@ -71,7 +71,7 @@ impl Lake {
             files.marks.push((table.name, path, None, count));
         } else {
             if let Some(mark) = mark {
-                let live = self.store.lake_files(table.id, &[mark.path.clone()]).await?;
+                let live = self.store.lake_files(table.id, std::slice::from_ref(&mark.path)).await?;
                 files.ended.extend(live.iter().filter(|file| file.path == mark.path).map(|file| file.id));
             }
             let stem = format!("{}pull-{}", folder(table.name, day, false), pull.pull_id);

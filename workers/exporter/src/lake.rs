@@ -1,5 +1,7 @@
 //! The lake: its catalogue and its storage, and what is done with both together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
@@ -7,6 +9,7 @@ use shared::{
     lake::{LakeFile, MANIFEST, Table},
     store::Store,
 };
+use tokio::sync::OnceCell;
 
 use crate::{format::Encoded, storage::Storage};
 
@@ -21,9 +24,29 @@ pub struct Lake {
     pub store: Store,
     /// Where files go.
     pub storage: Storage,
+    registered: Arc<OnceCell<()>>,
 }
 
 impl Lake {
+    /// Calls nobody yet.
+    pub fn new(store: Store, storage: Storage) -> Self {
+        Self { store, storage, registered: Arc::default() }
+    }
+
+    /// Before anything is done: the catalogue knows this build's tables and the storage, and the storage answers and is the
+    /// lake's.
+    pub async fn open(&self, now: DateTime<Utc>) -> Result<(), Failure> {
+        let register = async {
+            let used = self.store.register_lake(self.storage.root(), now).await?;
+            if !used {
+                self.storage.mark().await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        self.registered.get_or_try_init(|| register).await?;
+        Ok(self.storage.probe().await?)
+    }
+
     /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those
     /// `taken` by the catalogue and nothing is there, and where the very same bytes were put a moment ago, and nobody has
     /// registered them yet: a process died, or is doing the same.
@@ -76,7 +99,7 @@ impl Lake {
 /// SHA-256, hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Work that keeps a thread busy, beside those that keep heartbeats.

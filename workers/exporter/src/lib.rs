@@ -30,7 +30,6 @@ use shared::{
     topology::{EXPORTER, Stage},
     worker_state::StatusReporter,
 };
-use tokio::sync::OnceCell;
 
 pub use compact::Compacted;
 pub use lake::Lake;
@@ -63,7 +62,6 @@ pub struct Exporter {
     lake: Lake,
     clock: Clock,
     keep: Keep,
-    registered: OnceCell<()>,
 }
 
 impl Exporter {
@@ -88,7 +86,7 @@ impl Exporter {
 
     /// The worker, of its parts.
     pub fn of(store: Store, storage: Storage, clock: Clock, keep: Keep) -> Self {
-        Self { lake: Lake { store, storage }, clock, keep, registered: OnceCell::new() }
+        Self { lake: Lake::new(store, storage), clock, keep }
     }
 
     /// The lake that it writes.
@@ -96,21 +94,7 @@ impl Exporter {
         &self.lake
     }
 
-    /// Makes the catalogue know this build's tables and the storage. Once, unless it fails.
-    async fn register(&self) -> Result<(), Failure> {
-        let register = async {
-            let used = self.lake.store.register_lake(self.lake.storage.root(), self.clock.now()).await?;
-            if !used {
-                self.lake.storage.mark().await?;
-            }
-            Ok::<_, Failure>(())
-        };
-        self.registered.get_or_try_init(|| register).await?;
-        Ok(())
-    }
-
     async fn export(&self, pull: &PullClosed) -> Outcome {
-        self.register().await?;
         let exported = self.lake.export(pull, self.clock.now()).await?;
         if exported == Some(Exported::Now) {
             tracing::info!(
@@ -164,8 +148,7 @@ impl Worker for Exporter {
 
     async fn ready(&self) -> Result<(), Failure> {
         self.lake.store.check().await?;
-        self.register().await?;
-        Ok(self.lake.storage.probe().await?)
+        self.lake.open(self.clock.now()).await
     }
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {

@@ -43,7 +43,7 @@ pub async fn rewrite(
     });
     let merged: Vec<Encoded> = merged.await??;
     let folder = folder(table.name, day, true);
-    let taken = lake.store.lake_paths(&[folder.clone()]).await?;
+    let taken = lake.store.lake_paths(std::slice::from_ref(&folder)).await?;
     let mut placed = Vec::with_capacity(merged.len());
     for (part, encoded) in merged.into_iter().enumerate() {
         let part = if part == 0 { String::new() } else { format!("-{}", part + 1) };

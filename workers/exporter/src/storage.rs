@@ -18,7 +18,7 @@ use shared::{
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
 const MARKER: &str = "_lake";
 /// How long a request to a bucket may take; uploads of a day's file included.
-const REQUEST: Duration = Duration::from_secs(60);
+const REQUEST: Duration = Duration::from_mins(1);
 /// How long a request is tried again before the stage pauses instead.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the bucket may take to answer when a program starts.

@@ -114,11 +114,9 @@ async fn a_bucket_holds_the_lake_as_a_folder_does() {
     let keep = Keep { snapshots: chrono::TimeDelta::days(7), grace: chrono::TimeDelta::days(1) };
     let exporter = Exporter::of(rig.store.clone(), storage, rig.setup.clock.clone(), keep);
     let (lake, now) = (exporter.lake(), rig.setup.clock.now());
-    lake.store.register_lake(lake.storage.root(), now).await.expect("registered");
-    lake.storage.mark().await.expect("marked");
     let (a, b) = tokio::join!(lake.export(&closed, now), lake.export(&closed, now));
     assert_ne!(a.expect("exported"), b.expect("exported"), "one did it");
-    let findings = lake.verify().await.expect("verified");
+    let findings = lake.verify(now).await.expect("verified");
     assert!(findings.is_well() && findings.files == 4, "{findings:?}");
     assert_eq!(lake.export(&closed, now).await.expect("exported"), Some(Exported::Before));
 
