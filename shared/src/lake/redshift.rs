@@ -37,17 +37,10 @@ impl Redshift {
                 format!("    {} {}{null}", identifier(column.name), column.redshift_type())
             })
             .collect();
-        let comments: String = table
-            .columns
-            .iter()
-            .map(|column| {
-                format!(
-                    "comment on column {name}.{} is {};\n",
-                    identifier(column.name),
-                    literal(column.comment)
-                )
-            })
-            .collect();
+        let comments = table.columns.iter().map(|column| {
+            format!("comment on column {name}.{} is {};\n", identifier(column.name), literal(column.comment))
+        });
+        let comments = comments.collect::<Vec<_>>().concat();
         let key = identifier(table.sorted_by.first().copied().unwrap_or("pull_id"));
         format!(
             "create table if not exists {name} (\n{}\n)\ndiststyle key\ndistkey ({key})\nsortkey (\"pulled_at\");\n\
@@ -59,19 +52,18 @@ impl Redshift {
 
     /// Loads the files of these manifests: for each table the manifests' URLs. One transaction; harmless to repeat.
     pub fn load(&self, manifests: &[(&Table, Vec<String>)]) -> String {
-        let mut script = String::from("begin;\n");
+        let mut script = vec!["begin;\n".to_owned()];
         for (table, urls) in manifests {
             let (name, stage) = (self.name(table), identifier(&format!("stage_{}", table.name)));
-            script += &format!("create temp table {stage} (like {name});\n");
-            for url in urls {
-                script += &self.copy(&stage, url);
-            }
-            script += &format!(
+            script.push(format!("create temp table {stage} (like {name});\n"));
+            script.extend(urls.iter().map(|url| self.copy(&stage, url)));
+            script.push(format!(
                 "delete from {name} using {stage} where {name}.\"pull_id\" = {stage}.\"pull_id\";\n\
                  insert into {name} select * from {stage};\ndrop table {stage};\n"
-            );
+            ));
         }
-        script + "commit;\n"
+        script.push("commit;\n".to_owned());
+        script.concat()
     }
 
     fn copy(&self, into: &str, manifest: &str) -> String {

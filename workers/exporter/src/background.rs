@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
+use futures::FutureExt;
 use shared::{
     clock::Clock,
     failure::Failure,
@@ -68,7 +69,7 @@ impl Background {
 }
 
 async fn requests(all: Arc<Background>) -> Result<(), Failure> {
-    all.lake.store.if_elected("lake-requests", all.answer_requests()).await?;
+    all.lake.store.if_elected("lake-requests", all.answer_requests().boxed()).await?;
     Ok(())
 }
 
@@ -84,6 +85,6 @@ async fn compact(all: Arc<Background>) -> Result<(), Failure> {
 }
 
 async fn tidy(all: Arc<Background>) -> Result<(), Failure> {
-    all.lake.store.if_elected("lake-upkeep", all.lake.tidy(all.keep, all.clock.now())).await?;
+    all.lake.store.if_elected("lake-upkeep", all.lake.tidy(all.keep, all.clock.now()).boxed()).await?;
     Ok(())
 }

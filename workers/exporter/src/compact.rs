@@ -37,7 +37,7 @@ impl Lake {
         if !files.iter().any(|file| file.path.starts_with(&hot)) {
             return Ok(None);
         }
-        let added = rewrite(self, table, day, &files, None, |_| true).await?;
+        let added = rewrite(self, table, day, &files, None, |_| true, now).await?;
         let rows: i64 = added.iter().map(|file| file.record_count).sum();
         let expected: i64 = files.iter().map(|file| file.rows).sum();
         if rows != expected {
@@ -54,7 +54,7 @@ impl Lake {
 
     /// Compacts every closed day that is complete in the lake.
     pub async fn compact_closed_days(&self, now: DateTime<Utc>) -> Result<Vec<Compacted>, Failure> {
-        self.storage.probe().await?;
+        self.open(now).await?;
         let mut done = Vec::new();
         for day in self.store.days_to_compact(now.date_naive()).await? {
             for table in &TABLES {

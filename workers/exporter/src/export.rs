@@ -28,13 +28,13 @@ impl Lake {
         if TABLES.iter().all(is_known) {
             return Ok(Some(Exported::Before));
         }
-        self.storage.probe().await?;
+        self.open(now).await?;
         let day = pull.started_at.date_naive();
         let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
         let taken = self.store.lake_paths(&folders).await?;
         let mut files = PullFiles::default();
         for table in &TABLES {
-            self.export_table(table, pull, &known, &taken, &mut files).await?;
+            self.export_table(table, pull, &known, &taken, now, &mut files).await?;
         }
         let exported = self.store.commit_export(pull, day, &files, &known, now).await?;
         if exported == Exported::Now {
@@ -50,6 +50,7 @@ impl Lake {
         pull: &PullClosed,
         known: &[ExportMark],
         taken: &[String],
+        now: DateTime<Utc>,
         files: &mut PullFiles,
     ) -> Result<(), Failure> {
         let day = pull.started_at.date_naive();
@@ -63,14 +64,14 @@ impl Lake {
             let ended = self.store.lake_files(table.id, &folders).await?;
             let (place, id) = (table.place("pull_id"), Value::Int(pull.pull_id.0));
             let keep = move |row: &Row| place.and_then(|place| row.get(place)) != Some(&id);
-            let added = rewrite(self, table, day, &ended, Some(encoded), keep).await?;
+            let added = rewrite(self, table, day, &ended, Some(encoded), keep, now).await?;
             let path = added.first().map(|file| file.path.clone()).unwrap_or_default();
             files.ended.extend(ended.iter().map(|file| file.id));
             files.added.extend(added);
             files.marks.push((table.name, path, None, count));
         } else {
             if let Some(mark) = mark {
-                let live = self.store.lake_files(table.id, &[mark.path.clone()]).await?;
+                let live = self.store.lake_files(table.id, std::slice::from_ref(&mark.path)).await?;
                 files.ended.extend(live.iter().filter(|file| file.path == mark.path).map(|file| file.id));
             }
             let stem = format!("{}pull-{}", folder(table.name, day, false), pull.pull_id);
@@ -78,7 +79,7 @@ impl Lake {
                 1 => format!("{stem}.parquet"),
                 _ => format!("{stem}-g{generation}.parquet"),
             };
-            let file = self.place(table, name, encoded, taken).await?;
+            let file = self.place(table, name, encoded, taken, now).await?;
             files.marks.push((table.name, file.path.clone(), Some(file.sha256.clone()), count));
             files.added.push(file);
         }

@@ -1,16 +1,21 @@
 //! The lake: its catalogue and its storage, and what is done with both together.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     failure::{Class, Failure},
     lake::{LakeFile, MANIFEST, Table},
     store::Store,
 };
+use tokio::sync::OnceCell;
 
-use crate::{
-    format::Encoded,
-    storage::{Storage, StorageError},
-};
+use crate::{format::Encoded, storage::Storage};
+
+/// How old a file may be that nobody has registered, to be taken for one of ours. What is older than the grace time, which is
+/// longer by far, may just be being removed.
+const ADOPTED: TimeDelta = TimeDelta::minutes(10);
 
 /// The lake. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -19,17 +24,39 @@ pub struct Lake {
     pub store: Store,
     /// Where files go.
     pub storage: Storage,
+    registered: Arc<OnceCell<()>>,
 }
 
 impl Lake {
-    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those `taken` by the catalogue and nothing is there, and
-    /// where the very same bytes are, which nobody has registered yet: a process died, or is doing the same.
+    /// Calls nobody yet.
+    pub fn new(store: Store, storage: Storage) -> Self {
+        Self { store, storage, registered: Arc::default() }
+    }
+
+    /// Before anything is done: the catalogue knows this build's tables and the storage, and the storage answers and is the
+    /// lake's.
+    pub async fn open(&self, now: DateTime<Utc>) -> Result<(), Failure> {
+        let register = async {
+            let used = self.store.register_lake(self.storage.root(), now).await?;
+            if !used {
+                self.storage.mark().await?;
+            }
+            Ok::<_, Failure>(())
+        };
+        self.registered.get_or_try_init(|| register).await?;
+        Ok(self.storage.probe().await?)
+    }
+
+    /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those
+    /// `taken` by the catalogue and nothing is there, and where the very same bytes were put a moment ago, and nobody has
+    /// registered them yet: a process died, or is doing the same.
     pub(crate) async fn place(
         &self,
         table: &Table,
         name: impl Fn(u32) -> String,
         encoded: Encoded,
         taken: &[String],
+        now: DateTime<Utc>,
     ) -> Result<LakeFile, Failure> {
         let Encoded { bytes, rows, footer, columns } = encoded;
         let bytes = Bytes::from(bytes);
@@ -40,8 +67,8 @@ impl Lake {
             if taken.contains(&path) {
                 continue;
             }
-            let ours = self.storage.create(&path, bytes.clone()).await? || self.holds(&path, &bytes).await?;
-            if ours {
+            let ours = self.storage.create(&path, bytes.clone()).await?;
+            if ours || self.storage.holds(&path, &bytes, now - ADOPTED).await? {
                 return Ok(LakeFile {
                     table_id: table.id,
                     path,
@@ -52,14 +79,6 @@ impl Lake {
                     columns,
                 });
             }
-        }
-    }
-
-    async fn holds(&self, path: &str, bytes: &Bytes) -> Result<bool, StorageError> {
-        match self.storage.read(path).await {
-            Ok(found) => Ok(found == *bytes),
-            Err(StorageError::Missing(_)) => Ok(false),
-            Err(error) => Err(error),
         }
     }
 
@@ -80,7 +99,7 @@ impl Lake {
 /// SHA-256, hexadecimal.
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }
 
 /// Work that keeps a thread busy, beside those that keep heartbeats.

@@ -30,7 +30,6 @@ use shared::{
     topology::{EXPORTER, Stage},
     worker_state::StatusReporter,
 };
-use tokio::sync::OnceCell;
 
 pub use compact::Compacted;
 pub use lake::Lake;
@@ -38,6 +37,9 @@ pub use rewrite::rewrite;
 pub use storage::{Storage, StorageError};
 pub use tidy::{Keep, Tidied};
 pub use verify::Findings;
+
+/// The shortest grace time: far longer than an export takes from its first upload to its commit.
+const SHORTEST_GRACE: TimeDelta = TimeDelta::hours(1);
 
 /// The exporter's settings.
 #[derive(Debug, Clone, Args)]
@@ -60,7 +62,6 @@ pub struct Exporter {
     lake: Lake,
     clock: Clock,
     keep: Keep,
-    registered: OnceCell<()>,
 }
 
 impl Exporter {
@@ -76,12 +77,16 @@ impl Exporter {
             snapshots: days("LAKE_KEEP_SNAPSHOTS", settings.lake_keep_snapshots)?,
             grace: days("LAKE_GRACE", settings.lake_grace)?,
         };
+        if keep.grace < SHORTEST_GRACE {
+            let why = "it must be at least 1h: a file may be in use, or about to be registered".to_owned();
+            return Err(ConfigError::Unusable { name: "LAKE_GRACE".into(), why }.into());
+        }
         Ok(Self::of(store, storage, clock, keep))
     }
 
     /// The worker, of its parts.
     pub fn of(store: Store, storage: Storage, clock: Clock, keep: Keep) -> Self {
-        Self { lake: Lake { store, storage }, clock, keep, registered: OnceCell::new() }
+        Self { lake: Lake::new(store, storage), clock, keep }
     }
 
     /// The lake that it writes.
@@ -89,21 +94,7 @@ impl Exporter {
         &self.lake
     }
 
-    /// Makes the catalogue know this build's tables and the storage. Once, unless it fails.
-    async fn register(&self) -> Result<(), Failure> {
-        let register = async {
-            let used = self.lake.store.register_lake(self.lake.storage.root(), self.clock.now()).await?;
-            if !used {
-                self.lake.storage.mark().await?;
-            }
-            Ok::<_, Failure>(())
-        };
-        self.registered.get_or_try_init(|| register).await?;
-        Ok(())
-    }
-
     async fn export(&self, pull: &PullClosed) -> Outcome {
-        self.register().await?;
         let exported = self.lake.export(pull, self.clock.now()).await?;
         if exported == Some(Exported::Now) {
             tracing::info!(
@@ -157,8 +148,7 @@ impl Worker for Exporter {
 
     async fn ready(&self) -> Result<(), Failure> {
         self.lake.store.check().await?;
-        self.register().await?;
-        Ok(self.lake.storage.probe().await?)
+        self.lake.open(self.clock.now()).await
     }
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {

@@ -27,7 +27,7 @@ impl Background {
         let answer = match action {
             LakeAction::Export => self.export_again(arguments).await?,
             LakeAction::Compact => json!({ "compacted": self.lake.compact_closed_days(now).await? }),
-            LakeAction::Verify => json!(self.lake.verify().await?),
+            LakeAction::Verify => json!(self.lake.verify(now).await?),
             LakeAction::Expire => json!(self.lake.tidy(self.keep, now).await?),
         };
         Ok(answer)

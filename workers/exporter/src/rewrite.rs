@@ -2,7 +2,7 @@
 
 use std::{fs::File, io::Write};
 
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate, Utc};
 use shared::{
     failure::Failure,
     lake::{LakeFile, Row, Table, folder},
@@ -26,6 +26,7 @@ pub async fn rewrite(
     files: &[CatalogueFile],
     more: Option<Encoded>,
     keep: impl Fn(&Row) -> bool + Send + 'static,
+    now: DateTime<Utc>,
 ) -> Result<Vec<LakeFile>, Failure> {
     let mut sources = Vec::with_capacity(files.len() + 1);
     for file in files {
@@ -42,7 +43,7 @@ pub async fn rewrite(
     });
     let merged: Vec<Encoded> = merged.await??;
     let folder = folder(table.name, day, true);
-    let taken = lake.store.lake_paths(&[folder.clone()]).await?;
+    let taken = lake.store.lake_paths(std::slice::from_ref(&folder)).await?;
     let mut placed = Vec::with_capacity(merged.len());
     for (part, encoded) in merged.into_iter().enumerate() {
         let part = if part == 0 { String::new() } else { format!("-{}", part + 1) };
@@ -52,6 +53,7 @@ pub async fn rewrite(
                 |generation| format!("{folder}day-g{generation}{part}.parquet"),
                 encoded,
                 &taken,
+                now,
             )
             .await?,
         );

@@ -3,6 +3,7 @@
 use std::{error::Error as _, fmt, io, path::Path as FsPath, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use futures::TryStreamExt;
 use object_store::{
     BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
@@ -17,7 +18,7 @@ use shared::{
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
 const MARKER: &str = "_lake";
 /// How long a request to a bucket may take; uploads of a day's file included.
-const REQUEST: Duration = Duration::from_secs(60);
+const REQUEST: Duration = Duration::from_mins(1);
 /// How long a request is tried again before the stage pauses instead.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the bucket may take to answer when a program starts.
@@ -204,6 +205,15 @@ impl Storage {
     /// A file, whole.
     pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
         Ok(self.store.get(&path.into()).await?.bytes().await?)
+    }
+
+    /// Whether a file from after `since` holds these bytes.
+    pub async fn holds(&self, path: &str, bytes: &Bytes, since: DateTime<Utc>) -> Result<bool, StorageError> {
+        match self.store.get(&path.into()).await {
+            Ok(found) => Ok(found.meta.last_modified > since && found.bytes().await? == *bytes),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Removes a file; that it is gone already is fine.

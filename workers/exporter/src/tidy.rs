@@ -37,7 +37,7 @@ pub struct Tidied {
 impl Lake {
     /// Expires old snapshots, and removes files whose grace time is over.
     pub async fn tidy(&self, keep: Keep, now: DateTime<Utc>) -> Result<Tidied, Failure> {
-        self.storage.probe().await?;
+        self.open(now).await?;
         let Expired { snapshots, files } =
             self.store.expire_lake_snapshots(now - keep.snapshots, now).await?;
         let mut tidied = Tidied { snapshots, unnamed: files, ..Tidied::default() };

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use shared::{failure::Failure, lake::MANIFEST};
 
@@ -40,8 +41,8 @@ impl Findings {
 
 impl Lake {
     /// Compares the catalogue with storage. Reads each file that is of one pull alone.
-    pub async fn verify(&self) -> Result<Findings, Failure> {
-        self.storage.probe().await?;
+    pub async fn verify(&self, now: DateTime<Utc>) -> Result<Findings, Failure> {
+        self.open(now).await?;
         let inventory = self.store.lake_inventory().await?;
         let mut stored: HashMap<String, u64> = HashMap::new();
         for file in self.storage.list().await? {

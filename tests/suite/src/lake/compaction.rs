@@ -23,8 +23,6 @@ pub(super) async fn over_a_midnight(folder: &Path) -> (Rig, Exporter, Vec<PullId
     rig.start_all();
     let exporter = rig.exporter(folder);
     let lake = exporter.lake();
-    lake.store.register_lake(lake.storage.root(), clock.now()).await.expect("registered");
-    lake.storage.mark().await.expect("marked");
     let mut pulls = Vec::new();
     for _ in 0..16 {
         let pull = rig.whole_pull().await.pull_id;
@@ -72,7 +70,7 @@ async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
     assert_eq!(sorted.len(), 12 * 60);
     let keys: Vec<_> = sorted.iter().map(|row| (row[4].clone(), row[1].clone())).collect();
     assert!(keys.is_sorted(), "by channel, then time");
-    assert!(lake.verify().await.expect("verified").is_well());
+    assert!(lake.verify(now).await.expect("verified").is_well());
     if let Some(python) = &python {
         assert_agree(&rig, python, folder.path()).await;
         let old =

@@ -1,5 +1,7 @@
 //! The dictionary of the lake says what the code says: `deploy/LAKE-DICTIONARY.md` is made of the same table as the files.
 
+use std::fmt::Write as _;
+
 use shared::lake::{Column, Kind, TABLES};
 
 use crate::settings::project_file;
@@ -18,15 +20,17 @@ fn dictionary() -> String {
          the dictionary as it should be.\n",
     );
     for table in &TABLES {
-        text += &format!(
+        write!(
+            text,
             "\n## {}\n\n{}. Sorted by {}.\n\n",
             table.name,
             sentence(table.comment),
             table.sorted_by.join(", ")
-        );
+        )
+        .expect("a text");
         text += "| column | holds | meaning |\n|---|---|---|\n";
         for column in table.columns {
-            text += &format!("| `{}` | {} | {} |\n", column.name, kind(column), column.comment);
+            writeln!(text, "| `{}` | {} | {} |", column.name, kind(column), column.comment).expect("a text");
         }
     }
     text

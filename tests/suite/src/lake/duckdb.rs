@@ -19,9 +19,7 @@ pub(super) async fn python(test: &str) -> Option<PathBuf> {
     let found =
         PYTHON.get_or_init(|| async { tokio::task::spawn_blocking(make).await.expect("no panic") }).await;
     if found.is_none() {
-        eprintln!(
-            "SKIPPED {test}: DuckDB for Python cannot be installed here (python3 -m venv, pip install)"
-        );
+        skipped(test, "DuckDB for Python", "duckdb");
     }
     found.clone()
 }

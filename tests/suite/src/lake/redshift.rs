@@ -1,7 +1,7 @@
 //! The load into Redshift, on a PostgreSQL that is taught what it lacks: it changes nothing the second time. No Redshift can be
 //! reached here; what only Redshift can tell is not told.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use fake_twitch::{World, WorldConfig};
 use shared::lake::{Row, TABLES, Table, Value, redshift::Redshift};
@@ -31,7 +31,7 @@ fn with_rows(script: &str, folder: &Path) -> String {
             let table = stage.trim_matches('"').strip_prefix("stage_").expect("a stage");
             for file in files(folder).iter().filter(|file| file.contains(&format!("/{table}/"))) {
                 for row in rows(folder, file, table) {
-                    out += &format!("insert into {stage} values ({});\n", values(&row));
+                    writeln!(out, "insert into {stage} values ({});", values(&row)).expect("a text");
                 }
             }
         } else {
