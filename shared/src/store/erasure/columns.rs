@@ -1,5 +1,7 @@
 //! Columns that can hold a text, searched and rewritten one by one.
 
+use std::fmt::Write;
+
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::ToSql;
 
@@ -96,7 +98,11 @@ impl TextColumn {
             Kind::Bytes => {
                 let digits = |at| value.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
                 let bytes: Vec<u8> = (0..value.len()).step_by(2).map_while(digits).collect();
-                Some(scrubber.body(&bytes)?.iter().map(|byte| format!("{byte:02x}")).collect())
+                let hex = |mut hex: String, byte: &u8| {
+                    let _ = write!(hex, "{byte:02x}");
+                    hex
+                };
+                Some(scrubber.body(&bytes)?.iter().fold(String::new(), hex))
             }
         }
     }
