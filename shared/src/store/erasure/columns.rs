@@ -120,7 +120,7 @@ impl Store {
             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
             left join pg_inherits i on i.inhrelid = c.oid
             left join pg_class p on p.oid = i.inhparent
-            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'lake')
               and pg_has_role(c.relowner, 'usage') and c.relname <> all ($1)
             order by table_name, place, a.attnum";
         let mut columns = Vec::new();
