@@ -63,4 +63,5 @@ impl Erase {
     }
 }
 
-const NOT_OWNER: &str = "this user does not own the tables: run `operator erase` with the DATABASE_URL of the owner, as `operator migrate`";
+const NOT_OWNER: &str =
+    "this user does not own the tables: use the DATABASE_URL of their owner, as for `operator migrate`";
