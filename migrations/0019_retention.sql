@@ -45,10 +45,6 @@ begin
         grant select, insert, update on retention to twitch_operator;
         grant select on retention_run, erasure to twitch_operator;
     end if;
-    -- The finalizer looks whether a run is due before it asks for those rights.
-    if to_regrole('twitch_finalizer') is not null then
-        grant select on retention, retention_run to twitch_finalizer;
-    end if;
 end $$;
 
 do $$

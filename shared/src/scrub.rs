@@ -14,7 +14,7 @@ const ERASED: &str = "erased";
 const TELLING_DIGITS: usize = 6;
 
 /// Members and columns that never hold what people wrote: words of programs, names of games, people who run commands.
-const NOT_ABOUT_CHANNELS: [&str; 34] = [
+const NOT_ABOUT_CHANNELS: [&str; 39] = [
     "app_id",
     "box_art_url",
     "broadcaster_type",
@@ -23,6 +23,7 @@ const NOT_ABOUT_CHANNELS: [&str; 34] = [
     "class",
     "code",
     "content_type",
+    "cursor",
     "event",
     "extractor",
     "fingerprint",
@@ -33,12 +34,14 @@ const NOT_ABOUT_CHANNELS: [&str; 34] = [
     "games_missing",
     "holder",
     "host",
+    "id",
     "igdb_id",
     "key",
     "kind",
     "language",
     "letter",
     "message_id",
+    "next_cursor",
     "outcome",
     "queue",
     "replica",
@@ -48,6 +51,8 @@ const NOT_ABOUT_CHANNELS: [&str; 34] = [
     "state",
     "status",
     "stop_reason",
+    "stream_id",
+    "traceparent",
     "type",
 ];
 /// Members and columns that hold the name of one channel, and match as a whole only: another's name may contain it.
@@ -158,13 +163,17 @@ impl Scrubber {
                 values.retain(|value| *value != self.id.as_str());
                 values.len() < before
             }
-            Value::Array(values) => values.iter_mut().fold(false, |any, value| self.json(key, value) || any),
+            // Counted, so that none is passed over.
+            Value::Array(values) => {
+                values.iter_mut().filter_map(|v| self.json(key, v).then_some(())).count() > 0
+            }
             Value::Object(members) => {
                 let own = self.is_own(key, members);
-                members.iter_mut().fold(own, |any, (name, value)| {
-                    let changed = if own { self.own_member(key, name, value) } else { None };
-                    changed.unwrap_or_else(|| self.json(name, value)) || any
-                })
+                let changed = members.iter_mut().filter_map(|(name, value)| {
+                    let written = if own { self.own_member(key, name, value) } else { None };
+                    written.unwrap_or_else(|| self.json(name, value)).then_some(())
+                });
+                changed.count() > 0 || own
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }

@@ -30,7 +30,7 @@ fn dump(rig: &Rig) -> String {
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
     // A token that is another each time.
     let lines = String::from_utf8_lossy(&dump.stdout).to_lowercase();
-    lines.lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect()
+    lines.lines().filter(|line| !line.starts_with('\\')).collect::<Vec<_>>().join("\n")
 }
 
 /// What analyses are made of.

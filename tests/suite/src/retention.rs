@@ -284,8 +284,11 @@ async fn what_the_lake_should_have_and_has_not_stays_unless_told_so() {
     succeeded(&rig, 101).await;
     keep_rows_for(&rig, 90).await;
     let lake = format!(
-        "create schema lake; create table lake.exported_pull (pull_id bigint primary key);
-         insert into lake.exported_pull values ({exported})"
+        "create schema if not exists lake;
+         create table if not exists lake.export (pull_id bigint, table_name text, day date, completed_at timestamptz,
+             path text, record_count bigint, exported_at timestamptz);
+         insert into lake.export (pull_id, table_name, day, completed_at, path, record_count, exported_at)
+             select id, 'stream_peek', started_at::date, completed_at, '', stored, now() from pull where id = {exported}"
     );
     rig.db.batch_execute(&lake).await.expect("a lake");
     let removed = apply(&rig).await;

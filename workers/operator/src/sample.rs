@@ -266,7 +266,7 @@ pub(crate) fn retention() -> Vec<ClassSurvey> {
 /// A channel that was erased.
 pub(crate) fn erased() -> Erased {
     let counts = [("pull_data.channel_id".to_owned(), 12), ("streams.rejected".to_owned(), 1)].into();
-    Erased { channel_id: "123456789".parse().unwrap(), counts, found: Some(Places::new()) }
+    Erased { channel_id: "123456789".parse().unwrap(), counts, found: Some(Places::new()), lake: false }
 }
 
 /// A pull that differs from that of the NiFi flow, and one that the NiFi flow lacks.

@@ -1,5 +1,7 @@
 //! Columns that can hold a text, searched and rewritten one by one.
 
+use std::fmt::Write;
+
 use futures::{StreamExt, pin_mut};
 use tokio_postgres::types::ToSql;
 
@@ -96,7 +98,11 @@ impl TextColumn {
             Kind::Bytes => {
                 let digits = |at| value.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
                 let bytes: Vec<u8> = (0..value.len()).step_by(2).map_while(digits).collect();
-                Some(scrubber.body(&bytes)?.iter().map(|byte| format!("{byte:02x}")).collect())
+                let hex = |mut hex: String, byte: &u8| {
+                    let _ = write!(hex, "{byte:02x}");
+                    hex
+                };
+                Some(scrubber.body(&bytes)?.iter().fold(String::new(), hex))
             }
         }
     }
@@ -114,7 +120,7 @@ impl Store {
             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
             left join pg_inherits i on i.inhrelid = c.oid
             left join pg_class p on p.oid = i.inhparent
-            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'lake')
               and pg_has_role(c.relowner, 'usage') and c.relname <> all ($1)
             order by table_name, place, a.attnum";
         let mut columns = Vec::new();

@@ -42,7 +42,7 @@ impl Store {
             select format('%I.%I', n.nspname, c.relname) as place, a.attname as column_name
             from pg_class c join pg_namespace n on n.oid = c.relnamespace
             join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
-            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname <> 'information_schema'
+            where c.relkind = 'r' and n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'lake')
               and pg_has_role(c.relowner, 'usage') and c.relname <> all ($1)
               and exists (select from pg_attribute id where id.attrelid = c.oid and id.attname = 'channel_id'
                   and not id.attisdropped and format_type(id.atttypid, null) = 'text')";

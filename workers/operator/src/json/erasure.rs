@@ -7,5 +7,5 @@ use crate::view;
 
 document! {
     /// Where a channel was found, and after it was erased, where it still is.
-    Erased from view::Erased { channel_id: ChannelId, counts: Places, found: Option<Places> }
+    Erased from view::Erased { channel_id: ChannelId, counts: Places, found: Option<Places>, lake: bool }
 }

@@ -8,6 +8,8 @@ mod json;
 mod mapping;
 mod xml;
 
-pub(crate) use compare::{Comparison, Difference, Rules, compare};
+#[cfg(test)]
+pub(crate) use compare::Difference;
+pub(crate) use compare::{Comparison, Rules, compare};
 pub(crate) use export::read;
 pub(crate) use mapping::{Findings, Secret, Setting, map};

@@ -16,17 +16,19 @@ pub(crate) struct Erased {
     pub(crate) counts: Places,
     /// The same after it was erased; none where it was not.
     pub(crate) found: Option<Places>,
+    /// Whether there is a lake, whose files were not searched.
+    pub(crate) lake: bool,
 }
 
 /// The counts, and what the search afterwards found.
 pub(crate) fn erased(erased: &Erased) -> String {
-    let Erased { channel_id, counts, found } = erased;
+    let Erased { channel_id, counts, found, lake } = erased;
     let mut table = Table::new(&["WHERE", ">ROWS"]);
     for (place, rows) in counts {
         table.row([place.clone(), number(*rows)]);
     }
     let table = if counts.is_empty() { String::new() } else { format!("{table}\n") };
-    match found {
+    let told = match found {
         None => format!("{table}{} Nothing was changed.", found_in(counts)),
         Some(found) if found.is_empty() => {
             format!("{table}Channel {channel_id} was erased, and is found nowhere any longer.")
@@ -39,7 +41,10 @@ pub(crate) fn erased(erased: &Erased) -> String {
                 places.join(", ")
             )
         }
-    }
+    };
+    let lake =
+        if *lake { "\nThere is a lake: its files were not searched, and may hold the channel." } else { "" };
+    format!("{told}{lake}")
 }
 
 /// How much there is, in a sentence.
@@ -67,6 +72,11 @@ mod tests {
         let found = Some([("pull_chunk.page".to_owned(), 2)].into());
         let left = erased(&Erased { found, ..sample::erased() });
         assert!(left.contains("is found again in pull_chunk.page (2)"), "{left}");
+        let beside_lake = erased(&Erased { lake: true, ..sample::erased() });
+        assert!(
+            beside_lake.ends_with("its files were not searched, and may hold the channel."),
+            "{beside_lake}"
+        );
         let counted = erased(&Erased { found: None, ..sample::erased() });
         assert!(counted.ends_with("found 13 times in 2 places. Nothing was changed."), "{counted}");
     }

@@ -94,7 +94,7 @@ fn describe(pull: &str, found: &Comparison) -> String {
             lines.push(format!("{column} of stream {stream}: NiFi {old}, here {new}"));
         }
     }
-    lines.into_iter().map(|line| format!("\npull {pull}: {line}")).collect()
+    lines.iter().map(|line| format!("\npull {pull}: {line}")).collect::<Vec<_>>().concat()
 }
 
 /// Settings as an env file has them, and where secrets stand.
