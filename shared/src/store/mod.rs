@@ -34,6 +34,7 @@ mod database_url;
 mod dead_letter;
 mod draft;
 mod election;
+mod entering;
 mod error;
 mod event;
 mod history;
