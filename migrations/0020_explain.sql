@@ -77,9 +77,11 @@ create table pull_history (
     error    text,
     build    text,
     stored   integer not null,
-    rejected integer not null
+    rejected integer not null,
+    -- The order in which it happened: times are of several clocks.
+    id       bigint generated always as identity
 );
-create index pull_history_pull on pull_history (pull_id, at);
+create index pull_history_pull on pull_history (pull_id, id);
 create index pull_history_at on pull_history (at);
 
 create function pull_history_note() returns trigger language plpgsql security definer set search_path from current as $$
