@@ -77,9 +77,11 @@ create table pull_history (
     error    text,
     build    text,
     stored   integer not null,
-    rejected integer not null
+    rejected integer not null,
+    -- The order in which it happened: times are of several clocks.
+    id       bigint generated always as identity
 );
-create index pull_history_pull on pull_history (pull_id, at);
+create index pull_history_pull on pull_history (pull_id, id);
 create index pull_history_at on pull_history (at);
 
 create function pull_history_note() returns trigger language plpgsql security definer set search_path from current as $$
@@ -197,7 +199,8 @@ begin
         day at time zone 'UTC', (day + interval '1 day') at time zone 'UTC');
 end $$;
 
-select ensure_partitions(now());
+-- Pulls under way find one.
+select ensure_partitions(started_at) from pull where status not in ('success', 'failed');
 
 -- The rights of before, and those for what is new.
 alter function grant_roles() rename to grant_roles_to_the_flow;
@@ -220,7 +223,7 @@ begin
     grant select, insert, update on record_shape to twitch_extractor;
 
     -- What is there, for whoever asks.
-    grant select on event, provenance, pull_history, worker_history, record_shape, alarm to twitch_reader, twitch_operator;
+    grant select on event, provenance, pull_history, worker_history, record_shape to twitch_reader, twitch_operator;
     grant update (acknowledged_at, acknowledged_by, note) on alarm to twitch_operator;
 end $$;
 
@@ -233,6 +236,8 @@ begin
     execute format('alter function grant_roles() set search_path = %I, pg_temp', current_schema());
 end $$;
 revoke execute on function ensure_partitions(timestamptz), grant_roles() from public;
+-- It does what its caller may do, who is whoever may call the other.
+grant execute on function grant_roles_to_the_flow() to public;
 
 select grant_roles();
 

@@ -38,6 +38,7 @@ mod draft;
 mod election;
 mod environment;
 mod erasure;
+mod entering;
 mod error;
 mod event;
 mod history;

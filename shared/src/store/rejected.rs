@@ -5,18 +5,10 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
 use serde::Serialize;
-use tokio_postgres::{Row, types::Json};
+use tokio_postgres::Row;
 
-use super::{
-    Error, Store,
-    column::Columns,
-    draft::{self, PlacedRecord},
-    page, pull, reject_text,
-};
-use crate::{
-    schema::{ChunkRef, PullId, Record, Rejected, Validated},
-    version::VERSION,
-};
+use super::{Error, Store, column::Columns, entering::Entering, pull, reject_text};
+use crate::schema::{ChunkRef, PullId, Record, Rejected, Validated};
 
 /// A rejected record in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -185,70 +177,16 @@ impl Store {
                 None => remaining.push(reject),
             }
         }
-        let mut there = streams_there(&transaction, chunk, &valid_now).await?;
-        let (mut kept, mut entered_at, mut repeated): (Vec<&Record>, Vec<_>, Vec<_>) = Default::default();
-        for (place, record) in places.into_iter().zip(&valid_now) {
-            if there.insert(record.id.as_str().to_owned()) {
-                kept.push(record);
-                entered_at.push(PlacedRecord::of(place, record));
-            } else {
-                repeated.push(PlacedRecord::of(place, record));
-            }
-        }
-        let entered = count(kept.len());
+        let there = streams_there(&transaction, chunk, &valid_now).await?;
+        let entering = Entering::new(there, &places, &valid_now);
+        let entered = count(entering.kept.len());
         let revalidated = Revalidated {
             entered,
             duplicates: count(valid_now.len()) - entered,
             remaining: count(remaining.len()),
         };
         let left = count(valid_now.len());
-        let unwritable = |source| Error::Page { chunk, source };
-        let written = |records: &[PlacedRecord]| draft::placed_text(records).map_err(unwritable);
-
-        let update = "/* rejected::readmit, chunk */
-            update pull_chunk
-            set page = $4::text::json, page_jsonb = null, rejects = $5, rejected_by_rule = $6,
-                game_ids = array(select distinct id from unnest(game_ids || $7::text[]) id order by id),
-                channel_ids = array(select distinct id from unnest(channel_ids || $8::text[]) id order by id),
-                stored = stored + $9, rejected = rejected - $10, duplicates = duplicates + $11,
-                games_at = case when $9 = 0 then games_at end,
-                channels_at = case when $9 = 0 then channels_at end,
-                merged_at = case when $9 = 0 then merged_at end,
-                games_missing = case when $9 = 0 then games_missing end,
-                channels_filled = case when $9 = 0 then channels_filled end,
-                channels_missing = case when $9 = 0 then channels_missing end,
-                duplicate_records = case when $12::text is null then duplicate_records else
-                    (coalesce(duplicate_records::jsonb, '[]') || $12::jsonb)::json end,
-                revalidated_records = case when $13::text is null then revalidated_records else
-                    (coalesce(revalidated_records::jsonb, '[]') || $13::jsonb)::json end
-            where pull_id = $1 and pulled_at = $2 and chunk = $3";
-        let note = "/* rejected::readmit, note */
-            insert into provenance (pull_id, pulled_at, chunk, at, stage, action, detail, build)
-            values ($1, $2, $3, $4, 'operator', 'CONTENT_MODIFIED', $5, $6)";
-        let game_ids = draft::distinct(kept.iter().filter_map(|record| record.game_id.as_ref()));
-        let channel_ids = draft::distinct(kept.iter().map(|record| &record.user_id));
-        transaction
-            .execute(
-                update,
-                &[
-                    &key.0,
-                    &key.1,
-                    &key.2,
-                    &page::joined(row.column("page")?, &kept).map_err(unwritable)?,
-                    &reject_text::rejects_text(&remaining),
-                    &Json(reject_text::by_rule(&remaining)),
-                    &game_ids,
-                    &channel_ids,
-                    &revalidated.entered,
-                    &left,
-                    &revalidated.duplicates,
-                    &written(&repeated)?,
-                    &written(&entered_at)?,
-                ],
-            )
-            .await?;
-        let done = format!("{entered} rejected records let in, {} duplicates", revalidated.duplicates);
-        transaction.execute(note, &[&key.0, &key.1, &key.2, &now, &done, &VERSION]).await?;
+        entering.write(&transaction, chunk, row.column("page")?, &remaining, now).await?;
         let reopen = "/* rejected::readmit, pull */
             with before as (select id as pull_id, $2 > 0 and (status in ('success', 'filling-channels')
                                                       or status = 'failed' and channels_filled is not null) as again

@@ -35,7 +35,7 @@ impl Store {
                 where started_at < p.started_at and started_at > p.started_at - interval '3 hours'
                   and status = 'success' and whole
                 order by started_at desc limit 1) before on true
-            where p.started_at >= $1 - interval '6 hours' and p.completed_at >= $1 and p.status = 'success' and p.whole
+            where p.started_at >= $1::timestamptz - interval '6 hours' and p.completed_at >= $1 and p.status = 'success' and p.whole
               and usual.pulls >= 3 and p.stored <= 0.6 * usual.median
               and (before.stored is null or before.stored > 0.6 * usual.median)
             on conflict (pull_id) where kind = 'volume' do nothing

@@ -78,7 +78,9 @@ async fn a_thousand_pulls_with_stray_defects_tell_nothing() {
     };
     for pull in 1..=1_000 {
         let mut shapes = Shapes::default();
-        sound.iter().for_each(|record| shapes.observe(record));
+        for record in &sound {
+            shapes.observe(record);
+        }
         for _ in 0..next(3) {
             let stream = &world.streams()[next(sound.len())];
             shapes.observe(&raw(Defect::ALL[next(Defect::ALL.len())].tell(stream)));

@@ -2,12 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use fake_twitch::{Defect, World, WorldConfig};
+use fake_twitch::{Defect, Scenario, World, WorldConfig};
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use shared::store::{Absence, Rejection, StoredStream, StreamTrace, Whereabouts};
 
-use crate::rig::Rig;
+use crate::{
+    dead_letter_rig::operator,
+    eventually::eventually,
+    rig::{Rig, Setup},
+};
 
 /// Traces of these streams in pull 1.
 async fn traces(rig: &Rig, streams: impl Iterator<Item = String>) -> Vec<StreamTrace> {
@@ -101,7 +105,7 @@ async fn every_row_leads_back_to_its_page_and_every_absence_has_its_reason() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_capped_pull_says_that_nobody_looked_further() {
-    let mut setup = crate::rig::Setup::default();
+    let mut setup = Setup::default();
     setup.limits.max_pages = 2;
     let mut rig = Rig::with(World::generate(WorldConfig::plain(500)), setup).await;
     rig.start_all();
@@ -128,8 +132,7 @@ async fn a_row_that_was_changed_by_hand_is_told_field_by_field() {
     assert_eq!(stored(&trace).differences[1].stored, Value::from(7));
 
     // The merge once more, from the kept pages: what was is not overwritten in the pull's history.
-    let (code, _, err) =
-        crate::dead_letter_rig::operator(&rig, &format!("rerun {} --from merge --yes", report.pull_id)).await;
+    let (code, _, err) = operator(&rig, &format!("rerun {} --from merge --yes", report.pull_id)).await;
     assert_eq!(code, 0, "{err}");
     rig.succeeded(report.pull_id).await;
     let traced = rig.store.trace_pull(report.pull_id, Some(1)).await.expect("a trace");
@@ -138,5 +141,55 @@ async fn a_row_that_was_changed_by_hand_is_told_field_by_field() {
     assert_eq!(traced.attempts[1].from_stage, "finalizer");
     let merges = traced.steps.iter().filter(|step| step.action == "CONTENT_MODIFIED").count();
     assert_eq!(merges, 2, "{:#?}", traced.steps);
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dead_letter_and_its_replay_are_part_of_the_trace() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(100))).await;
+    rig.twitch.world().play(&"users-gone".parse::<Scenario>().expect("the fake knows it"));
+    rig.start_all();
+    let pull = rig.pull().await;
+    assert_eq!(rig.ended(pull).await.status, "failed");
+    rig.twitch.world().heal();
+    let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
+    assert_eq!(code, 0, "{err}");
+    rig.waits("channel-enricher.dead", 0).await;
+    eventually("the replay should bring the pull back", || async {
+        let report = rig.store.pull_report(pull).await.expect("a report");
+        if report.status == "success" { Ok(()) } else { Err(report) }
+    })
+    .await;
+    let traced = eventually("what came of the replay should be noted", || async {
+        let traced = rig.store.trace_pull(pull, Some(1)).await.expect("a trace");
+        let replayed =
+            traced.steps.iter().any(|step| step.action == "REPLAY" && step.stage == "channel-enricher");
+        if replayed { Ok(traced) } else { Err(traced) }
+    })
+    .await;
+    let dropped = traced.steps.iter().find(|step| step.action == "DROP" && step.stage == "channel-enricher");
+    assert!(dropped.is_some_and(|step| step.detail.contains("dead letter 1")), "{:#?}", traced.steps);
+    let outcomes: Vec<_> = traced.attempts.iter().map(|attempt| attempt.outcome.as_str()).collect();
+    assert_eq!(outcomes, ["failed", "success"], "{:#?}", traced.attempts);
+    assert!(traced.attempts[0].error.is_some(), "what failed first is not overwritten");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_listed_again_is_told_with_both_places() {
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(300))).await;
+    rig.twitch.world().play(&"repeated-streams".parse::<Scenario>().expect("the fake knows it"));
+    rig.start_all();
+    let report = rig.whole_pull().await;
+    let repeated = "select record->>'id' from pull_chunk, json_array_elements(duplicate_records) record where pull_id = $1";
+    let repeated = rig.db.query(repeated, &[&report.pull_id.0]).await.expect("duplicates");
+    assert_eq!(i32::try_from(repeated.len()).ok(), Some(report.duplicates), "each has its place");
+    assert!(report.duplicates > 0);
+    for trace in traces(&rig, repeated.iter().map(|row| row.get(0))).await {
+        let found = stored(&trace);
+        let again = &trace.duplicates[0];
+        let (first, second) = ((found.chunk, found.place.expect("a place")), (again.0, again.1.place));
+        assert!(first < second, "stored from {first:?}, dropped at {second:?}");
+    }
     rig.end(&[]).await;
 }

@@ -79,7 +79,7 @@ impl Collected {
         let told = (dropped > 0).then(|| {
             let message = "events were dropped: they could not be written down in time, and there was no room to keep them";
             let code = Some("events.dropped".to_owned());
-            Event { count: dropped, ..new_event(Level::WARN, stage, code, message.to_owned(), now) }
+            Event { count: dropped, ..new_event(Level::WARN, stage, code, message, now) }
         });
         events.into_values().chain(told).collect()
     }
@@ -100,7 +100,9 @@ impl Collected {
         if let Ok(Err(Failure { code, .. })) = written {
             tracing::debug!(code, "events are not written down, and are kept");
         }
-        events.into_iter().for_each(|event| self.add(event));
+        for event in events {
+            self.add(event);
+        }
         false
     }
 }
@@ -132,7 +134,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for CollectEvents {
         let message = text("message").unwrap_or_else(|| event.metadata().name().to_owned());
         let now = Clock::System.now();
         let pull_id = number("pull");
-        let new = new_event(*event.metadata().level(), self.stage, text("code"), message, now);
+        let new = new_event(*event.metadata().level(), self.stage, text("code"), &message, now);
         self.to.add(Event {
             fingerprint: pull_id
                 .map_or(new.fingerprint.clone(), |pull| format!("{}-{pull}", new.fingerprint)),
@@ -145,10 +147,10 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for CollectEvents {
 }
 
 /// An event that was seen once, about no pull.
-fn new_event(level: Level, stage: &str, code: Option<String>, message: String, now: DateTime<Utc>) -> Event {
+fn new_event(level: Level, stage: &str, code: Option<String>, message: &str, now: DateTime<Utc>) -> Event {
     let level = if level == Level::ERROR { "ERROR" } else { "WARN" };
     Event {
-        fingerprint: fingerprint(stage, level, code.as_deref().unwrap_or_default(), &message, ""),
+        fingerprint: fingerprint(stage, level, code.as_deref().unwrap_or_default(), message, ""),
         level,
         stage: stage.to_owned(),
         code,
@@ -228,7 +230,7 @@ mod tests {
         let to = Collected::default();
         for n in 0..1_100 {
             let letters: String = format!("{n:04}").bytes().map(|digit| char::from(digit + 49)).collect();
-            to.add(new_event(Level::WARN, "finalizer", None, letters, NOW));
+            to.add(new_event(Level::WARN, "finalizer", None, &letters, NOW));
         }
         let events = to.take("finalizer", NOW);
         assert_eq!(events.len(), MOST_CAUSES + 1);

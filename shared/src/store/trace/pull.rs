@@ -154,7 +154,7 @@ async fn attempts(client: &ClientWrapper, pull: &PullFacts) -> Result<Vec<PullAt
             select by, from_stage from pull_rerun
             where h.event = 'again' and pull_id = h.pull_id and at between h.at - interval '1 minute' and h.at + interval '1 minute'
             order by abs(extract(epoch from at - h.at)) limit 1) r on true
-        where h.pull_id = $1 order by h.at";
+        where h.pull_id = $1 order by h.id";
     let began = |began_at, by: String, from_stage: String| PullAttempt {
         began_at,
         by,
