@@ -32,7 +32,7 @@ pub(crate) enum Command {
     Cancel(Cancel),
     Show(Show),
     Status(Status),
-    Doctor(Doctor),
+    Doctor(Box<Doctor>),
     Top(Top),
     Pause(Pause),
     Resume(Resume),
@@ -57,7 +57,7 @@ impl Command {
             Self::Rerun(rerun) => rerun.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,
             Self::Show(show) => show.run(context).await,
-            Self::Doctor(doctor) => doctor.run(context).await,
+            Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
             Self::Top(top) => top.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Pause(pause) => pause.run(context).await,
@@ -68,8 +68,8 @@ impl Command {
             Self::DeadLetters(dead_letters) => dead_letters.run(context).await,
             Self::Rejected(rejected) => rejected.run(context).await,
             Self::Config(config) => config.run(context),
-            Self::Completions(completions) => Ok(completions.run()),
-            Self::Manual(manual) => manual.run(),
+            Self::Completions(completions) => Ok(completions.run(context)),
+            Self::Manual(manual) => manual.run(context),
         }
     }
 }

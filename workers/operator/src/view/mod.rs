@@ -28,7 +28,7 @@ pub(crate) use dead_letter::{DeadLetterDetails, dead_letter};
 pub(crate) use dead_letter_groups::dead_letter_groups;
 pub(crate) use dead_letter_list::{DeadLetterPage, dead_letter_list};
 pub(crate) use describe_pull::describe_progress;
-pub(crate) use doctor::{Cause, Check, Diagnosis, Examination, Preflight, diagnosis, preflight};
+pub(crate) use doctor::{Check, Diagnosis, Examination, Finding, Preflight, diagnosis, preflight};
 pub(crate) use flow::{Flow, FlowRates, FlowStage, flow, flow_lines};
 pub(crate) use health::{Facts, Health, Vanished};
 pub(crate) use obstacles::{behind, no_worker, pull_obstacle, reason, stages_with_work};
