@@ -139,17 +139,11 @@ impl Status {
         if before == ordered {
             return;
         }
-        match &ordered {
-            Some(pause) => {
-                tracing::warn!(
-                    stage = self.stage,
-                    code = pause.code,
-                    "{} is paused {}",
-                    self.stage,
-                    pause.reason
-                );
-            }
-            None => tracing::info!(stage = self.stage, "{} is resumed", self.stage),
+        if let Some(pause) = &ordered {
+            let (stage, code) = (self.stage, pause.code);
+            tracing::warn!(stage, code, "{stage} is paused {}", pause.reason);
+        } else {
+            tracing::info!(stage = self.stage, "{} is resumed", self.stage);
         }
         metrics::paused(ordered.is_some() || self.is_paused());
         self.changes.send_modify(|changes| *changes += 1);

@@ -3,13 +3,14 @@
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most digits an id may have; Twitch's are up to 12 today, and 20 hold any 64-bit number.
 const MOST_DIGITS: usize = 20;
 
 /// A pull: one snapshot of everything live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct PullId(pub i64);
 
@@ -28,7 +29,7 @@ impl FromStr for PullId {
 }
 
 /// One page of a pull, by the key of its row: the unit of work, redelivery and provenance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct ChunkRef {
     /// The pull it belongs to.
     pub pull_id: PullId,

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
@@ -15,7 +16,7 @@ use super::{
 };
 
 /// Something that can be said.
-pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Message: Serialize + DeserializeOwned + JsonSchema + Send + Sync + 'static {
     /// Its name on the wire, also the routing key.
     const KIND: &'static str;
     /// The version written, and the highest understood.
@@ -27,7 +28,7 @@ pub trait Message: Serialize + DeserializeOwned + Send + Sync + 'static {
 }
 
 /// A pull was asked for: its row exists, and its pages are to be fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullRequested {
     /// The pull.
     pub pull_id: PullId,
@@ -44,7 +45,7 @@ impl Message for PullRequested {
 macro_rules! chunk_message {
     ($(#[$doc:meta])* $name:ident, $kind:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(pub ChunkRef);
 
@@ -73,7 +74,7 @@ chunk_message! {
 
 /// Records of a page failed validation. One message per page at most; the records themselves are in the view
 /// `rejected_record`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "AnyRecordsRejected")]
 pub struct RecordsRejected {
     /// The chunk whose page held them.
@@ -84,7 +85,7 @@ pub struct RecordsRejected {
 }
 
 /// [`RecordsRejected`] of either version: the first carried the records.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct AnyRecordsRejected {
     #[serde(flatten)]
     chunk: ChunkRef,
@@ -95,7 +96,7 @@ struct AnyRecordsRejected {
 }
 
 /// The one field of a record in a message of the first version that is still of use.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct RejectedBy {
     rule: String,
 }
@@ -122,7 +123,7 @@ impl Message for RecordsRejected {
 ///
 /// At least once: a subscriber recognises a repetition by `pull_id` and `completed_at`. Counts are of streams unless
 /// their name says otherwise; times are UTC, RFC 3339.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullClosed {
     /// The pull.
     pub pull_id: PullId,

@@ -1,9 +1,10 @@
 //! Where a pull stands, and how its fetching ended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Where a pull stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PullStatus {
     /// Asked for; its pages are being fetched.
@@ -37,7 +38,7 @@ impl PullStatus {
 }
 
 /// Why a pull stopped fetching pages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// Twitch said there are no more pages.

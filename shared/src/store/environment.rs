@@ -27,15 +27,15 @@ impl Store {
                    clock_timestamp() as now,
                    least(
                        current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
-                           - (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+                           - (select count(*) from pg_stat_activity where datid is not null),
                        (select case when datconnlimit < 0 then 100000 else datconnlimit end from pg_database
                         where datname = current_database())
                            - (select count(*) from pg_stat_activity where datname = current_database()
-                                                                     and backend_type = 'client backend'),
+                                                                     and datid is not null),
                        (select case when rolconnlimit < 0 then 100000 else rolconnlimit end from pg_roles
                         where rolname = current_user)
                            - (select count(*) from pg_stat_activity where usename = current_user
-                                                                     and backend_type = 'client backend')) as sessions_left,
+                                                                     and datid is not null)) as sessions_left,
                    array(select format('%s on %s', w.need, w.name)
                          from (values ('pull', 'select'), ('pull', 'insert'), ('pull_chunk', 'select'), ('worker_state', 'select'),
                                       ('dead_letter', 'update'), ('stage_pause', 'insert'), ('steering', 'insert')) w (name, need)

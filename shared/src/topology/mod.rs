@@ -16,11 +16,13 @@
 //! The arguments of a queue cannot be changed after it was declared, so a delay is part of its queue's name, and a
 //! changed schedule makes new queues. Why each argument is as it is: workers/operator/README.md, "What the broker does".
 
+mod asyncapi;
 mod exchange;
 mod queue;
 mod retry_delays;
 mod stage;
 
+pub use asyncapi::asyncapi;
 pub use exchange::{DEAD_LETTERS, EVENTS, EXCHANGES, REJECTED, WORK};
 pub use queue::{Argument, Bound, DELIVERY_LIMIT, Queue};
 pub use retry_delays::{InvalidDelays, RetryDelays};

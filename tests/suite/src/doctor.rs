@@ -6,7 +6,7 @@ use fake_twitch::{World, WorldConfig};
 use reqwest::Method;
 use secrecy::ExposeSecret;
 use serde_json::Value;
-use shared::{schema::PullId, steering::StagePause};
+use shared::{schema::PullId, steering::StagePause, store::WorkerRow};
 
 use crate::{
     amqp_proxy::AmqpProxy,
@@ -112,7 +112,7 @@ async fn the_true_cause_of_a_pull_that_is_not_done_comes_first() {
     let refused = Process::start(&rig, "extractor", &Options { variables: wrong, ..Options::default() });
     eventually("the extractor should pause", || async {
         let states = rig.store.worker_states(now()).await.expect("states");
-        if states.iter().any(|row| row.is_paused()) { Ok(()) } else { Err(states) }
+        if states.iter().any(WorkerRow::is_paused) { Ok(()) } else { Err(states) }
     })
     .await;
     score.note("token refused", &why(&[]).await, "trouble", "the extractor is paused for");
@@ -192,11 +192,11 @@ async fn what_the_first_start_lacks_is_named_before_it() {
         vec![
             ("TWITCH_CLIENT_ID", rig.twitch.client_id().to_owned()),
             ("TWITCH_CLIENT_SECRET", secret.to_owned()),
-            ("TWITCH_TOKEN_URL", rig.twitch.token_url().to_string()),
+            ("TWITCH_TOKEN_URL", rig.twitch.token_url().clone()),
             ("TWITCH_API_URL", api),
         ]
     };
-    let good = twitch(rig.twitch.client_secret(), rig.twitch.api_url().to_string());
+    let good = twitch(rig.twitch.client_secret(), rig.twitch.api_url().clone());
     let preflight = async |changed: Vec<(&'static str, String)>| {
         let variables: Vec<_> = good.iter().cloned().chain(changed).collect();
         doctor(&rig, "--preflight", &variables).await
@@ -255,7 +255,7 @@ async fn what_the_first_start_lacks_is_named_before_it() {
     rig.vhost.call(Method::DELETE, "queues/{vhost}/finalizer.dead", None).await;
     assert_eq!(operator(&rig, "topology apply").await.0, 0);
 
-    let wrong = twitch("wrong", rig.twitch.api_url().to_string());
+    let wrong = twitch("wrong", rig.twitch.api_url().clone());
     score.check("client secret", &preflight(wrong).await, "twitch", "");
     let down = twitch(rig.twitch.client_secret(), format!("http://{NOBODY}/helix/"));
     score.check("Twitch down", &preflight(down).await, "twitch", "");

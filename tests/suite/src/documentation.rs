@@ -256,8 +256,9 @@ fn suggestions(source: &str) -> Vec<String> {
     quoted.chain(shown).collect()
 }
 
-/// A suggestion with numbers in the place of what it is filled with.
+/// A suggestion with numbers in the place of what it is filled with, and a stage where one belongs.
 fn filled(suggestion: &str) -> String {
+    let suggestion = suggestion.replace("{stage}", "extractor");
     let mut parts = suggestion.split('{');
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + "1" + part.split_once('}').map_or("", |(_, rest)| rest))

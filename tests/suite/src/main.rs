@@ -6,6 +6,7 @@
 
 mod alarms;
 mod amqp_proxy;
+mod asyncapi;
 mod barrier;
 mod baseline;
 mod broker_rights;

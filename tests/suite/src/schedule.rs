@@ -202,3 +202,31 @@ async fn running_schedules_share_the_slots_and_survive_each_other() {
     assert_eq!(row.get::<_, i64>(2), 1, "each slot after the first overlaps with it");
     rig.end(&[("extractor", 1)]).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slots_that_pass_while_the_database_is_unavailable_say_so() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let stop = CancellationToken::new();
+    let store = replicas(&rig.database, 1).remove(0);
+    let second = Schedule::Every(TimeDelta::seconds(1));
+    let duty = second.duty(&store, &Clock::System, &rig.announcer).expect("a duty");
+    let troubles = Troubles::default();
+    let running = tokio::spawn(perform(vec![duty], troubles.clone(), Clock::System, stop.clone()));
+    rig.waits("extractor", 1).await;
+    rig.database.allow_connections(false).await;
+    rig.database.cut_connections().await;
+    eventually("the duty should fail again and again", || {
+        std::future::ready(troubles.describe().ok_or("it works"))
+    })
+    .await;
+    rig.database.allow_connections(true).await;
+    let admin = rig.database.client().await;
+    let reason = eventually("the passed slots should be recorded", || async {
+        let sql = "select reason from missed_slot where reason like 'no pull could be started: %' limit 1";
+        admin.query_opt(sql, &[]).await.expect("a row").map(|row| row.get::<_, String>(0)).ok_or("none yet")
+    })
+    .await;
+    assert!(reason.contains("PostgreSQL"), "{reason}");
+    running.abort();
+    rig.end(&[("extractor", 1)]).await;
+}

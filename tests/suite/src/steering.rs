@@ -7,6 +7,7 @@ use extractor::Schedule;
 use fake_twitch::{Latency, Settings as TwitchSettings, World, WorldConfig};
 use serde_json::Value;
 use shared::{
+    schema::PullId,
     steering::{PAUSED_BY_PERSON, StagePause},
     store::WorkerRow,
 };
@@ -166,9 +167,20 @@ async fn a_pull_waits_for_a_paused_extractor_and_is_not_failed_for_it() {
     let missed = rig.store.missed_slots(1).await.expect("slots");
     assert_eq!(missed[0].reason, "the extractor was paused by anna: quota");
 
-    operator_json(&rig, "resume extractor").await;
+    // A pull that is asked for all the same: one message, the first that waits.
+    let (code, _, err) = operator(&rig, "pull --json").await;
+    assert!(code == 0 && err.contains("the extractor is paused by anna: quota"), "{err}");
+    let (code, _, err) = operator(&rig, "pull --now --json").await;
+    assert_eq!((code, err.as_str()), (0, ""));
     rig.succeeded(pull).await;
+    rig.waits("extractor", 2).await;
+    obeying(&rig, "extractor", 2).await;
+
+    operator_json(&rig, "resume extractor").await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    for later in [pull.0 + 1, pull.0 + 2] {
+        rig.succeeded(PullId(later)).await;
+    }
     for replica in replicas {
         replica.terminate().await;
     }

@@ -112,18 +112,29 @@ impl Schedule {
             clock: clock.clone(),
             announcer: announcer.clone(),
             unannounced: Mutex::default(),
+            trouble: Mutex::default(),
         });
         Some(scheduled("schedule", sharing(&starter, Starter::start_due)))
     }
 
-    /// Decides the slot of `now`, and those that passed undecided. Returns what is to be announced.
+    /// Decides the slot of `now`, and those that passed undecided because nobody was there. Returns what is to be announced.
     pub async fn tick(&self, store: &Store, now: DateTime<Utc>) -> Result<Option<Announcement>, Failure> {
+        self.decide(store, "no extractor was there to start it", now).await
+    }
+
+    /// The same, where `why` is the reason that slots have passed undecided.
+    async fn decide(
+        &self,
+        store: &Store,
+        why: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Announcement>, Failure> {
         let Some(slot) = self.current(now) else { return Ok(None) };
         let passed = self.passed(store.last_slot().await?, slot);
         if !passed.is_empty() {
-            let missed = store.miss_slots(&passed, "no extractor was there to start it", now).await?;
+            let missed = store.miss_slots(&passed, why, now).await?;
             if missed > 0 {
-                tracing::warn!(missed, "slots passed without an extractor: see `operator status`");
+                tracing::warn!(missed, "slots passed: {why}; see `operator status`");
             }
         }
         match store.open_slot(slot, now).await? {
@@ -157,13 +168,30 @@ struct Starter {
     announcer: Announcer,
     /// What could not be announced yet. A crash forgets it: the pull's row is there, and the stall watch announces it.
     unannounced: Mutex<Vec<Announcement>>,
+    /// Why no slot could be decided since the last that was.
+    trouble: Mutex<Option<String>>,
 }
 
 impl Starter {
     /// Decides the slot that is due, and announces its pull; how long to wait for the next slot.
     async fn start_due(self: Arc<Self>) -> Result<Duration, Failure> {
         let mut unannounced = self.unannounced.lock().await;
-        unannounced.extend(self.schedule.tick(&self.store, self.clock.now()).await?);
+        let mut trouble = self.trouble.lock().await;
+        let now = self.clock.now();
+        let decided = match &*trouble {
+            Some(why) => self.schedule.decide(&self.store, why, now).await,
+            None => self.schedule.tick(&self.store, now).await,
+        };
+        match decided {
+            Ok(due) => {
+                *trouble = None;
+                unannounced.extend(due);
+            }
+            Err(failure) => {
+                trouble.get_or_insert_with(|| format!("no pull could be started: {failure}"));
+                return Err(failure);
+            }
+        }
         if !unannounced.is_empty() {
             self.announcer.announce(unannounced.clone()).await?;
             unannounced.clear();

@@ -69,13 +69,16 @@ impl Cli {
     /// The command and what it works with; `settings` are all of them, with secrets hidden.
     pub(crate) fn into_parts(self, settings: Result<String, String>) -> (Command, Context) {
         let Self { command, json, database, broker } = self;
-        (command, Context { database, broker, settings, output: Output { json }, clock: Clock::System })
+        let (output, clock) = (Output { json }, Clock::System);
+        let command_line = self::command;
+        (command, Context { database, broker, settings, command_line, output, clock })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use clap::FromArgMatches;
+    use clap_complete::Shell;
 
     use super::*;
 
@@ -105,5 +108,16 @@ mod tests {
         let matches = command().try_get_matches_from(line.split(' ')).unwrap();
         let (_, context) = Cli::from_arg_matches(&matches).unwrap().into_parts(Ok(String::new()));
         assert_eq!(context.check().len(), 2);
+    }
+    #[test]
+    fn every_shell_is_told_every_command() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command(), "operator", &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for command in command().get_subcommands() {
+                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+            }
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) struct Context {
     pub(crate) broker: Broker,
     /// All settings with secrets hidden; an error if a secret cannot be read.
     pub(crate) settings: Result<String, String>,
+    /// The whole command line, for those who describe it.
+    pub(crate) command_line: fn() -> clap::Command,
     /// Where results go.
     pub(crate) output: Output,
     /// The clock.

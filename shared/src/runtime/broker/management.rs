@@ -71,8 +71,7 @@ pub async fn unbound(
 /// Told without the URL, which holds a password.
 fn trouble(error: &reqwest::Error) -> Failure {
     let status = error.status().map(|status| format!("it answered {status}"));
-    let why = status
-        .unwrap_or_else(|| std::error::Error::source(error).map(|cause| chain(cause)).unwrap_or_default());
+    let why = status.unwrap_or_else(|| std::error::Error::source(error).map(chain).unwrap_or_default());
     Failure::new(
         Class::Outage,
         "broker.management",

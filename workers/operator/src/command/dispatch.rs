@@ -45,7 +45,7 @@ pub(crate) enum Command {
     Events(Events),
     Alarms(Alarms),
     Trace(Trace),
-    Doctor(Doctor),
+    Doctor(Box<Doctor>),
     Top(Top),
     Pause(Pause),
     Resume(Resume),
@@ -75,7 +75,7 @@ impl Command {
             Self::Rerun(rerun) => rerun.run(context).await,
             Self::Cancel(cancel) => cancel.run(context).await,
             Self::Show(show) => show.run(context).await,
-            Self::Doctor(doctor) => doctor.run(context).await,
+            Self::Doctor(doctor) => Box::pin(doctor.run(context)).await,
             Self::Top(top) => top.run(context).await,
             Self::Status(status) => status.run(context).await,
             Self::Events(events) => events.run(context).await,
@@ -95,8 +95,8 @@ impl Command {
             Self::Lake(lake) => lake.run(context).await,
             Self::Redshift(redshift) => redshift.run(context).await,
             Self::Config(config) => config.run(context),
-            Self::Completions(completions) => Ok(completions.run()),
-            Self::Manual(manual) => manual.run(),
+            Self::Completions(completions) => Ok(completions.run(context)),
+            Self::Manual(manual) => manual.run(context),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! `operator pull`: the request is committed, then announced; after a crash in between the finalizer announces it.
 
 use clap::Args;
-use shared::{schema::PullRequested, topology::EXTRACTOR};
+use shared::{schema::PullRequested, store::Store, topology::EXTRACTOR};
 
 use super::wait::{self, Timeout};
-use crate::{context::Context, error::Error, exit::Exit, json, output};
+use crate::{context::Context, error::Error, exit::Exit, json, output, view};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"pull_id": 7, "announced": true}; with --wait as `operator wait`"#;
@@ -21,6 +21,9 @@ pub(crate) struct Pull {
     wait: bool,
     #[command(flatten)]
     timeout: Timeout,
+    /// Even while the extractor is paused: it handles the first request that waits, and stays paused
+    #[arg(long)]
+    now: bool,
     /// Who requests it, for the record
     #[arg(long, value_name = "WHO", default_value = "operator")]
     by: String,
@@ -36,6 +39,7 @@ impl Pull {
         let announced = broker.announcer.announce(vec![request]).await;
         let unannounced = announced.err().map(|failure| Error::Unannounced { pull, failure });
         drop(broker);
+        self.mind_a_pause(context, &store).await?;
         if self.wait {
             if let Some(error) = unannounced {
                 output::error(&error);
@@ -45,5 +49,18 @@ impl Pull {
         let announced = unannounced.is_none();
         context.output.result(pull, |pull_id| json::Requested { pull_id, announced }, ToString::to_string);
         unannounced.map_or(Ok(Exit::Success), Err)
+    }
+
+    /// A request waits while a person has paused the extractor: says so, or has it handle one all the same.
+    async fn mind_a_pause(&self, context: &Context, store: &Store) -> Result<(), Error> {
+        let (extractor, now) = (EXTRACTOR.info().name, context.clock.now());
+        let pauses = store.stage_pauses(now).await?;
+        let Some(pause) = pauses.iter().find(|pause| pause.stage == extractor) else { return Ok(()) };
+        if self.now {
+            store.request_run_once(extractor, &self.by, now).await?;
+        } else {
+            output::warn(&format!("{}; --now requests a pull in spite of it", view::person_pause(pause)));
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use crate::view;
 
 document! {
     /// A cause; `next` is null where the cause says what to do.
-    Cause from view::Cause { code: &'static str, cause: String, next: Option<String> }
+    Finding from view::Finding { code: &'static str, cause: String, next: Option<String> }
 }
 
 document! {
@@ -19,7 +19,7 @@ document! {
 #[derive(Debug, Serialize)]
 pub(crate) struct Diagnosis {
     well: bool,
-    causes: Vec<Cause>,
+    causes: Vec<Finding>,
     progress: Option<String>,
 }
 

@@ -43,7 +43,7 @@ impl From<view::FlowStage> for FlowStage {
     fn from(stage: view::FlowStage) -> Self {
         let view::FlowStage { stage, state, workers, ready, in_hand, retrying, dead, per_second, oldest } =
             stage;
-        let oldest_seconds = oldest.map(|oldest| oldest.as_seconds_f64());
+        let oldest_seconds = oldest.map(chrono::TimeDelta::as_seconds_f64);
         Self { stage, state, workers, ready, in_hand, retrying, dead, per_second, oldest_seconds }
     }
 }

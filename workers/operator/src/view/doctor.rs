@@ -27,7 +27,7 @@ const FEW_POINTS: i32 = 5;
 
 /// One cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cause {
+pub(crate) struct Finding {
     /// A short, stable name.
     pub(crate) code: &'static str,
     /// In words.
@@ -55,7 +55,7 @@ pub(crate) struct Examination {
 #[derive(Debug)]
 pub(crate) struct Diagnosis {
     /// The causes.
-    pub(crate) causes: Vec<Cause>,
+    pub(crate) causes: Vec<Finding>,
     /// Where the pull stands that was asked about, or that is under way.
     pub(crate) progress: Option<String>,
 }
@@ -74,16 +74,16 @@ pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> String {
     if diagnosis.causes.is_empty() {
         return format!("Nothing is wrong.\n{progress}");
     }
-    let causes = diagnosis.causes.iter().enumerate().map(|(n, Cause { cause, next, .. })| {
+    let causes = diagnosis.causes.iter().enumerate().map(|(n, Finding { cause, next, .. })| {
         let next = next.as_ref().map(|next| format!("\n   next: {next}")).unwrap_or_default();
         format!("{}. {cause}{next}\n", n + 1)
     });
     crate::suggest::typed(&format!("{}{progress}", causes.collect::<String>()))
 }
 
-fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Cause> {
+fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Finding> {
     let Examination { facts, pull, differences, blocked, clock_ahead } = examined;
-    let cause = |code, cause: String, next: Option<String>| Cause { code, cause, next };
+    let cause = |code, cause: String, next: Option<String>| Finding { code, cause, next };
     let plain = |code, text: String| cause(code, text, None);
     // The stages that matter come first; with no pull in question all of them do.
     let needed: Vec<StageInfo> =
@@ -129,12 +129,12 @@ fn off(ahead: TimeDelta) -> String {
     format!("{} {way} the database's", duration(ahead.abs()))
 }
 
-fn clock(words: &str) -> Cause {
-    Cause { code: "clock", cause: words.to_owned(), next: Some("set the clocks by NTP".into()) }
+fn clock(words: &str) -> Finding {
+    Finding { code: "clock", cause: words.to_owned(), next: Some("set the clocks by NTP".into()) }
 }
 
 /// A stage that nobody works at.
-fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Cause> {
+fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Finding> {
     let queues = facts.stages.iter().find(|queues| queues.stage == stage.name)?;
     let silent =
         facts.silent.iter().filter(|worker| worker.stage == stage.name).max_by_key(|worker| worker.seen_at);
@@ -148,14 +148,13 @@ fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Cause> 
         )
     });
     let text = match (queues.workers, is_there, silence) {
-        (_, true, _) => return None,
         (0, false, None) => no_worker(stage),
         (0, false, Some(silence)) => format!("{}; {silence}", no_worker(stage)),
         (_, false, Some(silence)) => silence,
-        // It reads its queue, and was not heard of: it has only just started.
-        (_, false, None) => return None,
+        // It is there; or it reads its queue and was not heard of, because it has only just started.
+        (_, true, _) | (_, false, None) => return None,
     };
-    Some(Cause {
+    Some(Finding {
         code: "no-worker",
         cause: text,
         next: Some(format!("start a {}, and read its log", stage.name)),
@@ -163,10 +162,10 @@ fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Cause> 
 }
 
 /// Twitch's point budget, where it is used up.
-fn budget(workers: &[WorkerRow]) -> Option<Cause> {
+fn budget(workers: &[WorkerRow]) -> Option<Finding> {
     let told = workers.iter().filter_map(|worker| Some((worker.points_left?, worker.points_limit?)));
     let (left, limit) = told.min_by_key(|(left, _)| *left)?;
-    (limit > 0 && left * 100 < limit * FEW_POINTS).then(|| Cause {
+    (limit > 0 && left * 100 < limit * FEW_POINTS).then(|| Finding {
         code: "points",
         cause: format!(
             "Twitch's point budget is used up ({} of {} points are left): calls wait for points",
@@ -179,20 +178,20 @@ fn budget(workers: &[WorkerRow]) -> Option<Cause> {
     })
 }
 
-fn of_pull(pull: &PullReport, facts: &Facts, now: DateTime<Utc>) -> Vec<Cause> {
+fn of_pull(pull: &PullReport, facts: &Facts, now: DateTime<Utc>) -> Vec<Finding> {
     let id = pull.pull_id;
     if pull.status == PullStatus::Failed.as_str() {
         let why = pull.error.as_deref().unwrap_or("no reason was recorded");
-        return vec![Cause {
+        return vec![Finding {
             code: "failed",
             cause: format!("pull {id} has failed: {why}"),
             next: Some(format!("`operator dead-letters list --pull {id}`")),
         }];
     }
     let own = facts.retries.iter().filter(|retry| retry.pull_id == Some(id.0));
-    let mut causes: Vec<Cause> = retries(own, now)
+    let mut causes: Vec<Finding> = retries(own, now)
         .into_iter()
-        .map(|cause| Cause { code: "retries", cause, next: Some(format!("`operator show {id}`")) })
+        .map(|cause| Finding { code: "retries", cause, next: Some(format!("`operator show {id}`")) })
         .collect();
     let fetched =
         |other: &&PullReport| other.pull_id != id && other.pages > 0 && other.extracted_at.is_none();
@@ -200,24 +199,27 @@ fn of_pull(pull: &PullReport, facts: &Facts, now: DateTime<Utc>) -> Vec<Cause> {
         && pull.completed_at.is_none()
         && let Some(other) = facts.under_way.iter().find(fetched)
     {
-        causes.push(Cause { code: "turn", cause: behind(id, other.pull_id), next: None });
+        causes.push(Finding { code: "turn", cause: behind(id, other.pull_id), next: None });
     }
     if pull.rescues > 0 && causes.is_empty() {
         let cause = format!("pull {id} stalled; re-announced {}", count(pull.rescues, "time"));
-        causes.push(Cause { code: "stalled", cause, next: Some(format!("`operator show {id}`")) });
+        causes.push(Finding { code: "stalled", cause, next: Some(format!("`operator show {id}`")) });
     }
     causes
 }
 
-fn in_general(facts: &Facts, now: DateTime<Utc>) -> Vec<Cause> {
-    let mut causes: Vec<Cause> = long_retries(&facts.retries, now)
+fn in_general(facts: &Facts, now: DateTime<Utc>) -> Vec<Finding> {
+    let mut causes: Vec<Finding> = long_retries(&facts.retries, now)
         .into_iter()
-        .map(|cause| Cause { code: "retries", cause, next: Some("`operator peek STAGE`".into()) })
+        .map(|cause| Finding { code: "retries", cause, next: Some("`operator status`".into()) })
         .collect();
-    causes.extend(facts.stages.iter().filter(|queues| queues.dead > 0).map(|queues| Cause {
-        code: "dead-letters",
-        cause: format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage),
-        next: Some(format!("`operator dead-letters groups --stage {}`", queues.stage)),
+    causes.extend(facts.stages.iter().filter(|queues| queues.dead > 0).map(|queues| {
+        let stage = queues.stage;
+        Finding {
+            code: "dead-letters",
+            cause: format!("{} of the {stage}", count(queues.dead, "dead letter")),
+            next: Some(format!("`operator dead-letters groups --stage {stage}`")),
+        }
     }));
     causes
 }

@@ -47,7 +47,10 @@ pub(crate) struct Flow {
 
 /// What the stages had done at the last looks.
 #[derive(Debug, Default)]
-pub(crate) struct FlowRates(VecDeque<(DateTime<Utc>, BTreeMap<i64, [i64; 4]>)>);
+pub(crate) struct FlowRates(VecDeque<(DateTime<Utc>, Done)>);
+
+/// What the four stages have done of each pull: pages, and chunks with games, with channels, and merged.
+type Done = BTreeMap<i64, [i64; 4]>;
 
 impl FlowRates {
     /// Notes what the stages have done by now.
@@ -156,7 +159,7 @@ pub(crate) fn flow(flow: &Flow, columns: u16) -> String {
 pub(crate) fn flow_lines(flow: &Flow) -> String {
     let at = time(flow.at);
     let stages = flow.stages.iter().map(|stage| {
-        let oldest = stage.oldest.map(duration).unwrap_or_else(|| "-".into());
+        let oldest = stage.oldest.map_or_else(|| "-".into(), duration);
         format!(
             "{at} {}: {}, {} workers, {} ready, {} in hand, {} retrying, {} dead, {:.1}/s, oldest {oldest}\n",
             stage.stage,
@@ -176,15 +179,8 @@ pub(crate) fn flow_lines(flow: &Flow) -> String {
 
 /// The stages in a row, with what waits between them.
 fn chain(flow: &Flow, width: usize) -> String {
-    let mut chain = String::new();
-    for stage in &flow.stages {
-        let waits = number(stage.ready);
-        chain.push_str(&if chain.is_empty() {
-            format!("{waits} ▶ {}", stage.stage)
-        } else {
-            format!(" ─{waits}▶ {}", stage.stage)
-        });
-    }
+    let links = flow.stages.iter().map(|stage| format!("{}▶ {}", number(stage.ready), stage.stage));
+    let chain = links.collect::<Vec<_>>().join(" ─");
     first_line(&chain, width)
 }
 
@@ -210,7 +206,7 @@ fn stage_table(flow: &Flow, columns: u16) -> Table {
                 number(stage.retrying),
                 number(stage.dead),
                 format!("{:.1}", stage.per_second),
-                stage.oldest.map(duration).unwrap_or_else(|| "-".into()),
+                stage.oldest.map_or_else(|| "-".into(), duration),
             ],
         );
     }
@@ -267,7 +263,7 @@ mod tests {
             let widest = screen.lines().map(|line| line.chars().count()).max().unwrap();
             assert!(widest <= columns.into(), "{widest}: {screen}");
             for words in [
-                "12 ▶ extractor ─12▶ game-enricher",
+                "12▶ extractor ─12▶ game-enricher",
                 "paused",
                 "trouble",
                 "30 of 40 chunks merged",

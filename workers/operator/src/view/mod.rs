@@ -35,7 +35,7 @@ pub(crate) use dead_letter::{DeadLetterDetails, dead_letter};
 pub(crate) use dead_letter_groups::dead_letter_groups;
 pub(crate) use dead_letter_list::{DeadLetterPage, dead_letter_list};
 pub(crate) use describe_pull::describe_progress;
-pub(crate) use doctor::{Cause, Check, Diagnosis, Examination, Preflight, diagnosis, preflight};
+pub(crate) use doctor::{Check, Diagnosis, Examination, Finding, Preflight, diagnosis, preflight};
 pub(crate) use erasure::{Erased, erased, found_in};
 pub(crate) use events::{event_line, events};
 pub(crate) use flow::{Flow, FlowRates, FlowStage, flow, flow_lines};

@@ -146,9 +146,10 @@ mod tests {
                         `operator resume extractor` ends that";
         assert_eq!(person_pause(&pause), sentence);
         let obeys = WorkerRow { code: Some(PAUSED_BY_PERSON.into()), ..worker("extractor", Some("by anna")) };
-        let told = pull_obstacle(&sample::under_way(), &[pause], &[obeys.clone()], &[], sample::now());
+        let workers = [obeys];
+        let told = pull_obstacle(&sample::under_way(), &[pause], &workers, &[], sample::now());
         assert_eq!(told.as_deref(), Some(sentence));
-        assert!(pauses(&[obeys], sample::now()).is_empty(), "once is enough");
+        assert!(pauses(&workers, sample::now()).is_empty(), "once is enough");
     }
 
     #[test]

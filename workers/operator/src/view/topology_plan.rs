@@ -29,7 +29,7 @@ pub(crate) fn describe_step(difference: &Difference) -> String {
             )
         }
         Difference::Differs { name, .. } => format!(
-            "! {name}: nothing. Properties cannot be changed in place: drain it (`operator peek`, or let its workers finish), \
+            "! {name}: nothing. Properties cannot be changed in place: drain it (let its workers finish), \
              delete it, and apply again; or run the build that made it"
         ),
         Difference::Unknown(name) => format!("? {name}: nothing"),

@@ -4,9 +4,12 @@ mod plan;
 
 use clap::{Args, Subcommand};
 use plan::{Apply, Diff};
-use shared::topology::{OPTIONAL_STAGES, queues, queues_of};
+use shared::{
+    topology::{OPTIONAL_STAGES, asyncapi, queues, queues_of},
+    version::VERSION,
+};
 
-use crate::{context::Context, error::Error, exit::Exit, json, view};
+use crate::{context::Context, error::Error, exit::Exit, json, output, view};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"stages": [{"name", "reads", "announces", "prefetch"}, …], "exchanges": [{"name", "type"}, …],
@@ -25,6 +28,9 @@ pub(crate) struct Topology {
     /// Declare what is missing, or fail: for workers whose users may not
     #[arg(long)]
     declare: bool,
+    /// Print an `AsyncAPI` 3 document instead: channels, operations and messages, for other programs
+    #[arg(long, conflicts_with = "declare")]
+    asyncapi: bool,
 }
 
 /// The broker beside the table.
@@ -39,6 +45,10 @@ impl Topology {
         match self.command {
             Some(Plan::Diff(diff)) => return diff.run(context).await,
             Some(Plan::Apply(apply)) => return apply.run(context).await,
+            None if self.asyncapi => {
+                output::print(&output::to_json(&asyncapi(VERSION)));
+                return Ok(Exit::Success);
+            }
             None => {}
         }
         let (depths, trouble) = match context.depths().await {

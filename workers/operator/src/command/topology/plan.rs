@@ -17,7 +17,7 @@ const JSON: &str = r#"JSON: {"differences": [{"kind": "missing" | "unbound" | "d
 
 /// Show how the broker differs from this build's topology, and what `apply` would do: exits 0 if it does not, 1 if it does
 ///
-/// Exchanges, queues, their properties and, with MANAGEMENT_URL, their bindings. Changes nothing.
+/// Exchanges, queues, their properties and, with `MANAGEMENT_URL`, their bindings. Changes nothing.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Diff {
