@@ -169,7 +169,7 @@ pub struct PullClosed {
 }
 
 /// A completed pull is in the lake. Published as `lake.exported`, at least once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PullExported {
     /// The pull.
     pub pull_id: PullId,
