@@ -63,6 +63,8 @@ alter function grant_roles() rename to grant_roles_before_0021;
 create function grant_roles() returns void language plpgsql set search_path from current as $$
 begin
     perform grant_roles_before_0021();
+    perform grant_lake_roles();
+    perform grant_retention();
     -- Where one of the roles is not there, a warning was given just now.
     if exists (select from unnest(array['extractor', 'game_enricher', 'channel_enricher', 'finalizer', 'operator', 'reader']) program
                where to_regrole('twitch_' || program) is null) then
@@ -79,10 +81,17 @@ begin
     grant select, insert on run_once, steering to twitch_operator;
     grant update (cancelled_at, stop_reason) on pull to twitch_operator;
     grant select on stage_pause, run_once, steering to twitch_reader;
+    -- The exporter obeys as well, and tells what it warns of and what failed, as every worker.
+    if to_regrole('twitch_lake') is not null then
+        grant select on stage_pause, run_once to twitch_lake;
+        grant update (taken_by, taken_at, outcome, message_id, ended_at) on run_once to twitch_lake;
+        grant select, insert, update on event to twitch_lake;
+        grant insert on provenance to twitch_lake;
+    end if;
 end $$;
 
--- It acts with its caller's rights alone, and whoever may call the function above has to get this far.
-grant execute on function grant_roles_before_0021() to public;
+-- They act with their caller's rights alone, and whoever may call the function above has to get this far.
+grant execute on function grant_roles_before_0021(), grant_lake_roles(), grant_retention() to public;
 revoke execute on function grant_roles() from public;
 
 do $$

@@ -26,6 +26,7 @@ use shared::{
     failure::Failure,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::{PullClosed, PullExported},
+    steering::Steering,
     store::{Exported, Store},
     topology::{EXPORTER, Stage},
     worker_state::StatusReporter,
@@ -143,6 +144,10 @@ impl Worker for Exporter {
     }
 
     fn status_reporter(&self) -> Option<&dyn StatusReporter> {
+        Some(&self.lake.store)
+    }
+
+    fn steering(&self) -> Option<&dyn Steering> {
         Some(&self.lake.store)
     }
 

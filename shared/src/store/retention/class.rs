@@ -58,7 +58,7 @@ pub enum Place {
 }
 
 /// All classes.
-pub const RETENTION_CLASSES: [RetentionClass; 8] = [
+pub const RETENTION_CLASSES: [RetentionClass; 11] = [
     RetentionClass {
         name: "pages",
         about: "chunks: the raw page, the rejects, state and times of each stage (pull_chunk)",
@@ -112,6 +112,30 @@ pub const RETENTION_CLASSES: [RetentionClass; 8] = [
         about: "slots without a pull, and why (missed_slot)",
         default: Ttl::days(365),
         places: &[Place::Rows { table: "missed_slot", at: "slot", only: "true" }],
+    },
+    RetentionClass {
+        name: "events",
+        about: "warnings and errors of the workers (event)",
+        default: Ttl::days(90),
+        places: &[Place::Rows { table: "event", at: "last_at", only: "true" }],
+    },
+    RetentionClass {
+        name: "provenance",
+        about: "what each stage did with a chunk (provenance)",
+        default: Ttl::days(90),
+        // Row by row: a table with a default partition gives up a day only under a lock that its writers would wait for.
+        places: &[Place::Rows { table: "provenance", at: "pulled_at", only: "true" }],
+    },
+    RetentionClass {
+        name: "history",
+        about: "ends of pulls, starts and pauses of workers, orders (pull_history, worker_history, steering, run_once)",
+        default: Ttl::days(365),
+        places: &[
+            Place::Rows { table: "pull_history", at: "at", only: "true" },
+            Place::Rows { table: "worker_history", at: "at", only: "true" },
+            Place::Rows { table: "steering", at: "at", only: "true" },
+            Place::Rows { table: "run_once", at: "requested_at", only: "ended_at is not null" },
+        ],
     },
 ];
 

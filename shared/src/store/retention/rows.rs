@@ -84,8 +84,10 @@ impl Store {
             Place::Rows { table, at, only } => {
                 let sql = format!(
                     "/* rows::delete */
-                    with old as (select ctid from {table} where {only} and {at} < $1 limit $2 for update skip locked)
-                    delete from {table} t using old where t.ctid = old.ctid"
+                    with old as (
+                        select tableoid as part, ctid from {table} where {only} and {at} < $1
+                        limit $2 for update skip locked)
+                    delete from {table} t using old where t.tableoid = old.part and t.ctid = old.ctid"
                 );
                 self.client().await?.execute(&sql, &[&cutoff, &BATCH]).await?
             }

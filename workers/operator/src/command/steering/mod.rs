@@ -13,13 +13,13 @@ pub(super) use resume::Resume;
 pub(super) use run_once::RunOnce;
 
 use clap::{Args, builder::PossibleValuesParser};
-use shared::topology::STAGES;
+use shared::topology::all_stages;
 
 /// A stage.
 #[derive(Debug, Clone, Args)]
 struct StageArg {
     /// The stage
-    #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(STAGES.map(|stage| stage.name)))]
+    #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(all_stages().map(|stage| stage.name)))]
     stage: String,
 }
 

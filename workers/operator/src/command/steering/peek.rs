@@ -1,9 +1,8 @@
 //! `operator peek`: from the database, since a queue cannot be looked into without spending deliveries.
 
-use clap::Args;
-use shared::store::Queued;
+use clap::{Args, builder::PossibleValuesParser};
+use shared::{store::Queued, topology::STAGES};
 
-use super::StageArg;
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// Most retried messages that are read.
@@ -20,8 +19,9 @@ const JSON: &str = r#"JSON, one document per line: {"message_id", "kind", "pull_
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Peek {
-    #[command(flatten)]
-    stage: StageArg,
+    /// The stage
+    #[arg(value_name = "STAGE", value_parser = PossibleValuesParser::new(STAGES.map(|stage| stage.name)))]
+    stage: String,
     /// Show at most N
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=10_000))]
     limit: i64,
@@ -29,7 +29,7 @@ pub(crate) struct Peek {
 
 impl Peek {
     pub(in crate::command) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let (store, stage, now) = (context.ready_store().await?, self.stage.stage, context.clock.now());
+        let (store, stage, now) = (context.ready_store().await?, self.stage, context.clock.now());
         let queued = store.queued(&stage, self.limit).await?;
         let retries = store.retries(MOST_RETRIES).await?;
         let queued: Vec<view::Waiting> =
