@@ -210,12 +210,9 @@ impl<C: Catalogue> Enricher<C> {
 
     async fn keep_together(&self, answers: &[Answer<C::Item>]) -> Result<(), Failure> {
         let Some((_, seen)) = answers.iter().find_map(|(wanted, ..)| wanted.first()) else { return Ok(()) };
-        let found = || answers.iter().flat_map(|(_, found, _)| found);
+        let found = answers.iter().flat_map(|(_, found, _)| found).collect();
         let missing: Vec<Missing> = answers.iter().flat_map(|(.., missing)| missing).cloned().collect();
-        let now = self.now();
-        C::keep(&self.store, found().collect(), &missing, *seen, now).await?;
-        self.remembered.learn(found().map(C::id), now);
-        Ok(())
+        Ok(C::keep(&self.store, found, &missing, *seen, self.now()).await?)
     }
 
     /// Gives up the claims on ids that are not asked for now, or were not answered.

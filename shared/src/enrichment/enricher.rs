@@ -31,7 +31,7 @@ use crate::{
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker},
     schema::ChunkRef,
     steering::Steering,
-    store::{Kind, Need, Remembered, Store},
+    store::{Kind, Need, Store},
     token_validation::token_validation,
     topology::{Announcement, Stage},
     worker_state::{Allowance, StatusReporter},
@@ -52,8 +52,6 @@ pub struct Enricher<C> {
     pub(super) max_age: Duration,
     /// Who this is among the replicas.
     pub(super) name: String,
-    /// What is known, as far as this process has come across it.
-    pub(super) remembered: Remembered,
     /// What the chunks in hand still lack.
     lacks: Mutex<HashMap<ChunkRef, Lack>>,
     /// Calls that were already put on a chunk's account.
@@ -91,19 +89,8 @@ impl<C: Catalogue> Enricher<C> {
         max_age: Duration,
     ) -> Self {
         let name = replica_name(&clock);
-        let (remembered, lacks, booked) = (Remembered::default(), Mutex::default(), AtomicU64::new(0));
-        Self {
-            helix,
-            store,
-            clock,
-            settings,
-            max_age,
-            name,
-            remembered,
-            lacks,
-            booked,
-            catalogue: PhantomData,
-        }
+        let (lacks, booked) = (Mutex::default(), AtomicU64::new(0));
+        Self { helix, store, clock, settings, max_age, name, lacks, booked, catalogue: PhantomData }
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -138,7 +125,7 @@ impl<C: Catalogue> Enricher<C> {
         let arrived: Vec<ChunkRef> = arrived.into_iter().collect();
         let since = Instant::now();
         let (age, retry) = (self.max_age, self.settings.missing_retry_after);
-        let found = self.store.needs(C::KIND, &arrived, &self.remembered, age, retry, self.now()).await?;
+        let found = self.store.needs(C::KIND, &arrived, age, retry, self.now()).await?;
         for (chunk, need) in arrived.into_iter().zip(found) {
             if let Some(need) = need {
                 lacks.insert(chunk, Lack { need, since });

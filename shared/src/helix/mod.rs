@@ -2,7 +2,7 @@
 //!
 //! One endpoint is one file ([`streams`](Client::streams), [`games`](Client::games), [`users`](Client::users)), each
 //! with its query, its limits, its reply and a recorded reply as its test. Beneath them are one `get` (`http`), one
-//! token for all processes (`token`), one point budget for all of them (`budget`) and one
+//! token for all processes (`token`), one view of the point budget that the client id's processes share (`budget`) and one
 //! of whether Twitch works at all (`health`, [`check`](Client::check)).
 //!
 //! It knows no queue, no table and no pull. It repeats a call at once, and once, where Twitch advises that; everything

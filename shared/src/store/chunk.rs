@@ -1,12 +1,21 @@
-//! Table `pull_chunk`: how far a chunk has come.
+//! Table `pull_chunk`: what a chunk still needs, and how far it has come.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Error, Kind, Store, column::Columns};
 use crate::{
     schema::{ChunkRef, PullId},
     version::VERSION,
 };
+
+/// What a chunk needs before its stage is done with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// The ids that are not known, or not fresh, and were not asked for lately in vain. Each once.
+    pub ids: Vec<String>,
+}
 
 /// What may still come to an enricher of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +47,109 @@ pub(super) fn keys(chunks: &[ChunkRef]) -> Keys {
     }
 }
 
+/// The moment `age` before `now`; for an age beyond all time, the epoch.
+fn before(now: DateTime<Utc>, age: Duration) -> DateTime<Utc> {
+    TimeDelta::from_std(age).ok().and_then(|age| now.checked_sub_signed(age)).unwrap_or_default()
+}
+
 impl Store {
+    /// What each chunk still needs, in the order given; none for a chunk that is not there.
+    ///
+    /// What is known is fresh for `max_age`; zero means always ask, which is: since this chunk was stored. An id asked for in
+    /// vain is asked again after `retry_missing`.
+    ///
+    /// `limit 1` makes it look each chunk up by its key, whatever the planner believes of a day that has just begun.
+    pub async fn needs(
+        &self,
+        kind: Kind,
+        chunks: &[ChunkRef],
+        max_age: Duration,
+        retry_missing: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Option<Need>>, Error> {
+        let games = "/* chunk::needs, games */
+            select w.place, array(
+                select id from unnest(c.game_ids) id
+                where not exists (select from twitch_game g
+                                  where g.game_id = id and g.fetched_at >= least($6, c.stored_at))
+                  and not exists (select from missing_game m
+                                  where m.game_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
+            from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
+            cross join lateral (
+                select game_ids, stored_at from pull_chunk
+                where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                limit 1) c";
+        let channels = "/* chunk::needs, channels */
+            select w.place, array(
+                select id from unnest(c.channel_ids) id
+                where not exists (select from twitch_channel t
+                                  where t.channel_id = id and t.fetched_at >= least($6, c.stored_at))
+                  and not exists (select from missing_channel m
+                                  where m.channel_id = id and m.last_asked_at >= least($5, c.stored_at))) as ids
+            from unnest($1::bigint[], $2::timestamptz[], $3::int[]) with ordinality w (pull_id, pulled_at, chunk, place)
+            cross join lateral (
+                select channel_ids, stored_at from pull_chunk
+                where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                limit 1) c";
+        // `= any('{}')` would leave no partition out.
+        if chunks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let client = self.client().await?;
+        let Keys { pulls, times, numbers, partitions } = keys(chunks);
+        let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
+        let rows = match kind {
+            Kind::Game => {
+                let statement = client.prepare_cached(games).await?;
+                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
+            }
+            Kind::Channel => {
+                let statement = client.prepare_cached(channels).await?;
+                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
+            }
+        };
+        let mut needs = vec![None; chunks.len()];
+        for row in rows {
+            let place = usize::try_from(row.column::<i64>("place")? - 1).unwrap_or(usize::MAX);
+            if let Some(need) = needs.get_mut(place) {
+                *need = Some(Need { ids: row.column("ids")? });
+            }
+        }
+        Ok(needs)
+    }
+
+    /// So many games at most that chunks of this one's pull still need and nobody asks for, each with the first chunk that
+    /// does: of the first chunks that have not all they need, whoever has them in hand. See [`Store::needs`].
+    pub async fn lacking_games(
+        &self,
+        of: ChunkRef,
+        most: usize,
+        max_age: Duration,
+        retry_missing: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<(String, ChunkRef)>, Error> {
+        let sql = "/* chunk::lacking_games */
+            select id, min(c.chunk) as chunk
+            from (select chunk, unnest(game_ids) as id, stored_at
+                  from (select chunk, game_ids, stored_at from pull_chunk
+                        where pull_id = $1 and pulled_at = $2 and games_at is null order by chunk limit 200) unfilled) c
+            where not exists (select from twitch_game g where g.game_id = c.id and g.fetched_at >= least($4, c.stored_at))
+              and not exists (select from missing_game m
+                              where m.game_id = c.id and m.last_asked_at >= least($3, c.stored_at))
+              and not exists (select from helix_claim h where h.kind = 'game' and h.id = c.id and h.expires_at >= $6)
+            group by id order by 2, 1 limit $5";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        let rows =
+            client.query(&statement, &[&of.pull_id.0, &of.pulled_at, &asked, &fresh, &most, &now]).await?;
+        let lacking = |row: &tokio_postgres::Row| {
+            Ok((row.column("id")?, ChunkRef { chunk: row.column("chunk")?, ..of }))
+        };
+        rows.iter().map(lacking).collect()
+    }
+
     /// What may still come of a pull to the enricher of `kind`. Cheap while pages are fetched; it counts chunks after that.
     pub async fn outlook(
         &self,

@@ -46,7 +46,6 @@ mod lake;
 mod legacy;
 mod merge;
 mod migrate;
-mod need;
 mod options;
 mod page;
 mod partition;
@@ -87,7 +86,7 @@ use secrecy::SecretString;
 use tokio::{sync::Semaphore, task::AbortHandle};
 
 pub use alarm::AlarmRow;
-pub use chunk::Outlook;
+pub use chunk::{Need, Outlook};
 pub use claim::Kind;
 use database_url::Address;
 pub use dead_letter::{
@@ -108,7 +107,6 @@ pub use lake::{
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
-pub use need::{Need, Remembered};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;

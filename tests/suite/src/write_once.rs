@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::{
     runtime::{Job, Step, Worker},
     schema::{ChunkRef, ChunkStored, PullId, PullRequested, decode},
-    store::{Kind, Merged, Remembered, RerunFrom, Store, migrate},
+    store::{Kind, Merged, RerunFrom, Store, migrate},
 };
 use tokio_postgres::{Client, types::Json};
 
@@ -111,10 +111,7 @@ async fn a_pull_begun_under_the_schema_before_is_shown_and_finished() {
     let so_far = store.extraction(pull, "test", at).await.expect("a pull").expect("ours alone");
     assert!(so_far.ended);
     for kind in [Kind::Game, Kind::Channel] {
-        let needs = store
-            .needs(kind, &chunks, &Remembered::default(), Duration::MAX, Duration::MAX, at)
-            .await
-            .expect("needs");
+        let needs = store.needs(kind, &chunks, Duration::MAX, Duration::MAX, at).await.expect("needs");
         assert!(needs.iter().all(|need| need.as_ref().is_some_and(|need| !need.ids.is_empty())));
         store.filled(kind, &chunks, 3, at).await.expect("filled");
     }
