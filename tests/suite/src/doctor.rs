@@ -216,10 +216,10 @@ async fn what_the_first_start_lacks_is_named_before_it() {
     score.check("no schema", &preflight(database(empty.plain_url())).await, "schema", "operator migrate");
     let latin = Database::create_with("encoding 'LATIN1' locale 'C' template template0").await;
     score.check("encoding", &preflight(database(latin.plain_url())).await, "encoding", "LATIN1");
-    let few = "alter database current_name connection limit 12".replace("current_name", rig.database.name());
-    rig.db.batch_execute(&few).await.expect("a limit");
+    let limit = |number: i32| format!("alter database {} connection limit {number}", rig.database.name());
+    rig.db.batch_execute(&limit(12)).await.expect("a limit");
     score.check("few sessions", &preflight(vec![]).await, "sessions", "more sessions may be opened");
-    rig.db.batch_execute(&few.replace("12", "-1")).await.expect("no limit");
+    rig.db.batch_execute(&limit(-1)).await.expect("no limit");
     rig.db.batch_execute("revoke insert on stage_pause from twitch_operator").await.expect("a revoke");
     score.check("rights", &preflight(vec![]).await, "rights", "insert on stage_pause");
     rig.db.batch_execute("select grant_roles()").await.expect("grants");

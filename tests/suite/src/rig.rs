@@ -246,6 +246,18 @@ impl Rig {
         Exporter::of(self.own_store("exporter"), storage, self.setup.clock.clone(), keep)
     }
 
+    /// Starts an exporter to a folder for the rest of the test, once it hears of completed pulls: one that comes too late
+    /// for an event looks for its pull minutes later.
+    pub(crate) async fn start_exporter(&mut self, folder: &Path) {
+        self.start(self.exporter(folder));
+        eventually("the exporter should listen", || async {
+            let depths = self.announcer.depths().await.map_err(|failure| failure.to_string())?;
+            let listens = depths.iter().any(|depth| depth.name == "exporter" && depth.consumers > Some(0));
+            if listens { Ok(()) } else { Err(format!("{depths:?}")) }
+        })
+        .await;
+    }
+
     /// Runs a worker, to be stopped or killed by the caller.
     pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
         let stop = CancellationToken::new();

@@ -23,9 +23,7 @@ use super::{
 use crate::{
     clock::Clock,
     failure::Failure,
-    topology::{
-        Argument, EVENTS, EXCHANGES, OPTIONAL_STAGES, Queue, RetryDelays, StageInfo, queues, queues_of,
-    },
+    topology::{Argument, EXCHANGES, OPTIONAL_STAGES, Queue, RetryDelays, StageInfo, queues, queues_of},
 };
 
 /// How long connecting may take. A peer that accepts and stays silent would hold us for ever.
@@ -265,27 +263,30 @@ pub(in crate::runtime) async fn depths(
     connection: &lapin::Connection,
     delays: &RetryDelays,
 ) -> Result<Vec<QueueDepth>, BrokerError> {
+    let mut depths = depths_of(connection, queues(delays)).await?;
+    for stage in OPTIONAL_STAGES {
+        if is_there(connection, stage.queue()).await? {
+            depths.extend(depths_of(connection, queues_of(stage, delays)).await?);
+        }
+    }
+    Ok(depths)
+}
+
+async fn depths_of(
+    connection: &lapin::Connection,
+    queues: Vec<Queue>,
+) -> Result<Vec<QueueDepth>, BrokerError> {
     let mut channel = connection.create_channel().await?;
     let mut depths = Vec::new();
-    let optional = OPTIONAL_STAGES.into_iter().flat_map(|stage| queues_of(stage, delays));
-    let mut left_out: Option<String> = None;
-    for Queue { name, bindings, .. } in queues(delays).into_iter().chain(optional) {
-        if left_out.as_ref().is_some_and(|stage| name.starts_with(stage)) {
-            continue;
-        }
-        let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
-        match channel.queue_declare(short(&name), passive, FieldTable::default()).await {
+    for Queue { name, .. } in queues {
+        match look_at(&channel, &name).await {
             Ok(queue) => depths.push(QueueDepth {
                 name,
                 ready: Some(queue.message_count()),
                 consumers: Some(queue.consumer_count()),
             }),
             Err(error) if matches!(error.kind(), ErrorKind::ProtocolError(_)) => {
-                if bindings.iter().any(|(exchange, _)| *exchange == EVENTS) {
-                    left_out = Some(format!("{name}."));
-                } else {
-                    depths.push(QueueDepth { name, ready: None, consumers: None });
-                }
+                depths.push(QueueDepth { name, ready: None, consumers: None });
                 channel = connection.create_channel().await?;
             }
             Err(error) => return Err(error.into()),
@@ -293,6 +294,25 @@ pub(in crate::runtime) async fn depths(
     }
     channel.close(200, "counted".into()).await?;
     Ok(depths)
+}
+
+/// Whether a queue is there. Where it is not, the broker closes the channel with its answer, and nothing else may be asked on it:
+/// the answer was seen to be taken for that of the next question.
+async fn is_there(connection: &lapin::Connection, queue: &str) -> Result<bool, BrokerError> {
+    let channel = connection.create_channel().await?;
+    match look_at(&channel, queue).await {
+        Ok(_) => {
+            channel.close(200, "looked".into()).await?;
+            Ok(true)
+        }
+        Err(error) if is_soft(&error, &AMQPSoftError::NOTFOUND) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+async fn look_at(channel: &lapin::Channel, queue: &str) -> Result<lapin::Queue, lapin::Error> {
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::durable() };
+    channel.queue_declare(short(queue), passive, FieldTable::default()).await
 }
 
 #[cfg(test)]

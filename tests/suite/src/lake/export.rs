@@ -1,6 +1,5 @@
 //! A completed pull enters the lake: once, whole, and again when it is made again.
 
-use exporter::Exporter;
 use fake_twitch::{World, WorldConfig};
 use shared::{lake::Value, schema::PullId};
 
@@ -49,8 +48,7 @@ async fn a_completed_pull_enters_the_lake_and_a_rerun_replaces_it() {
     let world = WorldConfig { unknown_games: 2, banned: 0.02, tail: 50, ..WorldConfig::plain(250) };
     let mut rig = Rig::new(World::generate(world)).await;
     rig.start_all();
-    let exporter: Exporter = rig.exporter(folder.path());
-    rig.start(exporter);
+    rig.start_exporter(folder.path()).await;
     let pull = rig.whole_pull().await.pull_id;
     exported(&rig, pull).await;
 

@@ -59,7 +59,7 @@ async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
     rig.start_all();
-    rig.start(rig.exporter(folder.path()));
+    rig.start_exporter(folder.path()).await;
     let pull = rig.whole_pull().await.pull_id;
     exported(&rig, pull).await;
 

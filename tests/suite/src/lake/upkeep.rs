@@ -15,7 +15,7 @@ async fn verify_names_what_is_deleted_truncated_damaged_duplicated_and_unknown()
     rig.start_all();
     let (code, out, _) = operator(&rig, "lake status").await;
     assert!(code == 0 && out.contains("no exporter has run yet"), "{out}");
-    rig.start(rig.exporter(folder.path()));
+    rig.start_exporter(folder.path()).await;
     let pull = rig.whole_pull().await.pull_id;
     exported(&rig, pull).await;
     let status = operator_json(&rig, "lake status").await;
