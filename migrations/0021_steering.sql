@@ -64,12 +64,12 @@ create function grant_roles() returns void language plpgsql set search_path from
 begin
     perform grant_roles_before_0021();
     perform grant_lake_roles();
-    perform grant_retention();
     -- Where one of the roles is not there, a warning was given just now.
     if exists (select from unnest(array['extractor', 'game_enricher', 'channel_enricher', 'finalizer', 'operator', 'reader']) program
                where to_regrole('twitch_' || program) is null) then
         return;
     end if;
+    perform grant_retention();
     -- Workers obey, and one of them takes on each request for one message. The extractor reads its pause when a slot is
     -- due, the finalizer's watch those of all stages.
     grant select on stage_pause, run_once

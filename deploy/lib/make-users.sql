@@ -9,6 +9,7 @@
 \set finalizer `cat "$PASSWORDS/finalizer"`
 \set exporter `cat "$PASSWORDS/exporter"`
 \set operator `cat "$PASSWORDS/operator"`
+\set console `cat "$PASSWORDS/console"`
 \set reader `cat "$PASSWORDS/reader"`
 
 -- A statement that fails must not take a password into the server's log.
@@ -23,6 +24,7 @@ insert into account values
     ('finalizer', :'finalizer'),
     ('exporter', :'exporter'),
     ('operator', :'operator'),
+    ('console', :'console'),
     ('reader', :'reader');
 
 -- The exporter's role is named for what it writes.

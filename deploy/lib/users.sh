@@ -6,7 +6,7 @@
 # users of PostgreSQL.
 
 # Each has a user of its name on both servers.
-PROGRAMS=(extractor game-enricher channel-enricher finalizer exporter operator)
+PROGRAMS=(extractor game-enricher channel-enricher finalizer exporter operator console)
 
 # put FILE - from stdin, whole or not at all
 put() {
@@ -20,7 +20,7 @@ keep_password() { [ -s "$1" ] || random_hex 24 | put "$1"; }
 # make_users DEFINITIONS POSTGRES RABBITMQ FOLDER DATABASE BROKER
 #   DEFINITIONS         the template of RabbitMQ's users and rights
 #   POSTGRES, RABBITMQ  folders: each server's passwords, a file for each user; RABBITMQ/definitions.json
-#   FOLDER              FOLDER/NAME/database-url and amqp-url: what the program NAME is told, and nobody else
+#   FOLDER              FOLDER/NAME/database-url and amqp-url: what the program NAME is told, and nobody else; console/token
 #   DATABASE, BROKER    host:port/database and host:port/vhost, as URLs have them
 # A password is never an argument of a command: those are seen in the process list.
 make_users() {
@@ -38,4 +38,6 @@ make_users() {
     printf 'postgresql://%s:%s@%s' "$name" "$(<"$postgres/$name")" "$database" | put "$folder/$name/database-url"
     printf 'amqp://%s:%s@%s' "$name" "$(<"$rabbitmq/$name")" "$broker" | put "$folder/$name/amqp-url"
   done
+  # What a browser is asked for where the console is reached from elsewhere than its own machine.
+  keep_password "$folder/console/token"
 }

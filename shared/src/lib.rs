@@ -5,7 +5,7 @@
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
-//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, `retention`, what is removed when, and `erasure`, how a channel is forgotten. `tests/suite` checks the imports.
+//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, `retention`, what is removed when, and `erasure`, how a channel is forgotten. `view` is what a person reads of all that. `tests/suite` checks the imports.
 
 pub mod budget_store;
 pub mod clock;
@@ -33,4 +33,5 @@ pub mod token_store;
 pub mod token_validation;
 pub mod topology;
 pub mod version;
+pub mod view;
 pub mod worker_state;

@@ -19,7 +19,8 @@ use url::Url;
 pub use command_line::{ConfigCommand, Parsed, Unparsed, parse};
 pub use error::{ConfigError, EXIT_CONFIG, SetupError};
 pub use lake::{Lake, LakeKey, LakePlace, Redshift};
-use secret::{secret, secret_url};
+pub use secret::secret;
+use secret::secret_url;
 pub(crate) use show::{LOG_LEVELS, log_levels};
 pub(crate) use url_parts::UrlParts;
 

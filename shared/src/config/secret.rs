@@ -17,7 +17,7 @@ pub(super) fn variable(name: &OsStr) -> Option<OsString> {
 }
 
 /// Takes a secret from the variable `name`, or from `file`.
-pub(super) fn secret(name: &str, file: Option<&PathBuf>) -> Result<SecretString, ConfigError> {
+pub fn secret(name: &str, file: Option<&PathBuf>) -> Result<SecretString, ConfigError> {
     let direct = variable(name.as_ref()).filter(|value| !value.is_empty());
     let value = match (direct, file.filter(|path| !path.as_os_str().is_empty())) {
         (Some(_), Some(_)) => return Err(ConfigError::Twice { name: name.into() }),

@@ -24,8 +24,9 @@ const OPEN_PARAMETERS: [&str; 9] = [
     "frame_max",
     "channel_max",
 ];
-/// Secrets that a deployment may do without.
-const OPTIONAL: [&str; 3] = ["LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY", "RETENTION_DATABASE_URL"];
+/// Secrets that a program or a deployment may do without.
+const OPTIONAL: [&str; 4] =
+    ["CONSOLE_TOKEN", "LAKE_ACCESS_KEY_ID", "LAKE_SECRET_ACCESS_KEY", "RETENTION_DATABASE_URL"];
 /// Read by what writes the log.
 pub(crate) const LOG_LEVELS: &str = "RUST_LOG";
 

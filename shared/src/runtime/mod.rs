@@ -36,6 +36,7 @@ pub use process::{
     duties::{Duty, every, perform, scheduled, sharing},
     logs::log_levels,
     program::{Cli, main},
+    service::{Service, serve_main},
     traces::Export,
     troubles::Troubles,
 };

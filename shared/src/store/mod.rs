@@ -30,6 +30,7 @@ mod budget;
 mod catalogue;
 mod channel;
 mod chunk;
+mod chunk_report;
 mod claim;
 mod column;
 mod database_url;
@@ -41,6 +42,7 @@ mod environment;
 mod erasure;
 mod error;
 mod event;
+mod flow_rate;
 mod history;
 mod lake;
 mod legacy;
@@ -52,6 +54,7 @@ mod partition;
 mod progress;
 mod pull;
 mod pull_end;
+mod pull_list;
 mod pull_settings;
 mod queued;
 mod record_shape;
@@ -68,6 +71,7 @@ mod sqlstate;
 mod steering;
 mod suspicion;
 mod token;
+mod top;
 mod trace;
 mod volume;
 mod watch;
@@ -87,6 +91,7 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 
 pub use alarm::AlarmRow;
 pub use chunk::{Need, Outlook};
+pub use chunk_report::{ChunkReport, ChunkState, ChunkStream};
 pub use claim::Kind;
 use database_url::Address;
 pub use dead_letter::{
@@ -99,6 +104,7 @@ pub use environment::Environment;
 pub use erasure::{Places, TextColumn};
 pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
+pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
 pub use lake::{
     CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, PullFiles,
@@ -110,6 +116,7 @@ pub use migrate::{Migrated, migrate};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;
+pub use pull_list::{PullFilter, RerunRow, StageEnds};
 pub use pull_settings::PullSettings;
 pub use queued::Queued;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
@@ -122,6 +129,7 @@ pub use script::run_script;
 use session::Sessions;
 pub use slot::SlotDecision;
 pub use steering::{RUN_ONCE_WITHIN, RunOnceReport};
+pub use top::Top;
 pub use trace::{
     Absence, CatalogueTrace, Difference, Missing, PullAttempt, PullFacts, PullTrace, Rejection, Sighting,
     StageWork, StoredStream, StreamTrace, TraceStep, Whereabouts,

@@ -106,7 +106,7 @@ pub struct MissedSlot {
     pub reason: String,
 }
 
-const COLUMNS: &str =
+pub(super) const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
     channels_missing, helix_calls, chunk_calls, rescues, whole";
@@ -142,7 +142,11 @@ impl Store {
         Ok(self.reports(&sql, &[]).await?.pop())
     }
 
-    async fn reports(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<PullReport>, Error> {
+    pub(super) async fn reports(
+        &self,
+        sql: &str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<PullReport>, Error> {
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, values).await?;
@@ -250,7 +254,7 @@ async fn count_rejected(client: &ClientWrapper, reports: &mut [PullReport]) -> R
 
 /// The ids of those pulls that are meant, and the times that tell their partitions; none where there are none, because
 /// `= any('{}')` would leave no partition out.
-fn keys(
+pub(super) fn keys(
     reports: &[PullReport],
     meant: impl Fn(&PullReport) -> bool,
 ) -> Option<(Vec<i64>, Vec<DateTime<Utc>>)> {

@@ -22,7 +22,7 @@ const AHEAD: TimeDelta = TimeDelta::days(36_500);
 const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
 
 /// A worker's row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkerRow {
     /// Its stage.
     pub stage: String,
@@ -47,6 +47,7 @@ pub struct WorkerRow {
     /// Points of the full budget.
     pub points_limit: Option<i32>,
     /// How far its clock is ahead of the database's; negative where it is behind.
+    #[serde(skip)]
     pub clock_ahead: TimeDelta,
     /// When it wrote this.
     pub seen_at: DateTime<Utc>,

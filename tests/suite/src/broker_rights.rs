@@ -30,7 +30,7 @@ fn is_refused<T>(result: Result<T, lapin::Error>) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_broker_lets_each_program_read_its_own_queues_only() {
     let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
-    for program in STAGES.map(|stage| stage.name) {
+    for program in STAGES.map(|stage| stage.name).into_iter().chain(["console"]) {
         let url = rig.vhost.url_of(program);
         let connection =
             Connection::connect(url.expose_secret(), ConnectionProperties::default()).await.expect("let in");

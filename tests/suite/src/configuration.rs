@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use crate::process::binary;
 
-const PROGRAMS: [&str; 6] =
-    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator"];
+const PROGRAMS: [&str; 7] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator", "console"];
 /// Stands in every secret: nobody may show it.
 const CANARY: &str = "canary-7f3a";
 

@@ -14,7 +14,7 @@ use crate::{
     settings::project_file,
 };
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
     ".github/CONTRIBUTING.md",
     "deploy/README.md",
@@ -25,6 +25,7 @@ const DOCUMENTS: [&str; 11] = [
     "deploy/observability/RUNBOOK.md",
     "migrations/README.md",
     "tests/bench/README.md",
+    "workers/console/README.md",
     "workers/operator/README.md",
 ];
 /// How a person reaches the operator: by itself, in a quickstart, in compose.

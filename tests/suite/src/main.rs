@@ -16,6 +16,7 @@ mod builders;
 mod catalogue;
 mod collector;
 mod configuration;
+mod console;
 mod crash;
 mod cursors;
 mod database_sessions;

@@ -23,8 +23,16 @@ fn url(variable: &str) -> Url {
 }
 
 /// Who has users of their own.
-pub(crate) const PROGRAMS: [&str; 7] =
-    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator", "reader"];
+pub(crate) const PROGRAMS: [&str; 8] = [
+    "extractor",
+    "game-enricher",
+    "channel-enricher",
+    "finalizer",
+    "exporter",
+    "operator",
+    "console",
+    "reader",
+];
 
 /// The role whose rights a program has: the exporter's is named for what it writes.
 fn role_of(program: &str) -> String {

@@ -9,8 +9,8 @@ use std::{
 
 use crate::process::binary;
 
-const PROGRAMS: [&str; 6] =
-    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator"];
+const PROGRAMS: [&str; 7] =
+    ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator", "console"];
 /// Read by what writes the log, before there are settings.
 const LOG_LEVEL: &str = "RUST_LOG";
 /// What compose mounts where there is no file: an empty one.

@@ -16,7 +16,6 @@ mod pull_ref;
 mod sample;
 mod screen;
 mod shadow;
-mod suggest;
 mod view;
 mod warnings;
 
@@ -27,7 +26,7 @@ use command::Command;
 use context::Context;
 use error::Error;
 use exit::Exit;
-use shared::config::Unparsed;
+use shared::{config::Unparsed, view::suggest};
 
 /// The whole of the operator's `main`: parses the command line, runs the command, and returns its exit code.
 pub fn main() -> ExitCode {

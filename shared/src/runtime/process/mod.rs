@@ -10,6 +10,7 @@ pub(super) mod probes;
 pub(super) mod program;
 pub(super) mod prometheus;
 pub(super) mod report;
+pub(super) mod service;
 pub(super) mod shutdown;
 pub(super) mod spans;
 pub(super) mod traces;

@@ -35,7 +35,22 @@ pub(in crate::runtime) async fn serve<W: Worker>(
         let (worker, status, duties) = (Arc::clone(&worker), status.clone(), duties.clone());
         async move {
             let ready = readiness(&*worker, &status).await;
-            match ready.and_then(|()| duties.describe().map_or(Ok(()), Err)) {
+            ready.and_then(|()| duties.describe().map_or(Ok(()), Err))
+        }
+    };
+    serve_ready(listen, ready).await
+}
+
+/// Answers probes until the process ends; `ready` says why it is not, if so.
+pub(in crate::runtime) async fn serve_ready<F, R>(listen: SocketAddr, ready: F) -> std::io::Result<SocketAddr>
+where
+    F: Fn() -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let ready = move || {
+        let ready = ready();
+        async move {
+            match ready.await {
                 Ok(()) => (StatusCode::OK, "ready\n".to_owned()),
                 Err(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
             }

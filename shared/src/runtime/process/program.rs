@@ -49,7 +49,7 @@ pub struct Cli<S: Args> {
 }
 
 #[derive(Debug, Clone, Copy, Subcommand)]
-enum Command {
+pub(super) enum Command {
     /// Asks the worker that listens on `HTTP_LISTEN` whether it is ready: exits 0 if it is, 1 if not
     Healthcheck,
     /// Looks at the settings
@@ -77,10 +77,7 @@ pub fn main<S: Args, W: Worker>(
         Some(Command::Healthcheck) => healthcheck(cli.process.http_listen),
         Some(Command::Config { command: ConfigCommand::Show }) => show(&parsed),
         Some(Command::Config { command: ConfigCommand::Check }) => match prepare(cli, build) {
-            Ok(_) => {
-                say(&mut stdout(), &format!("{name}: the settings can be used"));
-                ExitCode::SUCCESS
-            }
+            Ok(_) => say_usable(name),
             Err(error) => refuse(name, &error),
         },
         None => match prepare(cli, build) {
@@ -169,8 +166,14 @@ fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<Exi
     })
 }
 
+/// Says that the settings can be used.
+pub(super) fn say_usable(name: &str) -> ExitCode {
+    say(&mut stdout(), &format!("{name}: the settings can be used"));
+    ExitCode::SUCCESS
+}
+
 /// Says in one line why there is nothing to run, and with what code.
-fn refuse(name: &'static str, error: &SetupError) -> ExitCode {
+pub(super) fn refuse(name: &'static str, error: &SetupError) -> ExitCode {
     let _last_lines = logs::init(name, None, EnvFilter::new("info"), &Traces::default());
     match error {
         SetupError::Config(error) => {
@@ -184,7 +187,8 @@ fn refuse(name: &'static str, error: &SetupError) -> ExitCode {
     }
 }
 
-fn show<S: Args>(parsed: &Parsed<Cli<S>>) -> ExitCode {
+/// Shows every setting.
+pub(super) fn show<P>(parsed: &Parsed<P>) -> ExitCode {
     let settings = parsed.settings();
     let code = if settings.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
     say(&mut stdout(), &settings.unwrap_or_else(|settings| settings));
@@ -192,7 +196,7 @@ fn show<S: Args>(parsed: &Parsed<Cli<S>>) -> ExitCode {
 }
 
 /// Asks the process that listens on `address`; for health checks in an image without a shell.
-fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
+pub(super) fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
     match super::probes::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

@@ -52,7 +52,7 @@ const QUEUED: [&str; 3] = ["dead", "held", "replaying"];
 /// The filter as a condition on `dead_letter d`; its parameters are `$1` to `$11`.
 pub(super) const CONDITION: &str = "($1::bigint[] is null or d.id = any($1))
     and ($2::text is null or d.stage = $2) and ($3::text is null or d.class = $3) and ($4::text is null or d.code = $4)
-    and ($5::text is null or starts_with(d.fingerprint, $5)) and ($6::bigint is null or d.pull_id = $6)
+    and ($5::text is null or d.fingerprint = $5 or length($5) < 16 and starts_with(d.fingerprint, $5)) and ($6::bigint is null or d.pull_id = $6)
     and ($7::text is null or exists (select from pull_chunk c where c.pull_id = d.pull_id
          and (d.chunk is null or c.chunk = d.chunk) and $7 = any(c.channel_ids)))
     and ($8::text is null or exists (select from pull_chunk c where c.pull_id = d.pull_id

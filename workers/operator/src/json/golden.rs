@@ -10,6 +10,7 @@ use shared::{
         RunOnceReport, Ttl,
     },
     topology::{RetryDelays, queues},
+    view::{About, Trouble},
 };
 
 use crate::{
@@ -86,7 +87,7 @@ fn documents_of_the_system_keep_their_shape() {
         database_trouble: None,
         broker_trouble: Some("away".into()),
     };
-    let troubles = vec!["away".into()];
+    let troubles = vec![Trouble { text: "away".into(), about: About::Broker }];
     let health = Health { well: false, verdict: "Not well: away.".into(), troubles, facts };
     assert_golden!("status", json::Status::from(health));
     let queues = queues(&RetryDelays::default());

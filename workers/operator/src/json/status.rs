@@ -76,7 +76,7 @@ impl From<view::Health> for Status {
         Self {
             well,
             verdict,
-            troubles,
+            troubles: troubles.into_iter().map(|trouble| trouble.text).collect(),
             database_trouble: facts.database_trouble,
             broker_trouble: facts.broker_trouble,
             under_way: each(facts.under_way),

@@ -8,15 +8,12 @@ use shared::{
     failure::{Class, Failure},
     schema::PullId,
     store::{self, PullReport, Store, WorkerRow},
+    view::describe_failure,
 };
 use tokio::{signal::ctrl_c, time::sleep};
 
 use super::{display::Display, missing_worker::MissingWorker, queue_poller::QueuePoller, rate::Rate};
-use crate::{
-    context::Context,
-    error::{Error, describe_failure},
-    view,
-};
+use crate::{context::Context, error::Error, view};
 
 /// The time between two polls.
 const POLL_EVERY: Duration = Duration::from_millis(250);

@@ -3,10 +3,9 @@
 use chrono::{DateTime, Utc};
 use indicatif::HumanBytes;
 use serde_json::Value;
-use shared::store::DeadLetterDetails as DeadLetter;
+use shared::{store::DeadLetterDetails as DeadLetter, view::readable};
 
 use super::{
-    body::readable,
     format::{ago, count, time},
     table::{Style, Table, line, section},
 };

@@ -9,14 +9,13 @@ use shared::{
     schema::PullStatus,
     store::{PullReport, WorkerRow},
     topology::{STAGES, StageInfo},
+    view::{behind, long_retries, no_worker, pause, retries},
 };
 
 use super::{
-    describe_pull::describe_progress,
+    Facts, describe_progress,
     format::{count, duration, number},
-    health::Facts,
-    obstacles::{behind, long_retries, no_worker, pause, retries, stages_with_work},
-    steering::person_pause,
+    person_pause, stages_with_work,
     topology_plan::describe_difference,
 };
 

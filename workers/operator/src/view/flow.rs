@@ -6,9 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shared::store::{PullReport, WorkerRow};
 
 use super::{
-    describe_pull::describe_progress,
+    Facts, Health, describe_progress,
     format::{duration, first_line, number, time},
-    health::{Facts, Health},
     table::{Style, Table},
 };
 
@@ -118,7 +117,7 @@ impl Flow {
             facts.workers.iter().filter_map(|worker| Some((worker.points_left?, worker.points_limit?)));
         Self {
             at: now,
-            troubles: Health::troubles_of(facts, now),
+            troubles: Health::troubles_of(facts, now).into_iter().map(|trouble| trouble.text).collect(),
             stages: stages.collect(),
             pulls: facts.under_way.clone(),
             points: points.min_by_key(|(left, _)| *left),

@@ -1,12 +1,14 @@
 //! Everything about one pull, in sections.
 
 use chrono::{DateTime, Utc};
-use shared::store::{PullReport, StageSpan, Waiting};
-
-use super::{
-    describe_pull::{
+use shared::{
+    store::{PullReport, StageSpan, Waiting},
+    view::{
         by_rule, describe_channels, describe_games, describe_incomplete, describe_records, describe_stop,
     },
+};
+
+use super::{
     format::{ago, count, duration, number, time},
     table::{Style, Table, line, section},
 };

@@ -1,10 +1,9 @@
 //! The table of pulls.
 
 use chrono::{DateTime, Utc};
-use shared::store::PullReport;
+use shared::{store::PullReport, view::describe_incomplete};
 
 use super::{
-    describe_pull::describe_incomplete,
     format::{duration, first_line, number, short_time},
     table::{Style, Table},
 };

@@ -1,13 +1,14 @@
 //! How long data is kept, and what was removed.
 
 use chrono::{DateTime, Utc};
+use indicatif::HumanBytes;
 use shared::{
     retention::{ClassSurvey, Removed},
     store::RetentionRun,
 };
 
 use super::{
-    format::{ago, count, number, size},
+    format::{ago, count, number},
     table::Table,
 };
 
@@ -61,6 +62,11 @@ fn describe(removed: &Removed) -> Option<String> {
 /// A line for each day that has to stay.
 fn kept(removed: &Removed) -> impl Iterator<Item = String> {
     removed.kept.iter().map(|kept| format!("\n{} of {} stay: {}", removed.class, kept.day, kept.why))
+}
+
+/// A number of bytes: `12.30 MiB`.
+fn size(bytes: i64) -> String {
+    HumanBytes(bytes.try_into().unwrap_or_default()).to_string()
 }
 
 #[cfg(test)]

@@ -1,14 +1,15 @@
 //! Overall health, on one screen.
 
 use chrono::{DateTime, Utc};
-use shared::{store::PullReport, topology::REJECTED};
+use shared::{
+    store::PullReport,
+    topology::REJECTED,
+    view::{Health, describe_incomplete, describe_progress, describe_rejects, pauses, retries},
+};
 
 use super::{
-    describe_pull::{describe_incomplete, describe_progress, describe_rejects},
     format::{ago, count, duration, short_time},
-    health::Health,
-    obstacles::{pauses, retries},
-    queues::queue_table,
+    queue_table::queue_table,
     table::{Style, Table, line},
 };
 use crate::suggest;

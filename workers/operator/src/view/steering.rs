@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::{
     schema::{ChannelsFilled, ChunkStored, GamesFilled, PullRequested},
-    steering::StagePause,
     store::{Queued, RetryRow},
     topology::{Announcement, CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER},
 };
@@ -13,16 +12,6 @@ use super::{
     format::{ago, count, first_line, short_time},
     table::Table,
 };
-use crate::suggest;
-
-/// A stage that a person has paused: one sentence, the same wherever it is told.
-pub(crate) fn person_pause(pause: &StagePause) -> String {
-    let stage = &pause.stage;
-    suggest::typed(&format!(
-        "the {stage} is paused {}; `operator resume {stage}` ends that",
-        pause.describe()
-    ))
-}
 
 /// A message that waits for a stage.
 #[derive(Debug, Clone)]

@@ -1,14 +1,14 @@
 //! A pull that has ended, in a few lines.
 
-use shared::store::PullReport;
-
-use super::{
-    describe_pull::{
+use shared::{
+    store::PullReport,
+    view::{
         describe_channels, describe_games, describe_incomplete, describe_records, describe_rejects,
         describe_stop,
     },
-    format::{count, duration},
 };
+
+use super::format::{count, duration};
 
 /// Status, counts, duration, and why fetching stopped.
 pub(crate) fn summary(pull: &PullReport) -> String {

@@ -6,8 +6,10 @@ use shared::{
 };
 
 use super::{
+    by_stage,
     format::{count, number},
-    queues::{by_stage, queue_table, ready},
+    queue_table::queue_table,
+    ready,
     table::{Table, section},
 };
 

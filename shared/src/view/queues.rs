@@ -1,41 +1,36 @@
-//! The broker's queues, stage by stage: counted, and as the table that `status` and `topology` share.
+//! The broker's queues, stage by stage, counted.
 
-use shared::{
+use crate::{
     runtime::QueueDepth,
     topology::{StageInfo, all_stages},
 };
 
-use super::{
-    format::number,
-    table::{Style, Table},
-};
-
 /// Messages in a stage's queues, and its workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct StageQueues {
+pub struct StageQueues {
     /// The stage.
-    pub(crate) stage: &'static str,
+    pub stage: &'static str,
     /// Consumers of its work queue.
-    pub(crate) workers: u32,
+    pub workers: u32,
     /// Messages ready for a worker.
-    pub(crate) ready: u32,
+    pub ready: u32,
     /// Replayed messages, handled when there is no live work.
-    pub(crate) replay: u32,
+    pub replay: u32,
     /// Messages on a retry rung.
-    pub(crate) retrying: u32,
+    pub retrying: u32,
     /// Dead letters: those in the queue or those in the table, whichever are more. A queue that somebody browses looks empty.
-    pub(crate) dead: u32,
+    pub dead: u32,
 }
 
 /// Every stage's queues, in the order of the flow; without those of a stage that is left out.
-pub(crate) fn by_stage(depths: &[QueueDepth]) -> Vec<StageQueues> {
+pub fn by_stage(depths: &[QueueDepth]) -> Vec<StageQueues> {
     let deployed =
         |stage: &StageInfo| stage.event.is_none() || depths.iter().any(|queue| queue.name == stage.queue());
     all_stages().filter(deployed).map(|stage| StageQueues::from_depths(stage, depths)).collect()
 }
 
 /// Counts the rows of the table too: so many for each dead-letter queue.
-pub(crate) fn count_rows(stages: &mut [StageQueues], rows: &[(String, i64)]) {
+pub fn count_rows(stages: &mut [StageQueues], rows: &[(String, i64)]) {
     for queues in stages {
         let dead = format!("{}.dead", queues.stage);
         let rows = rows.iter().find(|(queue, _)| *queue == dead).map_or(0, |(_, rows)| *rows);
@@ -44,7 +39,7 @@ pub(crate) fn count_rows(stages: &mut [StageQueues], rows: &[(String, i64)]) {
 }
 
 /// Messages in the queue of that name.
-pub(crate) fn ready(name: &str, depths: &[QueueDepth]) -> u32 {
+pub fn ready(name: &str, depths: &[QueueDepth]) -> u32 {
     depths.iter().find(|queue| queue.name == name).and_then(|queue| queue.ready).unwrap_or_default()
 }
 
@@ -62,22 +57,6 @@ impl StageQueues {
             dead: ready(&stage.dead(), depths),
         }
     }
-}
-
-/// The stages' queues as a table; a stage without a worker and one with dead letters stand out.
-pub(super) fn queue_table(stages: &[StageQueues]) -> Table {
-    let headings = ["STAGE", ">WORKERS", ">READY", ">RETRYING", ">REPLAYED", ">DEAD LETTERS"];
-    let mut table = Table::new(&headings);
-    let bad_if = |bad| if bad { Style::Bad } else { Style::Plain };
-    for queues in stages {
-        let (absent, dead) = (bad_if(queues.workers == 0), bad_if(queues.dead > 0));
-        let counts = [queues.workers, queues.ready, queues.retrying, queues.replay, queues.dead];
-        table.styled_row(
-            &[Style::Plain, absent, Style::Plain, Style::Plain, Style::Plain, dead],
-            [queues.stage.to_owned()].into_iter().chain(counts.map(number)),
-        );
-    }
-    table
 }
 
 #[cfg(test)]

@@ -2,13 +2,13 @@
 
 use std::cmp::Reverse;
 
+use crate::{schema::Rule, store::PullReport};
 use chrono::{DateTime, Utc};
-use shared::{schema::Rule, store::PullReport};
 
 use super::format::{count, duration, number};
 
 /// What the pull is doing, and for how long.
-pub(crate) fn describe_progress(pull: &PullReport, now: DateTime<Utc>) -> String {
+pub fn describe_progress(pull: &PullReport, now: DateTime<Utc>) -> String {
     let doing = match pull.status.as_str() {
         "pending" if pull.pages == 0 => "is waiting for its first page",
         "pending" => "is fetching pages",
@@ -22,7 +22,7 @@ pub(crate) fn describe_progress(pull: &PullReport, now: DateTime<Utc>) -> String
 }
 
 /// Why fetching stopped, in words.
-pub(crate) fn describe_stop(reason: &str) -> &'static str {
+pub fn describe_stop(reason: &str) -> &'static str {
     match reason {
         "end" => "Twitch had no more pages",
         "min_viewers" => "remaining streams are below MIN_VIEWERS",
@@ -35,14 +35,14 @@ pub(crate) fn describe_stop(reason: &str) -> &'static str {
 }
 
 /// Why the list of streams is incomplete, if it is.
-pub(crate) fn describe_incomplete(pull: &PullReport) -> Option<String> {
+pub fn describe_incomplete(pull: &PullReport) -> Option<String> {
     let reason = pull.stop_reason.as_deref().filter(|_| pull.whole == Some(false))?;
     Some(format!("the list of streams is incomplete: {}", describe_stop(reason)))
 }
 
 /// The records that failed validation, by rule: `12 records rejected (10 malformed-json, 2 tags-not-strings)`. Streams below
 /// `MIN_VIEWERS` are not among them.
-pub(crate) fn describe_rejects(pull: &PullReport) -> Option<String> {
+pub fn describe_rejects(pull: &PullReport) -> Option<String> {
     let rules = by_rule(pull).filter(|(rule, _)| *rule != Rule::BelowMinViewers.as_str());
     let (mut all, mut named) = (0, Vec::new());
     for (rule, records) in rules {
@@ -53,7 +53,7 @@ pub(crate) fn describe_rejects(pull: &PullReport) -> Option<String> {
 }
 
 /// Rejected records by rule, the most first.
-pub(crate) fn by_rule(pull: &PullReport) -> impl Iterator<Item = (&str, i32)> {
+pub fn by_rule(pull: &PullReport) -> impl Iterator<Item = (&str, i32)> {
     let mut rules: Vec<_> =
         pull.rejected_by_rule.iter().map(|(rule, records)| (rule.as_str(), *records)).collect();
     rules.sort_by_key(|(_, records)| Reverse(*records));
@@ -61,7 +61,7 @@ pub(crate) fn by_rule(pull: &PullReport) -> impl Iterator<Item = (&str, i32)> {
 }
 
 /// Every record is accounted for: `fetched 1,000 = stored 900 + rejected 90 + duplicates 10`.
-pub(crate) fn describe_records(pull: &PullReport) -> String {
+pub fn describe_records(pull: &PullReport) -> String {
     format!(
         "fetched {} = stored {} + rejected {} + duplicates {}",
         number(pull.fetched),
@@ -72,13 +72,13 @@ pub(crate) fn describe_records(pull: &PullReport) -> String {
 }
 
 /// New and unknown games, once the pull has ended.
-pub(crate) fn describe_games(pull: &PullReport) -> Option<String> {
+pub fn describe_games(pull: &PullReport) -> Option<String> {
     let (added, missing) = pull.games_added.zip(pull.games_missing)?;
     Some(format!("{} new, {} unknown to Twitch", number(added), number(missing)))
 }
 
 /// Streams with and without a known channel, once the pull has ended.
-pub(crate) fn describe_channels(pull: &PullReport) -> Option<String> {
+pub fn describe_channels(pull: &PullReport) -> Option<String> {
     let (filled, missing) = pull.channels_filled.zip(pull.channels_missing)?;
     Some(format!("{} filled, {} unknown to Twitch", number(filled), number(missing)))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 const LONGEST_HEX: usize = 512;
 
 /// What the body is (`JSON`, `text` or `bytes`), and the body.
-pub(crate) fn readable(body: &[u8]) -> (&'static str, String) {
+pub fn readable(body: &[u8]) -> (&'static str, String) {
     if let Ok(json) = serde_json::from_slice::<Value>(body) {
         return ("JSON", serde_json::to_string_pretty(&json).unwrap_or_default());
     }

@@ -50,17 +50,17 @@ fn variable(name: &str) -> Option<String> {
 }
 
 /// How the operator is started.
-pub(crate) fn operator() -> &'static str {
+pub fn operator() -> &'static str {
     &TYPED.operator
 }
 
 /// The command with these arguments, to be shown by itself.
-pub(crate) fn command(words: &str) -> String {
+pub fn command(words: &str) -> String {
     TYPED.command(words)
 }
 
 /// The text, with its commands as a person types them.
-pub(crate) fn typed(text: &str) -> String {
+pub fn typed(text: &str) -> String {
     TYPED.text(text)
 }
 

@@ -1,30 +1,34 @@
 //! Numbers, durations and times for people.
 
-use std::time::Duration;
-
 use chrono::{DateTime, TimeDelta, Utc};
-use indicatif::{HumanBytes, HumanCount, HumanDuration};
+
+/// Units of time in seconds, the largest first.
+const UNITS: [(i64, &str); 6] =
+    [(365 * 86_400, "y"), (7 * 86_400, "w"), (86_400, "d"), (3600, "h"), (60, "m"), (1, "s")];
 
 /// A count with thousands separators: `21,034`.
-pub(crate) fn number(n: impl TryInto<u64>) -> String {
+pub fn number(n: impl TryInto<u64>) -> String {
     // No count is negative.
-    HumanCount(n.try_into().unwrap_or_default()).to_string()
+    let digits = n.try_into().unwrap_or_default().to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.char_indices() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 /// A count and its noun: `1 chunk`, `12 chunks`.
-pub(crate) fn count(n: impl TryInto<u64>, noun: &str) -> String {
+pub fn count(n: impl TryInto<u64>, noun: &str) -> String {
     let number = number(n);
     let plural = if number == "1" { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }
 
-/// A number of bytes: `12.30 MiB`.
-pub(crate) fn size(bytes: i64) -> String {
-    HumanBytes(bytes.try_into().unwrap_or_default()).to_string()
-}
-
 /// A duration in its two largest units: `0.4s`, `12s`, `1m 05s`, `2h 03m`, `3d 04h`.
-pub(crate) fn duration(duration: TimeDelta) -> String {
+pub fn duration(duration: TimeDelta) -> String {
     let millis = duration.num_milliseconds().max(0);
     let seconds = millis / 1000;
     match seconds {
@@ -37,26 +41,30 @@ pub(crate) fn duration(duration: TimeDelta) -> String {
 }
 
 /// How long ago it was, in one unit: `just now`, `12s ago`, `3m ago`.
-pub(crate) fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
-    match (now - time).to_std() {
-        Ok(past) if past >= Duration::from_secs(1) => format!("{:#} ago", HumanDuration(past)),
-        _ => "just now".to_owned(),
+pub fn ago(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+    let seconds = (now - time).num_seconds();
+    if seconds < 1 {
+        return "just now".to_owned();
     }
+    // The largest unit of which there are at least one and a half, rounded.
+    let unit = UNITS.into_iter().find(|(unit, _)| 2 * seconds >= 3 * unit);
+    let (unit, name) = unit.unwrap_or((1, "s"));
+    format!("{}{name} ago", (seconds + unit / 2) / unit)
 }
 
 /// A time in full, to the second.
-pub(crate) fn time(time: DateTime<Utc>) -> String {
+pub fn time(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// A time without its date if that is today's.
-pub(crate) fn short_time(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
+pub fn short_time(time: DateTime<Utc>, now: DateTime<Utc>) -> String {
     let format = if time.date_naive() == now.date_naive() { "%H:%M:%S" } else { "%b %d %H:%M" };
     time.format(format).to_string()
 }
 
 /// The first line of a text, cut to `longest` characters.
-pub(crate) fn first_line(text: &str, longest: usize) -> String {
+pub fn first_line(text: &str, longest: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
     if line.chars().count() <= longest {
         return line.to_owned();

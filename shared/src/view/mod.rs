@@ -1,0 +1,27 @@
+//! What a person reads, made of facts: the sentences that the operator and the console share, so that both say the same.
+//!
+//! Knows no terminal and no browser, and no time but the one passed in.
+
+mod body;
+mod describe_failure;
+mod describe_pull;
+mod facts;
+pub mod format;
+mod health;
+mod obstacles;
+mod queues;
+pub mod suggest;
+
+pub use body::readable;
+pub use describe_failure::{advice, describe_failure};
+pub use describe_pull::{
+    by_rule, describe_channels, describe_games, describe_incomplete, describe_progress, describe_records,
+    describe_rejects, describe_stop,
+};
+pub use facts::{Facts, Vanished};
+pub use health::{About, Health, Trouble};
+pub use obstacles::{
+    behind, long_retries, no_worker, pause, pauses, person_pause, pull_obstacle, reason, retries,
+    stages_with_work,
+};
+pub use queues::{StageQueues, by_stage, count_rows, ready};

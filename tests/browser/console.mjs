@@ -1,0 +1,155 @@
+// The console in a browser: node console.mjs ADDRESS STATE, where STATE is empty, well or broken.
+//
+// Every page, light and dark, wide and narrow: no violation of axe's rules, nothing asked of anybody else, no sideways scroll.
+// In the state `well` also: without JavaScript, by keyboard alone, with news, and paused. At the end the console is
+// frozen while its page is open, which the page says.
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+
+const [address, state] = process.argv.slice(2);
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const WIDTHS = [1280, 390];
+const DEADLINE = 20_000;
+
+const failures = [];
+const check = (holds, words) => { if (!holds) failures.push(`${state}: ${words}`); };
+const json = async (path) => (await fetch(address + path)).json();
+
+/** The pages that there are in this state. */
+async function pages() {
+  const found = ['/', '/pulls', '/dead-letters', '/data', '/workers', '/nothing-is-here'];
+  const pull = (await json('/pulls.json')).pulls[0];
+  if (pull) found.push(`/pulls/${pull.pull_id}`, `/pulls/${pull.pull_id}/chunks/1`);
+  const group = (await json('/dead-letters.json')).groups[0];
+  if (group) found.push(`/dead-letters/groups/${group.fingerprint}`, `/dead-letters/${group.sample}`);
+  return found;
+}
+
+/** Each page with axe, in each colour and width. */
+async function look(browser) {
+  // Its own policy lets no foreign script in, and axe is one.
+  const context = await browser.newContext({ bypassCSP: true });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  page.on('pageerror', (error) => check(false, `the script fails: ${error}`));
+  let looks = 0;
+  for (const path of await pages()) {
+    const asked = [];
+    const note = (request) => asked.push(request.url());
+    page.on('request', note);
+    await page.goto(address + path);
+    page.off('request', note);
+    const foreign = asked.filter((url) => !url.startsWith(address + '/') && !url.startsWith('data:'));
+    check(foreign.length === 0, `${path} asks for ${foreign}`);
+    check(asked.length <= 5, `${path} makes ${asked.length} requests`);
+    await page.locator('#pause').click();
+    await page.addScriptTag({ path: axe });
+    for (const colorScheme of ['light', 'dark']) {
+      for (const width of WIDTHS) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+        await page.setViewportSize({ width, height: 900 });
+        const { violations } = await page.evaluate((tags) => axe.run({ runOnly: tags }), TAGS);
+        looks += 1;
+        for (const { id, nodes } of violations) {
+          check(false, `${path} ${colorScheme} ${width}: ${id}: ${nodes.slice(0, 3).map((node) => node.html.slice(0, 160)).join(' | ')}`);
+        }
+      }
+    }
+    await page.setViewportSize({ width: 320, height: 900 });
+    const sideways = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    check(sideways <= 0, `${path} is ${sideways} px too wide for 320 px`);
+  }
+  await context.close();
+  return looks;
+}
+
+/** Without JavaScript: reading, filtering, searching. */
+async function withoutScript(browser) {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  await page.goto(address + '/');
+  check((await page.locator('#live').innerText()) === 'Reload the page for news.', 'it promises no news without a script');
+  await page.getByRole('link', { name: 'Pulls', exact: true }).click();
+  await page.getByRole('link', { name: 'success', exact: true }).click();
+  check(page.url() === address + '/pulls?status=success', `the filter is in the address: ${page.url()}`);
+  await page.locator('#q').fill('1/1');
+  await page.getByRole('button', { name: 'Go' }).click();
+  check((await page.locator('h1').innerText()) === 'Pull 1, chunk 1', 'the search leads to a chunk');
+  await context.close();
+}
+
+/** By keyboard alone, and with news. */
+async function byKeyboard(browser) {
+  const context = await browser.newContext();
+  const page = await context.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  await page.goto(address + '/');
+  const heading = (words) => page.getByRole('heading', { level: 1, name: words }).waitFor();
+  await page.keyboard.press('g');
+  await page.keyboard.press('p');
+  await heading('Pulls');
+  await page.keyboard.press('/');
+  await page.keyboard.type('1');
+  await page.keyboard.press('Enter');
+  await heading('Pull 1');
+  await page.keyboard.press('Escape');
+  await page.keyboard.press('?');
+  check(await page.locator('#keys').evaluate((details) => details.open), '? opens the list of keys');
+
+  // News replace elements, and the focus stays.
+  await page.goto(address + '/');
+  const link = page.locator('#chain tbody a').first();
+  await link.focus();
+  const before = await page.locator('#asof time').getAttribute('datetime');
+  await page.waitForFunction((time) => document.querySelector('#asof time').dateTime !== time, before);
+  await page.waitForFunction((time) => document.querySelector('#asof time').dateTime > time, await page.locator('#asof time').getAttribute('datetime'));
+  check(await page.evaluate(() => document.activeElement.closest('#chain') !== null), 'the focus stays through news');
+  check((await page.locator('#live').innerText()) === 'Live.', 'it says that it is live');
+
+  // Paused means that nothing is asked for.
+  await page.locator('#pause').focus();
+  await page.keyboard.press('Enter');
+  let asked = 0;
+  page.on('request', () => { asked += 1; });
+  await page.waitForFunction(() => document.getElementById('live').textContent.startsWith('Paused since '));
+  const frozen = await page.locator('#asof time').getAttribute('datetime');
+  await page.waitForTimeout(4_000);
+  check(asked === 0, `paused, and still ${asked} requests`);
+  check(frozen === (await page.locator('#asof time').getAttribute('datetime')), 'paused, and still news');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => document.getElementById('live').textContent === 'Live.');
+  await context.close();
+}
+
+/** A page whose console says nothing any more; `frozen` freezes and thaws it. */
+async function silent(browser) {
+  const frozen = (signal) => process.kill(Number(process.env.CONSOLE_PID), signal);
+  const page = await browser.newPage();
+  page.setDefaultTimeout(DEADLINE);
+  await page.goto(address + '/');
+  await page.waitForFunction(() => document.getElementById('live').textContent === 'Live.');
+  frozen('SIGSTOP');
+  try {
+    await page.waitForFunction(() => document.getElementById('live').textContent.startsWith('Stale: no news for '));
+  } finally {
+    frozen('SIGCONT');
+  }
+  await page.waitForFunction(() => document.getElementById('live').textContent === 'Live.');
+}
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox'] });
+try {
+  const looks = await look(browser);
+  if (state === 'well') {
+    await withoutScript(browser);
+    await byKeyboard(browser);
+    await silent(browser);
+  }
+  console.log(`${state}: ${looks} looks, ${failures.length} failures`);
+} finally {
+  await browser.close();
+}
+failures.forEach((failure) => console.error(failure));
+process.exit(failures.length === 0 ? 0 : 1);

@@ -1,0 +1,153 @@
+//! Page 5: one dead letter: why, where it comes from, headers, body, history.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+use shared::{
+    store::DeadLetterDetails,
+    view::{
+        format::{ago, count, number},
+        readable,
+    },
+};
+
+use super::{
+    context::{Context, Found, json_of},
+    dead_letter_group::tone,
+};
+use crate::{
+    cell::Cell,
+    document::{Block, Document, Section, Table, command},
+    error::Error,
+};
+
+/// The longest body that is shown, in characters.
+const LONGEST_BODY: usize = 20_000;
+
+pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error> {
+    let found = context.console.store.dead_letter(id).await?;
+    let letter = found.ok_or_else(|| Error::NotFound(format!("There is no dead letter {id}.")))?;
+    let now = context.now;
+    let (format, body) = readable(&letter.body);
+    let size = count(letter.body.len(), "byte");
+    let title = format!("Body: {format}, {size}");
+    let shown: String = body.chars().take(LONGEST_BODY).collect();
+    let sections = vec![
+        Section::new("why", "Why", vec![Block::Facts(why(&letter, now))]),
+        Section::new("origin", "Where it comes from", vec![Block::Facts(origin(&letter))]),
+        Section::new("history", "History", vec![Block::Table(history(&letter))]),
+        Section::new("body", title, vec![Block::Verbatim("The message's body", shown)]),
+        Section::new("headers", "Headers and properties", vec![Block::Table(headers(&letter.properties))]),
+        Section::new("next", "Where to look next", vec![Block::Commands(next(&letter))]),
+    ];
+    let mut data = json_of(&letter);
+    data["body"] = json!(body);
+    Ok(Found { document: Document { title: format!("Dead letter {id}"), sections }, data })
+}
+
+fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, Cell)> {
+    let row = &letter.row;
+    let attempts = format!(
+        "{}; first {}, last {}",
+        count(row.attempts, "attempt"),
+        ago(row.first_failed_at, now),
+        ago(row.last_failed_at, now)
+    );
+    let mut facts = vec![
+        ("state", Cell::text(row.state.clone()).tone(tone(&row.state))),
+        ("failure", Cell::text(row.message.clone())),
+        ("code", Cell::text(format!("{} ({})", row.code, row.class))),
+        (
+            "group",
+            Cell::code(row.fingerprint.clone()).link(format!("/dead-letters/groups/{}", row.fingerprint)),
+        ),
+        ("attempts", Cell::text(attempts)),
+        ("last failed", Cell::moment(row.last_failed_at)),
+        (
+            "by",
+            Cell::text(format!("{} {} on {}", row.stage, row.build, letter.host))
+                .link(format!("/dead-letters?stage={}", row.stage)),
+        ),
+    ];
+    if !letter.causes.is_empty() {
+        facts.insert(2, ("caused by", Cell::text(letter.causes.clone())));
+    }
+    if row.state == "held" {
+        let until = letter
+            .held_until
+            .as_ref()
+            .map_or_else(|| "it is released".to_owned(), |build| format!("build {build} runs"));
+        facts.push(("held until", Cell::text(until)));
+    }
+    facts
+}
+
+fn origin(letter: &DeadLetterDetails) -> Vec<(&'static str, Cell)> {
+    let row = &letter.row;
+    let mut facts = vec![
+        ("queue", Cell::code(row.queue.clone())),
+        ("message", Cell::text(format!("{} {}", letter.kind, letter.message_id))),
+    ];
+    if let Some(pull) = row.pull_id {
+        facts.push(("pull", Cell::text(pull.to_string()).link(format!("/pulls/{pull}"))));
+        facts.extend(row.chunk.map(|chunk| {
+            ("chunk", Cell::text(chunk.to_string()).link(format!("/pulls/{pull}/chunks/{chunk}")))
+        }));
+    }
+    facts.push(("replays", Cell::text(number(row.generation))));
+    facts.extend(letter.replay_of.map(|before| {
+        ("was dead letter", Cell::text(format!("#{before}")).link(format!("/dead-letters/{before}")))
+    }));
+    facts
+}
+
+fn headers(properties: &Value) -> Table {
+    let plain = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Object(tagged) => tagged.get("value").unwrap_or(value).to_string(),
+        other => other.to_string(),
+    };
+    let own = properties.as_object().into_iter().flatten();
+    let own = own.filter(|(name, value)| *name != "headers" && !value.is_null());
+    let headers = properties["headers"].as_object().into_iter().flatten();
+    let rows =
+        own.chain(headers).map(|(name, value)| vec![Cell::code(name.clone()), Cell::code(plain(value))]);
+    Table {
+        caption: "As the message carries them".into(),
+        head: vec!["Name", "Value"],
+        rows: rows.collect(),
+        empty: "None.",
+    }
+}
+
+fn history(letter: &DeadLetterDetails) -> Table {
+    let rows = letter.events.iter().map(|event| {
+        vec![
+            Cell::moment(event.at),
+            Cell::text(event.event.clone()),
+            Cell::text(event.by.clone()),
+            Cell::text(event.detail.clone()),
+        ]
+    });
+    let head = vec!["When", "Event", "By", "Detail"];
+    Table {
+        caption: "What happened to it, in order".into(),
+        head,
+        rows: rows.collect(),
+        empty: "Nothing yet.",
+    }
+}
+
+fn next(letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {
+    let (row, words) = (&letter.row, |words: String| command(&format!("dead-letters {words}")));
+    let mut commands = vec![("The same as text", words(format!("show {}", row.id)))];
+    match row.state.as_str() {
+        "dead" | "held" => {
+            commands.push(("Send it back", words(format!("replay {}", row.id))));
+            commands.push(("Discard it", words(format!("discard {}", row.id))));
+        }
+        "discarded" | "vanished" => commands.push(("Bring it back", words(format!("restore {}", row.id)))),
+        _ => {}
+    }
+    commands.push(("The same cause", words(format!("list --group {}", row.fingerprint))));
+    commands
+}

@@ -1,0 +1,146 @@
+//! Page 5: dead letters of one cause.
+
+use chrono::{DateTime, Utc};
+use serde_json::json;
+use shared::{
+    store::{DEAD_LETTER_STATES, DeadLetterFilter, DeadLetterRow},
+    view::format::{count, first_line},
+};
+
+use super::{
+    context::{Context, Found, json_of},
+    pulls::choices,
+};
+use crate::{
+    cell::{Cell, Tone},
+    document::{Block, Document, Section, Table, command},
+    error::Error,
+    route::Filters,
+};
+
+/// So many dead letters on a page.
+const MOST: usize = 50;
+
+/// Which of them are asked for.
+pub(super) struct Asked {
+    state: Option<&'static str>,
+    after: i64,
+}
+
+impl Asked {
+    pub(super) fn parse(filters: &mut Filters) -> Result<Self, Error> {
+        Ok(Self {
+            state: filters.take_one_of("state", &DEAD_LETTER_STATES)?,
+            after: filters.take("after")?.unwrap_or_default(),
+        })
+    }
+}
+
+pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Asked) -> Result<Found, Error> {
+    let store = &context.console.store;
+    let states = asked.state.map(|state| vec![state.to_owned()]);
+    let filter =
+        DeadLetterFilter { fingerprint: Some(fingerprint.clone()), states, ..DeadLetterFilter::default() };
+    let group = store.dead_letter_groups(&filter).await?.into_iter().next();
+    let mut letters =
+        store.list_dead_letters(&filter, asked.after, 1 + i64::try_from(MOST).unwrap_or(i64::MAX)).await?;
+    let more = letters.len() > MOST;
+    letters.truncate(MOST);
+    let page = format!("/dead-letters/groups/{fingerprint}");
+    let address = |state: Option<&str>, after: i64| {
+        let given =
+            [state.map(|state| format!("state={state}")), (after > 0).then(|| format!("after={after}"))];
+        let query = given.into_iter().flatten().collect::<Vec<_>>().join("&");
+        if query.is_empty() { page.clone() } else { format!("{page}?{query}") }
+    };
+    let mut sections = Vec::new();
+    if let Some(group) = &group {
+        let mut facts = vec![
+            ("stage", Cell::text(group.stage.clone()).link(format!("/dead-letters?stage={}", group.stage))),
+            ("code", Cell::text(format!("{} ({})", group.code, group.class))),
+            ("newest", Cell::text(group.message.clone()).link(format!("/dead-letters/{}", group.sample))),
+            ("first failed", Cell::ago(group.first_failed_at, context.now)),
+            ("last failed", Cell::ago(group.last_failed_at, context.now)),
+            ("dead letters", Cell::text(format!("{}, {} of them held", group.letters, group.held))),
+        ];
+        facts.extend(
+            group.owner.clone().filter(|owner| !owner.is_empty()).map(|owner| ("owner", Cell::text(owner))),
+        );
+        facts.extend(
+            group.note.clone().filter(|note| !note.is_empty()).map(|note| ("note", Cell::text(note))),
+        );
+        sections.push(Section::new("cause", "The cause", vec![Block::Facts(facts)]));
+    }
+    let mut blocks = vec![
+        Block::Filters(
+            "State",
+            choices("in their queue", &DEAD_LETTER_STATES, asked.state, |state| address(state, 0)),
+        ),
+        Block::Table(list(&letters, "Oldest first", context.now)),
+    ];
+    let mut ways = Vec::new();
+    if asked.after > 0 {
+        ways.push(Cell::text("First").link(address(asked.state, 0)));
+    }
+    if let Some(last) = letters.last().filter(|_| more) {
+        ways.push(Cell::text("Next").link(address(asked.state, last.id)));
+    }
+    if !ways.is_empty() {
+        blocks.push(Block::Filters("More", ways));
+    }
+    let title = group
+        .as_ref()
+        .map_or_else(|| "No dead letters".to_owned(), |group| count(group.letters, "dead letter"));
+    sections.push(Section::new("letters", title, blocks));
+    if group.is_some() && asked.state.is_none() {
+        let words = |words: &str| command(&format!("dead-letters {words}"));
+        let commands = vec![
+            ("List them", words(&format!("list --group {fingerprint}"))),
+            ("See what a replay would send", words(&format!("replay --group {fingerprint} --dry-run"))),
+            (
+                "Send them back, in growing batches",
+                words(&format!("replay --group {fingerprint} --canary 1")),
+            ),
+            ("Hold them", words(&format!("hold --group {fingerprint}"))),
+            ("Discard them", words(&format!("discard --group {fingerprint}"))),
+        ];
+        sections.push(Section::new("next", "Where to look next", vec![Block::Commands(commands)]));
+    }
+    let data = json!({ "group": json_of(&group), "letters": json_of(&letters), "more": more });
+    Ok(Found { document: Document { title: format!("Group {fingerprint}"), sections }, data })
+}
+
+/// Dead letters, a row each.
+pub(super) fn list(letters: &[DeadLetterRow], caption: &str, now: DateTime<Utc>) -> Table {
+    let rows = letters.iter().map(|letter| {
+        let about = match (letter.pull_id, letter.chunk) {
+            (Some(pull), Some(chunk)) => {
+                Cell::text(format!("{pull}/{chunk}")).link(format!("/pulls/{pull}/chunks/{chunk}"))
+            }
+            (Some(pull), None) => Cell::text(pull.to_string()).link(format!("/pulls/{pull}")),
+            _ => Cell::text("–"),
+        };
+        vec![
+            Cell::text(format!("#{}", letter.id)).right().link(format!("/dead-letters/{}", letter.id)),
+            Cell::text(letter.state.clone()).tone(tone(&letter.state)),
+            Cell::text(letter.stage.clone()),
+            about,
+            Cell::number(letter.attempts),
+            Cell::number(letter.generation),
+            Cell::ago(letter.last_failed_at, now),
+            Cell::text(first_line(&letter.message, 160)),
+        ]
+    });
+    let head = vec!["Number", "State", "Stage", "Pull/chunk", "Attempts", "Replays", "Failed", "Message"];
+    Table { caption: caption.to_owned(), head, rows: rows.collect(), empty: "None matches." }
+}
+
+/// How good or bad the state of a dead letter is.
+pub(super) fn tone(state: &str) -> Tone {
+    match state {
+        "dead" | "vanished" => Tone::Bad,
+        "held" | "replaying" => Tone::Notice,
+        "cured" => Tone::Good,
+        _ => Tone::Plain,
+    }
+}

@@ -1,0 +1,300 @@
+//! Page 1: what needs somebody, and how the chain stands.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde_json::json;
+use shared::{
+    store::StageMinute,
+    topology::STAGES,
+    view::{
+        About, Facts, StageQueues, Trouble, describe_incomplete, describe_progress, describe_rejects,
+        format::{ago, count, duration, number, time},
+        pauses, retries,
+    },
+};
+
+use super::context::{Context, Found, json_of};
+use crate::{
+    cell::{Cell, Tone},
+    document::{Block, Document, Plot, Section, Table, command},
+    error::Error,
+    picture,
+    sampler::Sample,
+};
+
+/// How far back the plot of what stages have done goes, in minutes.
+const MINUTES: i64 = 30;
+
+/// What the page reads beside the sample; nothing while PostgreSQL is unavailable.
+struct Lately {
+    minutes: Vec<StageMinute>,
+    waiting: [Option<DateTime<Utc>>; 3],
+    slots: Vec<DateTime<Utc>>,
+}
+
+pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
+    let (sample, now) = (&*context.sample, context.now);
+    let first = floor(now) - TimeDelta::minutes(MINUTES - 1);
+    let lately = if sample.health.facts.database_trouble.is_none() {
+        let store = &context.console.store;
+        Lately {
+            minutes: store.stage_minutes(first).await?,
+            waiting: store.progress().await?.waiting,
+            slots: store.latest_slots(2).await?,
+        }
+    } else {
+        Lately { minutes: Vec::new(), waiting: [None; 3], slots: Vec::new() }
+    };
+    let facts = &sample.known;
+    let rates = rates(&lately.minutes, now);
+    let mut sections = vec![
+        attention(&sample.health.troubles),
+        Section::new("chain", "The chain", chain(sample, &lately, &rates, now)),
+        Section::new("pulls", "Pulls", pulls(facts, &lately.slots, now)),
+    ];
+    if sample.health.facts.database_trouble.is_none() {
+        let done = vec![Block::Plot(throughput(&lately.minutes, first))];
+        sections.push(Section::new("done", "Chunks done per minute", done));
+    }
+    let health = &sample.health;
+    let data = json!({
+        "at": sample.at, "well": health.well, "verdict": health.verdict,
+        "troubles": health.troubles.iter().map(|trouble| &trouble.text).collect::<Vec<_>>(),
+        "database_trouble": health.facts.database_trouble, "broker_trouble": health.facts.broker_trouble,
+        "database_read_at": sample.database_at, "broker_asked_at": sample.broker_at,
+        "stages": facts.stages.iter().zip(rates).map(|(queues, rate)| json!({
+            "stage": queues.stage, "workers": queues.workers, "ready": queues.ready, "replay": queues.replay,
+            "retrying": queues.retrying, "dead": queues.dead, "in_hand": in_hand(facts, queues.stage), "per_minute": rate,
+        })).collect::<Vec<_>>(),
+        "under_way": json_of(&facts.under_way), "last_closed": json_of(&facts.last_closed),
+        "workers": json_of(&facts.workers), "retries": json_of(&facts.retries), "alarms": json_of(&facts.alarms),
+        "missed_slots": json_of(&facts.missed_slots), "rejected": facts.rejected, "stage_minutes": json_of(&lately.minutes),
+    });
+    Ok(Found { document: Document { title: "Flow".into(), sections }, data })
+}
+
+/// What is not well, each with where to look and what to type.
+fn attention(troubles: &[Trouble]) -> Section {
+    let next = |about: &About| match about {
+        About::Database | About::Broker | About::Workers => ("/workers".to_owned(), command("status")),
+        About::Pull(pull) => (format!("/pulls/{pull}"), command(&format!("show {pull}"))),
+        About::DeadLetters(stage) => {
+            (format!("/dead-letters?stage={stage}"), command(&format!("dead-letters groups --stage {stage}")))
+        }
+        About::Vanished(stage) => (
+            format!("/dead-letters?stage={stage}&state=vanished"),
+            command(&format!("dead-letters list --stage {stage} --state vanished")),
+        ),
+    };
+    let rows = troubles.iter().map(|Trouble { text, about }| {
+        let (href, command) = next(about);
+        vec![Cell::text(text.clone()).tone(Tone::Bad).link(href), Cell::code(command)]
+    });
+    let rows: Vec<_> = rows.collect();
+    let blocks = if rows.is_empty() {
+        vec![Block::Text(Cell::text("Nothing needs you.").tone(Tone::Good))]
+    } else {
+        let caption = "What is not well, and the command that says more".to_owned();
+        vec![Block::Table(Table { caption, head: vec!["What", "Next"], rows, empty: "" })]
+    };
+    Section::new("attention", "Needs attention", blocks)
+}
+
+fn chain(sample: &Sample, lately: &Lately, rates: &[i64], now: DateTime<Utc>) -> Vec<Block> {
+    let facts = &sample.known;
+    let mut blocks = Vec::new();
+    for (service, trouble, at) in [
+        ("PostgreSQL", &sample.health.facts.database_trouble, sample.database_at),
+        ("RabbitMQ", &sample.health.facts.broker_trouble, sample.broker_at),
+    ] {
+        if trouble.is_some() {
+            let known = at.map_or_else(
+                || "nothing is known from it yet".to_owned(),
+                |at| format!("what it said at {} ({}) is shown, and is stale", time(at), ago(at, now)),
+            );
+            blocks
+                .push(Block::Text(Cell::text(format!("{service} is unavailable: {known}.")).tone(Tone::Bad)));
+        }
+    }
+    if facts.stages.is_empty() {
+        return blocks;
+    }
+    let is_paused = |stage: &str| {
+        facts.paused.iter().any(|pause| pause.stage == stage)
+            || facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused())
+    };
+    // The optional stages come after those of the flow, and are no part of it.
+    let stages = &facts.stages[..facts.stages.len().min(STAGES.len())];
+    let hands: Vec<i64> = stages.iter().map(|queues| in_hand(facts, queues.stage)).collect();
+    let paused: Vec<bool> = stages.iter().map(|queues| is_paused(queues.stage)).collect();
+    let ready: u32 = stages.iter().map(|queues| queues.ready).sum();
+    let dead: u32 = stages.iter().map(|queues| queues.dead).sum();
+    let summary = format!(
+        "{}, {} and {} in four stages.",
+        count(ready, "ready message"),
+        count(hands.iter().sum::<i64>(), "message") + " in hand",
+        count(dead, "dead letter")
+    );
+    let rows = stages.iter().enumerate().map(|(place, queues)| {
+        let oldest = place.checked_sub(1).and_then(|place| lately.waiting.get(place).copied().flatten());
+        stage_row(queues, hands[place], rates[place], paused[place], oldest, now)
+    });
+    let head = vec![
+        "Stage",
+        "Workers",
+        "Ready",
+        "In hand",
+        "Done/min",
+        "Oldest waits for",
+        "Retrying",
+        "Replayed",
+        "Dead letters",
+    ];
+    let caption = "Each stage and its queues".to_owned();
+    let table = Table { caption, head, rows: rows.collect(), empty: "" };
+    let picture = picture::chain(stages, &hands, &paused, rates);
+    let title = "The stages in the order of the flow".to_owned();
+    blocks.push(Block::Plot(Plot { id: "chain-plot", title, summary, picture, table, folded: false }));
+    blocks.push(Block::Commands(vec![("The same as text", command("status"))]));
+    blocks
+}
+
+fn stage_row(
+    queues: &StageQueues,
+    hand: i64,
+    rate: i64,
+    paused: bool,
+    oldest: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Vec<Cell> {
+    let workers = match queues.workers {
+        _ if paused => Cell::text("paused").tone(Tone::Bad),
+        0 => Cell::text("none").tone(Tone::Bad),
+        n => Cell::text(number(n)).tone(Tone::Good),
+    };
+    let dead = Cell::number(queues.dead).link(format!("/dead-letters?stage={}", queues.stage));
+    vec![
+        Cell::text(queues.stage),
+        workers.right().link("/workers"),
+        Cell::number(queues.ready),
+        Cell::number(hand),
+        Cell::number(rate),
+        Cell::text(oldest.map_or_else(|| "–".to_owned(), |at| duration(now - at))).right(),
+        Cell::number(queues.retrying),
+        Cell::number(queues.replay),
+        if queues.dead > 0 { dead.tone(Tone::Bad) } else { dead },
+    ]
+}
+
+fn pulls(facts: &Facts, slots: &[DateTime<Utc>], now: DateTime<Utc>) -> Vec<Block> {
+    let mut lines: Vec<(&'static str, Cell)> = Vec::new();
+    for pull in &facts.under_way {
+        lines.push((
+            "in progress",
+            Cell::text(describe_progress(pull, now)).link(format!("/pulls/{}", pull.pull_id)),
+        ));
+    }
+    if facts.under_way.is_empty() {
+        lines.push(("in progress", Cell::text("no pull")));
+    }
+    lines.extend(
+        pauses(&facts.workers, now).into_iter().map(|pause| ("paused", Cell::text(pause).tone(Tone::Bad))),
+    );
+    lines.extend(retries(&facts.retries, now).into_iter().map(|retry| ("retrying", Cell::text(retry))));
+    if let Some(pull) = &facts.last_closed {
+        let end = pull.completed_at.unwrap_or(now);
+        let text = format!(
+            "Pull {}: {}, {}, {}, after {}",
+            pull.pull_id,
+            pull.status,
+            count(pull.stored, "stream"),
+            ago(end, now),
+            duration(end - pull.started_at)
+        );
+        let tone = Tone::of_status(&pull.status);
+        lines.push(("last ended", Cell::text(text).tone(tone).link(format!("/pulls/{}", pull.pull_id))));
+        lines.extend(pull.error.iter().map(|error| ("error", Cell::text(error.clone()))));
+        lines.extend(describe_rejects(pull).map(|rejects| ("rejected", Cell::text(rejects))));
+        lines.extend(describe_incomplete(pull).map(|why| ("incomplete", Cell::text(why).tone(Tone::Notice))));
+    }
+    if let Some(missed) = facts.missed_slots.first() {
+        let slots = count(facts.missed_slots.len(), "slot");
+        let text = format!("{slots} within a day; the last at {}: {}", time(missed.slot), missed.reason);
+        lines.push(("missed", Cell::text(text).tone(Tone::Notice).link("/data")));
+    }
+    if let Some(alarm) = facts.alarms.first() {
+        let alarms = count(facts.alarms.len(), "alarm");
+        let text = format!(
+            "{alarms} within a day; the last {}, {}: {}",
+            ago(alarm.at, now),
+            alarm.queue,
+            alarm.detail
+        );
+        lines.push(("alarms", Cell::text(text).tone(Tone::Notice).link("/dead-letters")));
+    }
+    if let [last, before] = slots {
+        let next = *last + (*last - *before);
+        if next > now {
+            let text =
+                format!("about {}, as far after the last slot as that was after the one before", time(next));
+            lines.push(("next slot", Cell { text, ..Cell::moment(next) }));
+        }
+    }
+    let commands = vec![("Ask for a pull", command("pull --wait")), ("List pulls", command("pulls"))];
+    vec![Block::Facts(lines), Block::Commands(commands)]
+}
+
+/// Messages in the hands of a stage's workers.
+fn in_hand(facts: &Facts, stage: &str) -> i64 {
+    facts.workers.iter().filter(|worker| worker.stage == stage).map(|worker| i64::from(worker.in_hand)).sum()
+}
+
+/// What each stage did in the minute before this one, or in this one if that was more.
+fn rates(minutes: &[StageMinute], now: DateTime<Utc>) -> [i64; 4] {
+    let since = floor(now) - TimeDelta::minutes(1);
+    let mut rates = [0; 4];
+    for done in minutes.iter().filter(|done| done.minute >= since) {
+        if let Some(rate) = rates.get_mut(done.stage) {
+            *rate = done.chunks.max(*rate);
+        }
+    }
+    rates
+}
+
+fn throughput(minutes: &[StageMinute], first: DateTime<Utc>) -> Plot {
+    let at = |stage: usize, minute: i64| {
+        let wanted = first + TimeDelta::minutes(minute);
+        let found = minutes.iter().find(|done| done.stage == stage && done.minute == wanted);
+        found.map_or(0, |done| done.chunks)
+    };
+    let rows = STAGES.iter().enumerate().map(|(stage, info)| {
+        (info.name.to_owned(), (0..MINUTES).map(|minute| (Some(at(stage, minute)), Tone::Plain)).collect())
+    });
+    let picture = picture::columns(rows.collect());
+    let busy = (0..MINUTES).filter(|minute| (0..STAGES.len()).any(|stage| at(stage, *minute) > 0));
+    let rows = busy.map(|minute| {
+        let mut row = vec![Cell::moment(first + TimeDelta::minutes(minute))];
+        row.extend((0..STAGES.len()).map(|stage| Cell::number(at(stage, minute))));
+        row
+    });
+    let head = ["Minute"].into_iter().chain(STAGES.iter().map(|stage| stage.name)).collect();
+    let merged: i64 =
+        minutes.iter().filter(|done| done.stage + 1 == STAGES.len()).map(|done| done.chunks).sum();
+    Plot {
+        id: "done-plot",
+        title: format!("Chunks done per minute in the last {MINUTES} minutes, by stage"),
+        summary: format!("{} merged in {MINUTES} minutes.", count(merged, "chunk")),
+        picture,
+        table: Table {
+            caption: "Chunks done, minutes without any left out".into(),
+            head,
+            rows: rows.collect(),
+            empty: "No stage has done anything.",
+        },
+        folded: true,
+    }
+}
+
+/// The beginning of a minute.
+fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
+    at - TimeDelta::nanoseconds(at.timestamp_nanos_opt().unwrap_or_default().rem_euclid(60_000_000_000))
+}

@@ -1,0 +1,229 @@
+//! HTTP: requests in, pages out.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{
+        HeaderName, HeaderValue, StatusCode, Uri,
+        header::{CACHE_CONTROL, CONTENT_TYPE},
+    },
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Redirect, Response, Sse},
+    routing::any,
+};
+use serde_json::{Value, json};
+use shared::{
+    failure::Failure,
+    runtime::Service,
+    view::format::{ago, time},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    asset,
+    error::Error,
+    guard::HEADERS,
+    live,
+    memory::Shown,
+    page::{self, Context},
+    render::{self, Frame},
+    route::{self, Route},
+    search,
+    state::{Console, NAME},
+};
+
+const HTML: &str = "text/html; charset=utf-8";
+/// Around the part of a page that is sent again when it changes.
+const LIVE: (&str, &str) = ("<!--live-->", "<!--/live-->");
+
+impl Service for Console {
+    const NAME: &'static str = NAME;
+
+    async fn serve(self: Arc<Self>, probes: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+        serve(self, probes, stop).await
+    }
+}
+
+async fn serve(console: Arc<Console>, probes: SocketAddr, stop: CancellationToken) -> Result<(), Failure> {
+    let listen = console.listen;
+    let cannot = |error| Failure::permanent("console.listen", format!("cannot listen on {listen}: {error}"));
+    let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+    let address = listener.local_addr().map_err(cannot)?;
+    tracing::info!(%address, %probes, "console is ready: http://{address}/");
+    let app = Router::new()
+        .fallback(any(answer))
+        .layer(from_fn_with_state(Arc::clone(&console), guard))
+        .with_state(console);
+    // Open pages would keep it for ever: they connect again by themselves.
+    tokio::select! {
+        served = axum::serve(listener, app) => served.map_err(cannot),
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+/// Answers, or says why not.
+async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
+    let mut response = match console.guard.refusal(request.method(), request.headers()).await {
+        Some(refusal) => refusal,
+        None => next.run(request).await,
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+async fn answer(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let uri = request.uri();
+    if let Some(asset) = asset::find(uri.path()) {
+        return asset;
+    }
+    if uri.path() == "/live" {
+        return live_events(&console, uri).await;
+    }
+    let request = match route::Request::parse(uri.path(), uri.query()) {
+        Ok(request) => request,
+        Err(error) => return refuse(&console, uri.path(), &error).await,
+    };
+    if request.route == Route::Search {
+        return search(&console, request).await;
+    }
+    let (json, address) = (request.json, request.address.clone());
+    let shown = show(&console, request).await;
+    if json {
+        return as_json(&shown);
+    }
+    match shown {
+        Ok(shown) => ([(CONTENT_TYPE, HTML)], shown.html).into_response(),
+        Err(error) => refuse(&console, &address, &error).await,
+    }
+}
+
+async fn search(console: &Arc<Console>, mut request: route::Request) -> Response {
+    let words = request.filters.take::<String>("q");
+    let found = words.and_then(|words| {
+        request.filters.finish()?;
+        search::find(&words.unwrap_or_default())
+    });
+    match found {
+        Ok(page) => Redirect::to(&page).into_response(),
+        Err(error) => refuse(console, "/search", &error).await,
+    }
+}
+
+/// News of the page that `page=` names.
+async fn live_events(console: &Arc<Console>, uri: &Uri) -> Response {
+    let query = uri.query().unwrap_or_default();
+    let asked = url::form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "page");
+    let asked = asked.map(|(_, address)| address.into_owned()).unwrap_or_default();
+    let (path, query) = asked.split_once('?').map_or((&*asked, None), |(path, query)| (path, Some(query)));
+    let request = match route::Request::parse(path, query) {
+        Ok(request) if request.route != Route::Search => request,
+        Ok(_) => return refuse(console, "/live", &Error::NotFound("A search has no news.".into())).await,
+        Err(error) => return refuse(console, "/live", &error).await,
+    };
+    let shown_by = Arc::clone(console);
+    let show = move |address: String| {
+        let console = Arc::clone(&shown_by);
+        async move { live_part(&console, &address).await }
+    };
+    if let Some(events) = live::events(&console.live, &request.address, show) {
+        return Sse::new(events).into_response();
+    }
+    let words = "Too many different pages are open; close some.\n";
+    (StatusCode::SERVICE_UNAVAILABLE, words).into_response()
+}
+
+/// A page as it is shown.
+struct Page {
+    html: String,
+    data: Arc<Value>,
+    /// Why this is not what is so now, and since when.
+    stale: Option<(String, chrono::DateTime<chrono::Utc>)>,
+}
+
+/// Finds a page and makes HTML of it; what it showed last where PostgreSQL is unavailable.
+async fn show(console: &Arc<Console>, request: route::Request) -> Result<Page, Error> {
+    let (address, json) = (request.address.clone(), request.json_address());
+    let sample = console.sampler.sample().await;
+    let now = console.clock.now();
+    let context = Context { console, sample: Arc::clone(&sample), now };
+    let found = page::find(&context, request).await;
+    let failed = |error: askama::Error| Error::Failed(format!("the page cannot be made: {error}"));
+    let (shown, title, notice, stale) = match found {
+        Ok(found) => {
+            let sections = render::sections(&found.document).map_err(failed)?;
+            let shown = Shown {
+                title: found.document.title,
+                sections: sections.into(),
+                data: found.data.into(),
+                at: now,
+            };
+            console.memory.keep(&address, shown.clone());
+            (shown.clone(), shown.title, String::new(), None)
+        }
+        Err(Error::Unavailable(why)) => {
+            let Some(shown) = console.memory.recall(&address) else { return Err(Error::Unavailable(why)) };
+            let notice = format!(
+                "Stale: this is how it was at {} ({}). It cannot be read now: {why}.",
+                time(shown.at),
+                ago(shown.at, now)
+            );
+            let at = shown.at;
+            (shown.clone(), shown.title, notice, Some((why, at)))
+        }
+        Err(error) => return Err(error),
+    };
+    let frame = Frame { title: &title, address: &address, json: &json, notice: &notice, at: shown.at };
+    let html = render::page(&frame, &sample, &shown.sections).map_err(failed)?;
+    Ok(Page { html, data: shown.data, stale })
+}
+
+/// The part of a page that changes, or why there is none.
+async fn live_part(console: &Arc<Console>, address: &str) -> String {
+    let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
+    let page = match route::Request::parse(path, query) {
+        Ok(request) => show(console, request).await.map(|page| page.html),
+        Err(error) => Err(error),
+    };
+    let html = match page {
+        Ok(html) => html,
+        Err(error) => refusal(console, address, &error).await,
+    };
+    let part = html.split_once(LIVE.0).and_then(|(_, rest)| rest.split_once(LIVE.1));
+    // An event ends its lines at a carriage return too.
+    part.map(|(part, _)| part.replace('\r', "&#13;")).unwrap_or_default()
+}
+
+fn as_json(shown: &Result<Page, Error>) -> Response {
+    match shown {
+        Ok(Page { data, stale: None, .. }) => axum::Json(&**data).into_response(),
+        Ok(Page { data, stale: Some((why, at)), .. }) => {
+            let stale = json!({ "error": why, "stale_since": at, "last": **data });
+            (StatusCode::SERVICE_UNAVAILABLE, axum::Json(stale)).into_response()
+        }
+        Err(error) => (error.status(), axum::Json(json!({ "error": error.words() }))).into_response(),
+    }
+}
+
+async fn refuse(console: &Arc<Console>, address: &str, error: &Error) -> Response {
+    (error.status(), [(CONTENT_TYPE, HTML)], refusal(console, address, error).await).into_response()
+}
+
+/// A page that says why there is none.
+async fn refusal(console: &Arc<Console>, address: &str, error: &Error) -> String {
+    let title = match error {
+        Error::NotFound(_) => "Not found",
+        Error::BadRequest(_) => "Not understood",
+        Error::Unavailable(_) => "Unavailable",
+        Error::Failed(_) => "Something went wrong",
+    };
+    let sample = console.sampler.sample().await;
+    let frame = Frame { title, address, json: "", notice: error.words(), at: sample.at };
+    render::page(&frame, &sample, "").unwrap_or_else(|_| error.words().to_owned())
+}
