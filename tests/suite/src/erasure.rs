@@ -28,9 +28,12 @@ fn dump(rig: &Rig) -> String {
         .output()
         .expect("pg_dump");
     assert!(dump.status.success(), "{}", String::from_utf8_lossy(&dump.stderr));
-    // A token that is another each time.
+    // A token that is another each time; and the point budget, to which a process gives back what it did not use a little
+    // after its last call.
+    let passing =
+        |line: &&str| !line.starts_with('\\') && !line.starts_with("insert into public.helix_token ");
     let lines = String::from_utf8_lossy(&dump.stdout).to_lowercase();
-    lines.lines().filter(|line| !line.starts_with('\\')).collect::<Vec<_>>().join("\n")
+    lines.lines().filter(passing).collect::<Vec<_>>().join("\n")
 }
 
 /// What analyses are made of.
