@@ -42,10 +42,10 @@ pub(in crate::runtime) async fn edit(
         let mut properties = headers::again(&properties_json::from_json(&json).map_err(read)?);
         // A dead letter without a name of its own is known by its body, which is another now.
         if let Some(stage) = stage {
-            let letter =
+            let dead_letter =
                 dead_letter::read(&delivery.properties, &delivery.data, stage.name, publisher.clock().now());
             let mut table = properties.headers().clone().unwrap_or_default();
-            table.insert(header::LETTER.into(), AMQPValue::LongString(letter.letter.into()));
+            table.insert(header::LETTER.into(), AMQPValue::LongString(dead_letter.letter.into()));
             properties = properties.with_headers(table);
         }
         let message = Outgoing {

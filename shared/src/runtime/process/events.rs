@@ -229,8 +229,8 @@ mod tests {
     fn what_finds_no_room_is_counted() {
         let to = Collected::default();
         for n in 0..1_100 {
-            let letters: String = format!("{n:04}").bytes().map(|digit| char::from(digit + 49)).collect();
-            to.add(new_event(Level::WARN, "finalizer", None, &letters, NOW));
+            let cause: String = format!("{n:04}").bytes().map(|digit| char::from(digit + 49)).collect();
+            to.add(new_event(Level::WARN, "finalizer", None, &cause, NOW));
         }
         let events = to.take("finalizer", NOW);
         assert_eq!(events.len(), MOST_CAUSES + 1);

@@ -120,7 +120,7 @@ impl Store {
         );
         let events = "/* rows::delete_events */ delete from dead_letter_event where letter_id = any($1)";
         let replayed = "/* rows::delete_replayed */ delete from replay_letter where letter_id = any($1)";
-        let letters = "/* rows::delete_dead_letters */ delete from dead_letter where id = any($1)";
+        let dead_letters = "/* rows::delete_dead_letters */ delete from dead_letter where id = any($1)";
         let replays = "/* rows::delete_replays */
             delete from replay r where r.ended_at < $1
               and not exists (select from replay_letter l where l.replay_id = r.id)";
@@ -131,7 +131,7 @@ impl Store {
         for statement in [events, replayed] {
             transaction.execute(statement, &[&ids]).await?;
         }
-        let deleted = transaction.execute(letters, &[&ids]).await?;
+        let deleted = transaction.execute(dead_letters, &[&ids]).await?;
         transaction.execute(replays, &[&cutoff]).await?;
         transaction.commit().await?;
         Ok(deleted)

@@ -14,7 +14,7 @@ pub struct CatalogueTrace {
     pub id: String,
     /// Its name, when it was fetched last, and the pull that brought it; none where it is not known.
     pub known: Option<(String, DateTime<Utc>, PullId)>,
-    /// That Twitch did not return it, where it was asked for in vain.
+    /// That Twitch did not return it, though it was asked for.
     pub missing: Option<Missing>,
 }
 
@@ -23,7 +23,7 @@ pub struct CatalogueTrace {
 pub struct Missing {
     /// `absent`, `refused` or `malformed`.
     pub reason: String,
-    /// When it was asked for in vain first.
+    /// When Twitch first did not return it.
     pub first_missed_at: DateTime<Utc>,
     /// When it was asked for last.
     pub last_asked_at: DateTime<Utc>,

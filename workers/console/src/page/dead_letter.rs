@@ -25,27 +25,31 @@ const LONGEST_BODY: usize = 20_000;
 
 pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error> {
     let found = context.console.store.dead_letter(id).await?;
-    let letter = found.ok_or_else(|| Error::NotFound(format!("There is no dead letter {id}.")))?;
+    let dead_letter = found.ok_or_else(|| Error::NotFound(format!("There is no dead letter {id}.")))?;
     let now = context.now;
-    let (format, body) = readable(&letter.body);
-    let size = count(letter.body.len(), "byte");
+    let (format, body) = readable(&dead_letter.body);
+    let size = count(dead_letter.body.len(), "byte");
     let title = format!("Body: {format}, {size}");
     let shown: String = body.chars().take(LONGEST_BODY).collect();
     let sections = vec![
-        Section::new("why", "Why", vec![Block::Facts(why(&letter, now))]),
-        Section::new("origin", "Where it comes from", vec![Block::Facts(origin(&letter))]),
-        Section::new("history", "History", vec![Block::Table(history(&letter))]),
+        Section::new("why", "Why", vec![Block::Facts(why(&dead_letter, now))]),
+        Section::new("origin", "Where it comes from", vec![Block::Facts(origin(&dead_letter))]),
+        Section::new("history", "History", vec![Block::Table(history(&dead_letter))]),
         Section::new("body", title, vec![Block::Verbatim("The message's body", shown)]),
-        Section::new("headers", "Headers and properties", vec![Block::Table(headers(&letter.properties))]),
-        Section::new("next", "Where to look next", vec![Block::Commands(next(&letter))]),
+        Section::new(
+            "headers",
+            "Headers and properties",
+            vec![Block::Table(headers(&dead_letter.properties))],
+        ),
+        Section::new("next", "Where to look next", vec![Block::Commands(next(&dead_letter))]),
     ];
-    let mut data = json_of(&letter);
+    let mut data = json_of(&dead_letter);
     data["body"] = json!(body);
     Ok(Found { document: Document { title: format!("Dead letter {id}"), sections }, data })
 }
 
-fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, Cell)> {
-    let row = &letter.row;
+fn why(dead_letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, Cell)> {
+    let row = &dead_letter.row;
     let attempts = format!(
         "{}; first {}, last {}",
         count(row.attempts, "attempt"),
@@ -64,15 +68,15 @@ fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, Cel
         ("last failed", Cell::moment(row.last_failed_at)),
         (
             "by",
-            Cell::text(format!("{} {} on {}", row.stage, row.build, letter.host))
+            Cell::text(format!("{} {} on {}", row.stage, row.build, dead_letter.host))
                 .link(format!("/dead-letters?stage={}", row.stage)),
         ),
     ];
-    if !letter.causes.is_empty() {
-        facts.insert(2, ("caused by", Cell::text(letter.causes.clone())));
+    if !dead_letter.causes.is_empty() {
+        facts.insert(2, ("caused by", Cell::text(dead_letter.causes.clone())));
     }
     if row.state == "held" {
-        let until = letter
+        let until = dead_letter
             .held_until
             .as_ref()
             .map_or_else(|| "it is released".to_owned(), |build| format!("build {build} runs"));
@@ -81,11 +85,11 @@ fn why(letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str, Cel
     facts
 }
 
-fn origin(letter: &DeadLetterDetails) -> Vec<(&'static str, Cell)> {
-    let row = &letter.row;
+fn origin(dead_letter: &DeadLetterDetails) -> Vec<(&'static str, Cell)> {
+    let row = &dead_letter.row;
     let mut facts = vec![
         ("queue", Cell::code(row.queue.clone())),
-        ("message", Cell::text(format!("{} {}", letter.kind, letter.message_id))),
+        ("message", Cell::text(format!("{} {}", dead_letter.kind, dead_letter.message_id))),
     ];
     if let Some(pull) = row.pull_id {
         facts.push(("pull", Cell::text(pull.to_string()).link(format!("/pulls/{pull}"))));
@@ -94,7 +98,7 @@ fn origin(letter: &DeadLetterDetails) -> Vec<(&'static str, Cell)> {
         }));
     }
     facts.push(("replays", Cell::text(number(row.generation))));
-    facts.extend(letter.replay_of.map(|before| {
+    facts.extend(dead_letter.replay_of.map(|before| {
         ("was dead letter", Cell::text(format!("#{before}")).link(format!("/dead-letters/{before}")))
     }));
     facts
@@ -119,8 +123,8 @@ fn headers(properties: &Value) -> Table {
     }
 }
 
-fn history(letter: &DeadLetterDetails) -> Table {
-    let rows = letter.events.iter().map(|event| {
+fn history(dead_letter: &DeadLetterDetails) -> Table {
+    let rows = dead_letter.events.iter().map(|event| {
         vec![
             Cell::moment(event.at),
             Cell::text(event.event.clone()),
@@ -137,8 +141,8 @@ fn history(letter: &DeadLetterDetails) -> Table {
     }
 }
 
-fn next(letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {
-    let (row, words) = (&letter.row, |words: String| command(&format!("dead-letters {words}")));
+fn next(dead_letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {
+    let (row, words) = (&dead_letter.row, |words: String| command(&format!("dead-letters {words}")));
     let mut commands = vec![("The same as text", words(format!("show {}", row.id)))];
     match row.state.as_str() {
         "dead" | "held" => {

@@ -42,10 +42,10 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
     let filter =
         DeadLetterFilter { fingerprint: Some(fingerprint.clone()), states, ..DeadLetterFilter::default() };
     let group = store.dead_letter_groups(&filter).await?.into_iter().next();
-    let mut letters =
+    let mut dead_letters =
         store.list_dead_letters(&filter, asked.after, 1 + i64::try_from(MOST).unwrap_or(i64::MAX)).await?;
-    let more = letters.len() > MOST;
-    letters.truncate(MOST);
+    let more = dead_letters.len() > MOST;
+    dead_letters.truncate(MOST);
     let page = format!("/dead-letters/groups/{fingerprint}");
     let address = |state: Option<&str>, after: i64| {
         let given =
@@ -76,13 +76,13 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
             "State",
             choices("in their queue", &DEAD_LETTER_STATES, asked.state, |state| address(state, 0)),
         ),
-        Block::Table(list(&letters, "Oldest first", context.now)),
+        Block::Table(list(&dead_letters, "Oldest first", context.now)),
     ];
     let mut ways = Vec::new();
     if asked.after > 0 {
         ways.push(Cell::text("First").link(address(asked.state, 0)));
     }
-    if let Some(last) = letters.last().filter(|_| more) {
+    if let Some(last) = dead_letters.last().filter(|_| more) {
         ways.push(Cell::text("Next").link(address(asked.state, last.id)));
     }
     if !ways.is_empty() {
@@ -106,14 +106,14 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         ];
         sections.push(Section::new("next", "Where to look next", vec![Block::Commands(commands)]));
     }
-    let data = json!({ "group": json_of(&group), "letters": json_of(&letters), "more": more });
+    let data = json!({ "group": json_of(&group), "letters": json_of(&dead_letters), "more": more });
     Ok(Found { document: Document { title: format!("Group {fingerprint}"), sections }, data })
 }
 
 /// Dead letters, a row each.
-pub(super) fn list(letters: &[DeadLetterRow], caption: &str, now: DateTime<Utc>) -> Table {
-    let rows = letters.iter().map(|letter| {
-        let about = match (letter.pull_id, letter.chunk) {
+pub(super) fn list(dead_letters: &[DeadLetterRow], caption: &str, now: DateTime<Utc>) -> Table {
+    let rows = dead_letters.iter().map(|dead_letter| {
+        let about = match (dead_letter.pull_id, dead_letter.chunk) {
             (Some(pull), Some(chunk)) => {
                 Cell::text(format!("{pull}/{chunk}")).link(format!("/pulls/{pull}/chunks/{chunk}"))
             }
@@ -121,14 +121,16 @@ pub(super) fn list(letters: &[DeadLetterRow], caption: &str, now: DateTime<Utc>)
             _ => Cell::text("–"),
         };
         vec![
-            Cell::text(format!("#{}", letter.id)).right().link(format!("/dead-letters/{}", letter.id)),
-            Cell::text(letter.state.clone()).tone(tone(&letter.state)),
-            Cell::text(letter.stage.clone()),
+            Cell::text(format!("#{}", dead_letter.id))
+                .right()
+                .link(format!("/dead-letters/{}", dead_letter.id)),
+            Cell::text(dead_letter.state.clone()).tone(tone(&dead_letter.state)),
+            Cell::text(dead_letter.stage.clone()),
             about,
-            Cell::number(letter.attempts),
-            Cell::number(letter.generation),
-            Cell::ago(letter.last_failed_at, now),
-            Cell::text(first_line(&letter.message, 160)),
+            Cell::number(dead_letter.attempts),
+            Cell::number(dead_letter.generation),
+            Cell::ago(dead_letter.last_failed_at, now),
+            Cell::text(first_line(&dead_letter.message, 160)),
         ]
     });
     let head = vec!["Number", "State", "Stage", "Pull/chunk", "Attempts", "Replays", "Failed", "Message"];
