@@ -23,13 +23,13 @@ pub use broker::{
     amqp_url::check_url,
     announcer::Announcer,
     dead_letter_queue::{DeadLetterQueue, Resend},
+    depth::QueueDepth,
     error::BrokerError,
     inspection::{Difference, Inspection},
     management::unbound,
     older_builds::understand_older_builds,
     publish_error::PublishError,
     rejects::Rejects,
-    session::QueueDepth,
 };
 pub use message::{headers::header, properties_json::check_properties};
 pub use process::{

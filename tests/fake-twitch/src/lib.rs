@@ -20,14 +20,15 @@
 
 mod api;
 mod fault;
+mod lock;
+mod scenario;
 mod server;
 #[cfg(test)]
 mod tests;
 mod world;
 
 pub use api::{Asked, Endpoint, EndpointStats, Latency, Settings, Stats};
-pub use fault::{
-    Defect, Defects, Effect, Fault, Faults, Injected, SCENARIOS, Scenario, UnknownScenario, When,
-};
+pub use fault::{Defect, Defects, Effect, Fault, Faults, When};
+pub use scenario::{SCENARIOS, Scenario, UnknownScenario};
 pub use server::FakeTwitch;
-pub use world::{Event, Game, Happening, Journal, Stream, TEST_USER, User, World, WorldConfig};
+pub use world::{Event, Game, Happening, Injected, Journal, Stream, TEST_USER, User, World, WorldConfig};

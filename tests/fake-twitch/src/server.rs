@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 
 use crate::api::{Settings, Stats, Twitch, router};
 use crate::fault::Faults;
-use crate::world::{World, lock};
+use crate::lock::lock;
+use crate::world::World;
 
 /// A running fake Twitch. It stops when dropped.
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod background;
+mod duties;
 mod gauges;
 mod retention;
 mod volume;
@@ -216,7 +217,8 @@ impl Worker for Finalizer {
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
         let (store, clock) = (self.store.clone(), self.clock.clone());
-        let mut duties = Background::new(store, clock, announcer, self.stalled_after, self.alarms).duties();
+        let mut duties =
+            duties::duties(Background::new(store, clock, announcer, self.stalled_after, self.alarms));
         duties.push(retention::duty(self.owner.clone(), self.clock.clone()));
         duties
     }

@@ -12,11 +12,12 @@ use super::{
         message::properties_json,
         process::spans::{self, Scope},
     },
+    depth::{self, QueueDepth},
     edit::edit,
     outgoing::Outgoing,
     publish_error::PublishError,
     publisher::Publisher,
-    session::{self, QueueDepth, Session},
+    session::Session,
 };
 use crate::{
     clock::Clock,
@@ -73,7 +74,7 @@ impl Announcer {
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
         let connection = publisher.connection();
-        Ok(connection.ask(session::depths(connection.amqp(), &self.delays)).await??)
+        Ok(connection.ask(depth::depths(connection.amqp(), &self.delays)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it

@@ -15,8 +15,9 @@ use super::{
     super::message::headers::short,
     amqp_url::Address,
     connection::Connection,
+    depth::{self, QueueDepth},
     error::BrokerError,
-    session::{self, QueueDepth, declare_exchange, declare_queue_alone},
+    session::{declare_exchange, declare_queue_alone},
 };
 use crate::{
     failure::Failure,
@@ -72,7 +73,7 @@ impl Inspection {
 
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
-        Ok(self.connection.ask(session::depths(self.connection.amqp(), &self.delays)).await??)
+        Ok(self.connection.ask(depth::depths(self.connection.amqp(), &self.delays)).await??)
     }
 
     /// What is missing, and what is there with other properties. Bindings cannot be asked for by this protocol.

@@ -12,7 +12,7 @@
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
 //! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
-//! returns, [`breaker`] trips, [`obey`] waits for the person who has paused the stage.
+//! returns, [`breaker`] trips, [`recover`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
 
 mod accept;
 mod batch;
@@ -23,34 +23,23 @@ mod give_back;
 mod intake;
 mod obey;
 mod publish;
+mod recover;
 mod settle;
 
-use std::time::Duration;
-
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
+    recover::Recovery,
 };
-use super::{Settings, Worker, broker::session::Session, orders::Heard, retry::Delays, status::Status};
+use super::{Settings, Worker, broker::session::Session, orders::Heard, status::Status};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,
     worker_state::State,
 };
-
-/// How long a paused consumer keeps what is in its hand: longer than a restart of a server takes, and short enough for
-/// another replica, which may not have the trouble, to come in.
-const KEEP_PAUSED: Duration = Duration::from_secs(15);
-/// The shortest and the longest time between two questions of a paused consumer whether it can go on.
-const ASK_SOONEST: Duration = Duration::from_millis(500);
-const ASK_LATEST: Duration = Duration::from_secs(10);
-/// How long what a worker depends on may take to say whether it can be used.
-const READY_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a half-open consumer waits for a message to try; if there is none, there is nothing to spare.
-const NOTHING_TO_TRY: Duration = Duration::from_secs(1);
 
 /// A session broke: drop it, and what is in hand comes again.
 pub(super) fn broken(why: impl Into<String>) -> Failure {
@@ -80,19 +69,6 @@ pub(super) struct Consumer<'a, W: Worker> {
     recovery: Option<Recovery>,
     /// Retries that are settled and could not be removed from the table yet, by message id.
     settled_retries: Vec<String>,
-}
-
-/// A pause, with the tries to end it: a trouble that comes back after one message goes on with it.
-struct Recovery {
-    waits: Delays,
-    /// Until then what is in hand is kept.
-    give_back_at: Instant,
-}
-
-impl Recovery {
-    fn new() -> Self {
-        Self { waits: Delays::between(ASK_SOONEST, ASK_LATEST), give_back_at: Instant::now() + KEEP_PAUSED }
-    }
 }
 
 impl<'a, W: Worker> Consumer<'a, W> {
@@ -140,29 +116,6 @@ impl<'a, W: Worker> Consumer<'a, W> {
         self.give_back(intakes).await
     }
 
-    /// Idle: takes nothing before the worker can work.
-    async fn begin(&mut self) {
-        match self.ready().await {
-            Ok(()) => self.status.consuming(),
-            Err(failure) => self.status.pause(&failure),
-        }
-    }
-
-    /// Whether what the worker depends on can be used, and it is known whether the stage is to pause.
-    async fn ready(&self) -> Result<(), Failure> {
-        let mut orders = self.orders.clone();
-        let ready = async {
-            self.worker.ready().await?;
-            // Who has nobody to tell orders is told that there are none.
-            let _ = orders.wait_for(Option::is_some).await;
-            Ok(())
-        };
-        timeout(READY_TIMEOUT, ready).await.unwrap_or_else(|_| {
-            let why = format!("what it depends on did not answer within {} s", READY_TIMEOUT.as_secs());
-            Err(Failure::new(Class::Outage, "worker.not_ready", why))
-        })
-    }
-
     /// Consuming: handles deliveries until told to stop, or until there is trouble. Replayed messages are taken only
     /// while there is nothing else, a few at a time: a live message waits for those at most.
     async fn consume(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
@@ -193,75 +146,6 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let ready = self.take_from_hand(|held| held.not_before <= now);
             self.handle(ready).await?;
             self.return_overdue().await?;
-        }
-        Ok(())
-    }
-
-    /// Paused: asks only whether the worker is ready. What is in hand is kept for a while, then given back once.
-    async fn wait_until_ready(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
-        loop {
-            let recovery = self.recovery.get_or_insert_with(Recovery::new);
-            let (wait, give_back_at) = (recovery.waits.next(), recovery.give_back_at);
-            let ask_at = Instant::now() + wait.max(self.status.retry_after());
-            if intakes.is_some() && ask_at > give_back_at {
-                tokio::select! {
-                    () = self.stop.cancelled() => return Ok(()),
-                    () = news(&mut self.orders) => return Ok(()),
-                    () = sleep_until(give_back_at) => {}
-                }
-                self.give_back(intakes.take()).await?;
-            }
-            tokio::select! {
-                () = self.stop.cancelled() => return Ok(()),
-                () = news(&mut self.orders) => return Ok(()),
-                () = sleep_until(ask_at) => {}
-            }
-            match self.can_go_on().await {
-                Ok(()) => {
-                    self.status.half_open();
-                    return Ok(());
-                }
-                Err(failure) => self.status.pause(&failure),
-            }
-        }
-    }
-
-    /// Whether the queues are there, where they were not, and the worker can work.
-    async fn can_go_on(&self) -> Result<(), Failure> {
-        if self.status.is_paused_for("broker.") {
-            self.session.declare().await?;
-        }
-        self.ready().await
-    }
-
-    /// Half-open: one message before the others. Where there is none, there is nothing to spare.
-    async fn try_one(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
-        if self.hands.is_empty() {
-            // A message or two in hand, not a prefetch of hundreds, if there is trouble still.
-            let Some(open) = self.open(intakes, 1).await? else { return Ok(()) };
-            let taken = tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Ok(()),
-                () = news(&mut self.orders) => return Ok(()),
-                taken = open.work.take() => taken,
-                taken = open.replays.take() => taken,
-                () = sleep(NOTHING_TO_TRY) => {
-                    self.status.consuming();
-                    return Ok(());
-                }
-            };
-            match taken {
-                Ok(deliveries) => self.accept(deliveries).await?,
-                Err(failure) => return self.unsubscribe(intakes, failure).await,
-            }
-        }
-        let now = Instant::now();
-        let mut first = true;
-        let one = self.take_from_hand(|held| held.not_before <= now && std::mem::take(&mut first));
-        self.handle(one).await?;
-        // It was no trouble of the stage's: the message was handled, or pays for a fault of its own.
-        if self.status.state() == Some(State::HalfOpen) {
-            self.status.consuming();
         }
         Ok(())
     }

@@ -5,8 +5,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     super::Worker,
-    Consumer, NOTHING_TO_TRY,
+    Consumer,
     intake::{Intakes, Taken},
+    recover::NOTHING_TO_TRY,
 };
 use crate::{failure::Failure, steering::RunOnceOutcome};
 

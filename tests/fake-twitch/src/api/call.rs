@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::reply::{Fate, JSON, Reply};
 use super::{Endpoint, Query, Twitch};
 use crate::fault::Effect;
-use crate::world::lock;
+use crate::lock::lock;
 
 /// A call that has been counted.
 pub(crate) struct Call {

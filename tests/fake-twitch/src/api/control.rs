@@ -10,8 +10,9 @@ use serde_json::json;
 
 use super::Twitch;
 use super::reply::Reply;
-use crate::fault::{Defect, Fault, Scenario};
-use crate::world::lock;
+use crate::fault::{Defect, Fault};
+use crate::lock::lock;
+use crate::scenario::Scenario;
 
 type Shared = State<Arc<Twitch>>;
 

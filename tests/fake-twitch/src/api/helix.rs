@@ -10,7 +10,7 @@ use super::call::Call;
 use super::reply::{Fate, Reply};
 use super::{Endpoint, Query, Twitch, games, games_top, streams, users};
 use crate::fault::Effect;
-use crate::world::lock;
+use crate::lock::lock;
 
 /// Any request that is not for the token server or for the world itself.
 pub(crate) async fn helix(State(twitch): State<Arc<Twitch>>, request: Request) -> Response {

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::call::Call;
 use super::reply::Reply;
 use super::{Endpoint, Query, Twitch};
-use crate::world::lock;
+use crate::lock::lock;
 
 /// `POST /oauth2/token`, with a form or a query.
 pub(crate) async fn token(

@@ -10,8 +10,9 @@ use super::bucket::Bucket;
 use super::stats::{Stats, Tally};
 use super::tokens::Tokens;
 use super::{Endpoint, Settings};
+use crate::lock::lock;
+use crate::world::World;
 use crate::world::rng::whole;
-use crate::world::{World, lock};
 
 /// One Twitch.
 #[derive(Debug)]

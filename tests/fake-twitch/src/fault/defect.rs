@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::world::{Stream, World, lock};
+use crate::lock::lock;
+use crate::world::stream::Stream;
 
 /// A way in which a record is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -112,23 +113,12 @@ impl Defect {
     }
 }
 
-/// A defect and the stream that has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Injected {
-    /// What is wrong.
-    pub defect: Defect,
-    /// The stream's true id.
-    pub stream_id: String,
-    /// The stream's place in [`World::streams`]: on plain paging by 100, page `number / 100 + 1`.
-    pub number: usize,
-}
-
 /// Which streams are told wrongly.
 #[derive(Debug, Default)]
 pub struct Defects(Mutex<BTreeMap<usize, Defect>>);
 
 impl Defects {
-    /// The stream at this place of [`World::streams`] is told wrongly from now on.
+    /// The stream at this place of [`World::streams`](crate::World::streams) is told wrongly from now on.
     pub fn inject(&self, number: usize, defect: Defect) {
         lock(&self.0).insert(number, defect);
     }
@@ -141,26 +131,9 @@ impl Defects {
     pub(crate) fn of(&self, number: usize) -> Option<Defect> {
         lock(&self.0).get(&number).copied()
     }
-}
 
-impl World {
-    /// Every defect there is and where.
-    pub fn injected(&self) -> Vec<Injected> {
-        let told = lock(&self.defects.0);
-        let named = |(&number, &defect): (&usize, &Defect)| {
-            let stream_id = self.streams().get(number)?.id.clone();
-            Some(Injected { defect, stream_id, number })
-        };
-        told.iter().filter_map(named).collect()
-    }
-
-    /// Spreads `each` records of every one of these defects evenly over the streams with at least `min_viewers`.
-    pub fn spread(&self, defects: &[Defect], each: usize, min_viewers: u64) {
-        let audience = self.streams().partition_point(|stream| stream.viewer_count >= min_viewers);
-        let places: Vec<usize> = (0..audience).filter(|&n| !self.streams()[n].is_test_record()).collect();
-        let wanted = defects.len() * each;
-        for (n, defect) in defects.iter().cycle().take(wanted.min(places.len())).enumerate() {
-            self.defects.inject(places[(2 * n + 1) * places.len() / (2 * wanted.max(1))], *defect);
-        }
+    /// All of them, with the places of their streams.
+    pub(crate) fn all(&self) -> Vec<(usize, Defect)> {
+        lock(&self.0).iter().map(|(&number, &defect)| (number, defect)).collect()
     }
 }

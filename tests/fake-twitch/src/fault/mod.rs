@@ -1,25 +1,23 @@
 //! Faults: what goes wrong, where, and when.
 //!
 //! A [`Fault`] joins an [`Effect`], the endpoint it strikes and the calls it strikes there ([`When`]). Faults lie in a
-//! [`World`](crate::World) and act together; a [`Scenario`] is a set of them with a name. Records told wrongly are
+//! [`World`](crate::World) and act together; a [`Scenario`](crate::Scenario) is a set of them with a name. Records told wrongly are
 //! [`Defects`] of single streams.
 
 mod defect;
 mod effect;
-mod scenario;
 mod when;
 
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-pub use defect::{Defect, Defects, Injected};
+pub use defect::{Defect, Defects};
 pub use effect::Effect;
-pub use scenario::{SCENARIOS, Scenario, UnknownScenario};
 pub use when::When;
 
 use crate::api::{Endpoint, Query};
-use crate::world::lock;
+use crate::lock::lock;
 
 /// One thing that goes wrong.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

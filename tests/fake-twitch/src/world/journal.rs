@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use serde::Serialize;
 
-use super::lock;
 use crate::fault::Defect;
+use crate::lock::lock;
 
 /// What happened to a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -6,28 +6,31 @@
 
 mod audience;
 mod config;
+mod defects;
 mod game;
 mod generate;
 mod journal;
 mod live;
 mod name;
 pub(crate) mod rng;
-mod stream;
+pub(crate) mod stream;
 mod title;
 mod user;
 mod words;
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 pub use config::WorldConfig;
+pub use defects::Injected;
 pub use game::Game;
 pub use journal::{Event, Happening, Journal};
 pub(crate) use live::{Live, Score};
 pub use stream::{Stream, TEST_USER};
 pub use user::User;
 
-use crate::fault::{Defects, Faults, Scenario};
+use crate::fault::{Defects, Faults};
+use crate::lock::lock;
 use rng::of_text;
 
 /// What is true, and what is wrong with how it is told.
@@ -117,11 +120,6 @@ impl World {
         ids.filter(|id| !id.is_empty() && !self.game_at.contains_key(*id)).collect()
     }
 
-    /// Lays a named scenario over the world, on top of those already there.
-    pub fn play(&self, scenario: &Scenario) {
-        scenario.apply(self);
-    }
-
     /// Takes every fault and defect away; what they did to streams stays done.
     pub fn heal(&self) {
         self.faults.clear();
@@ -146,9 +144,4 @@ impl World {
     pub(crate) fn shown(&self, score: Score) -> Stream {
         Stream { viewer_count: score.viewers(), ..self.streams[score.stream()].clone() }
     }
-}
-
-/// A lock that a panicking test elsewhere does not take away.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

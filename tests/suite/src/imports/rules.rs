@@ -1,4 +1,4 @@
-//! What may use what, and the circles that are left.
+//! What may use what.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
 pub(super) const MAY_USE: [(&str, &[&str]); 28] = [
@@ -99,29 +99,4 @@ pub(super) const ONLY_IN: [(&str, &str); 8] = [
     ("deadpool_postgres", "shared::store"),
     ("sqlx", "shared::store"),
     ("backoff", "shared::runtime::retry"),
-];
-
-/// Files whose imports go in a circle, and why they do. Circles only leave this list, and files only leave their circles.
-pub(super) const KNOWN_CIRCLES: [(&str, &[&str]); 2] = [
-    (
-        "a world carries its faults, and a scenario changes the world it is a fault of",
-        &[
-            "tests/fake-twitch/src/fault/defect.rs",
-            "tests/fake-twitch/src/fault/mod.rs",
-            "tests/fake-twitch/src/fault/scenario.rs",
-            "tests/fake-twitch/src/world/generate.rs",
-            "tests/fake-twitch/src/world/journal.rs",
-            "tests/fake-twitch/src/world/mod.rs",
-        ],
-    ),
-    (
-        "the list of duties is in the file of what the duties share",
-        &[
-            "workers/finalizer/src/alarms.rs",
-            "workers/finalizer/src/background.rs",
-            "workers/finalizer/src/gauges.rs",
-            "workers/finalizer/src/volume.rs",
-            "workers/finalizer/src/watch.rs",
-        ],
-    ),
 ];

@@ -6,6 +6,7 @@ mod component;
 mod export;
 mod json;
 mod mapping;
+mod secret;
 mod xml;
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Defect, Effect, Fault, When};
 use crate::api::Endpoint;
+use crate::fault::{Defect, Effect, Fault, When};
 use crate::world::World;
 
 /// A named set of faults.
@@ -17,9 +17,10 @@ pub struct Scenario {
     lay: fn(&World),
 }
 
-impl Scenario {
-    pub(crate) fn apply(&self, world: &World) {
-        (self.lay)(world);
+impl World {
+    /// Lays a named scenario over the world, on top of those already there.
+    pub fn play(&self, scenario: &Scenario) {
+        (scenario.lay)(self);
     }
 }
 
