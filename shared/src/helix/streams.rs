@@ -27,7 +27,14 @@ pub struct StreamsPage {
 impl Client {
     /// The first page, or the one after a cursor. A cursor that Twitch no longer likes is [`Error::BadRequest`].
     pub async fn streams(&self, after: Option<&str>) -> Result<StreamsPage, Error> {
-        let query: Vec<_> = [("first", PAGE_SIZE)].into_iter().chain(after.map(|at| ("after", at))).collect();
+        self.streams_in(&[], after).await
+    }
+
+    /// The same of the streams in some languages, at most 100 (ISO 639-1 or `other`); all where none is named.
+    pub async fn streams_in(&self, languages: &[String], after: Option<&str>) -> Result<StreamsPage, Error> {
+        let languages = languages.iter().map(|language| ("language", language.as_str()));
+        let after = after.map(|at| ("after", at));
+        let query: Vec<_> = [("first", PAGE_SIZE)].into_iter().chain(languages).chain(after).collect();
         self.0.get("streams", Priority::Page, &query, decode).await
     }
 }

@@ -23,6 +23,13 @@ const STEADY: Duration = Duration::from_secs(30);
 /// The orders that were heard; none before the first.
 pub(super) type Heard = watch::Receiver<Option<Orders>>;
 
+/// Waits for orders that were not looked at yet; for ever where nobody gives any.
+pub(super) async fn news(orders: &mut Heard) {
+    if orders.changed().await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
 /// Hears what is ordered until told to stop.
 pub(super) async fn hear(
     steering: &dyn Steering,

@@ -71,6 +71,8 @@ pub struct Draft {
     pub stop_reason: Option<StopReason>,
     /// The cursor it was asked for with.
     pub(super) cursor: Option<String>,
+    /// The cursor it names.
+    pub(super) next_cursor: Option<String>,
     /// The streams, as JSON.
     pub(super) page: String,
     pub(super) rejects: Option<String>,
@@ -131,6 +133,7 @@ impl Draft {
             by_rule: by_rule(page.rejects),
             stop_reason,
             cursor: so_far.cursor.clone(),
+            next_cursor: page.next_cursor.map(str::to_owned),
             page: serde_json::to_string(&kept)?,
             rejects: rejects_text(page.rejects),
             duplicate_records: placed_text(&repeated)?,

@@ -115,7 +115,7 @@ impl Store {
                     &texts(|page| &page.game_ids),
                     &texts(|page| &page.channel_ids),
                     &options(|page| page.cursor.as_deref()),
-                    &options(|page| page.after.cursor.as_deref()),
+                    &options(|page| page.next_cursor.as_deref()),
                     &ints(|page| page.fetched),
                     &ints(|page| page.stored),
                     &ints(|page| page.rejected),

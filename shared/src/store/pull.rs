@@ -16,7 +16,7 @@ pub struct Extraction {
     pub pulled_at: DateTime<Utc>,
     /// Pages stored so far.
     pub pages: i32,
-    /// The cursor of the next page; none before the first.
+    /// The cursor of the next page, or those of several lists as the extractor writes them; none before the first.
     pub cursor: Option<String>,
     /// Viewers of the last valid record so far.
     pub last_viewers: Option<i32>,

@@ -15,6 +15,9 @@ pub struct PullSettings {
     pub max_pages: i32,
     /// Whether the list was left at the first page that ends below `min_viewers`.
     pub stop_below_min_viewers: bool,
+    /// Languages that were fetched side by side; none where it was one list of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub side_by_side: Vec<String>,
     /// When pulls were started, in words.
     pub schedule: String,
     /// The extractor's build.

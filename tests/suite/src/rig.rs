@@ -24,7 +24,7 @@ use shared::{
     enrichment::EnricherSettings,
     failure::Failure,
     helix,
-    runtime::{Announcer, QueueDepth, Settings, Worker, run},
+    runtime::{Announcer, Inspection, QueueDepth, Settings, Worker, run},
     schema::{PullId, PullRequested},
     store::{AlarmLimits, PullReport, Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
@@ -61,7 +61,12 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             delays: "50ms,100ms,200ms,400ms".parse().expect("delays"),
-            limits: Limits { min_viewers: 10, max_pages: 0, stop_below_min_viewers: true },
+            limits: Limits {
+                min_viewers: 10,
+                max_pages: 0,
+                stop_below_min_viewers: true,
+                side_by_side: Vec::new(),
+            },
             // Nobody waits so long: company is waited for while it can come.
             collect_for: Duration::from_secs(2),
             game_max_age: Duration::from_hours(7 * 24),
@@ -251,7 +256,11 @@ impl Rig {
     pub(crate) async fn start_exporter(&mut self, folder: &Path) {
         self.start(self.exporter(folder));
         eventually("the exporter should listen", || async {
-            let depths = self.announcer.depths().await.map_err(|failure| failure.to_string())?;
+            // Looked at anew each time: what is known of an optional stage holds for half a minute.
+            let url = self.amqp_url_of("operator");
+            let looking = Inspection::open(&url, &self.setup.delays, "test").await;
+            let inspection = looking.map_err(|failure| failure.to_string())?;
+            let depths = inspection.depths().await.map_err(|failure| failure.to_string())?;
             let listens = depths.iter().any(|depth| depth.name == "exporter" && depth.consumers > Some(0));
             if listens { Ok(()) } else { Err(format!("{depths:?}")) }
         })

@@ -5,8 +5,10 @@
 //! can be stored only once; it announces the last stored chunks again, once, in case the one before died between its
 //! commit and its publish. Pages that could not be stored are kept for the next try.
 
+mod chains;
 mod conclude;
 mod drift;
+mod language;
 mod page;
 mod schedule;
 mod sweep;
@@ -143,7 +145,7 @@ impl Extractor {
             self.store.note_settings(pull, &self.settings()).await?;
             let seen = self.store.seen(&so_far).await?;
             let (helix, limits, booked) = (self.helix.clone(), self.limits.clone(), Arc::clone(&self.booked));
-            Sweep::new(Reader { helix, limits, so_far, seen, booked, shapes: Arc::default() })
+            Sweep::new(Reader::new(helix, limits, so_far, seen, booked)?)
         };
         let untold = untold.into_iter().flat_map(|(chunk, by_rule)| announcements(chunk, by_rule));
         Ok(Some((sweep, untold.collect())))
@@ -151,9 +153,10 @@ impl Extractor {
 
     /// What pulls are fetched with.
     fn settings(&self) -> PullSettings {
-        let Limits { min_viewers, max_pages, stop_below_min_viewers } = self.limits;
+        let Limits { min_viewers, max_pages, stop_below_min_viewers, ref side_by_side } = self.limits;
+        let side_by_side = side_by_side.clone();
         let (schedule, build) = (self.schedule.to_string(), VERSION.to_owned());
-        PullSettings { min_viewers, max_pages, stop_below_min_viewers, schedule, build }
+        PullSettings { min_viewers, max_pages, stop_below_min_viewers, side_by_side, schedule, build }
     }
 
     /// Makes the partitions of the coming days, so that no pull has to.

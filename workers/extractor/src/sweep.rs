@@ -4,14 +4,18 @@
 //! by then is stored together: batches form where Twitch is fast, single pages where it is slow. What is read and not
 //! stored is in memory only: a crash costs the calls, and storing may fail again and again without another call.
 
-use std::sync::{
-    Arc, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use shared::{
     failure::{Class, Failure},
-    helix::{self, Client},
+    helix::{self, Client, StreamsPage},
     schema::Shapes,
     store::{Draft, Extraction, PAGES_TOGETHER, Seen},
 };
@@ -21,13 +25,15 @@ use tokio::{
 };
 use tracing::Instrument;
 
-use crate::{Limits, Page, conclude};
+use crate::{Limits, Page, chains::Chains, conclude};
 
 /// Pages that wait to be stored before the next is fetched.
 const PAGES_AHEAD: usize = 4;
 
 /// A page that was read, or why none can be.
 type Read = Result<Draft, Failure>;
+/// Pages on their way, each with the number of its list.
+type Asked = FuturesUnordered<BoxFuture<'static, (usize, Result<StreamsPage, helix::Error>)>>;
 
 /// A pull being fetched.
 #[derive(Debug)]
@@ -107,19 +113,40 @@ fn read_ahead(reader: &Arc<Mutex<Reader>>) -> (mpsc::Receiver<Read>, AbortHandle
 /// Reads page after page of a pull.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    pub(crate) helix: Client,
-    pub(crate) limits: Limits,
+    helix: Client,
+    limits: Limits,
     /// Where the pull stands after the last page that was read.
-    pub(crate) so_far: Extraction,
+    so_far: Extraction,
+    /// The lists, and where each stands.
+    chains: Chains,
+    /// Pages that were asked for, and the lists whose next one is among them.
+    asked: Asked,
+    waiting: BTreeSet<usize>,
     /// What was read so far.
-    pub(crate) seen: Seen,
+    seen: Seen,
     /// Calls that were already put on a page's account.
-    pub(crate) booked: Arc<AtomicU64>,
+    booked: Arc<AtomicU64>,
     /// What the records read so far look like.
-    pub(crate) shapes: Arc<std::sync::Mutex<Shapes>>,
+    shapes: Arc<std::sync::Mutex<Shapes>>,
 }
 
 impl Reader {
+    /// Goes on where the pull stands.
+    ///
+    /// # Errors
+    /// Where its cursors cannot be read.
+    pub(crate) fn new(
+        helix: Client,
+        limits: Limits,
+        so_far: Extraction,
+        seen: Seen,
+        booked: Arc<AtomicU64>,
+    ) -> Result<Self, Failure> {
+        let chains = Chains::of(&so_far, &limits.side_by_side)?;
+        let (asked, waiting, shapes) = (Asked::new(), BTreeSet::new(), Arc::default());
+        Ok(Self { helix, limits, so_far, chains, asked, waiting, seen, booked, shapes })
+    }
+
     /// Reads until the last page, until a page cannot be had, or until nobody wants them.
     async fn read(&mut self, to: &mpsc::Sender<Read>) {
         while !self.so_far.ended {
@@ -135,28 +162,45 @@ impl Reader {
     }
 
     async fn next_page(&mut self) -> Read {
-        let page = self.fetch().await?;
+        let (number, page) = self.fetch().await?;
         let made = self.helix.calls();
         let calls = made.saturating_sub(self.booked.swap(made, Ordering::Relaxed));
         let new = page.as_new(i32::try_from(calls).unwrap_or(i32::MAX));
-        let (so_far, view, limits) = (&self.so_far, page.view(), &self.limits);
-        let conclude = |facts| conclude(so_far, &view, facts, limits);
-        let draft = Draft::new(so_far, &mut self.seen, &new, conclude)
+        let (so_far, view, limits) = (self.chains.seen_by(number, &self.so_far), page.view(), &self.limits);
+        let chains = &mut self.chains;
+        let conclude =
+            |facts| conclude(&so_far, &view, facts, limits).and_then(|why| chains.end(number, why));
+        let mut draft = Draft::new(&so_far, &mut self.seen, &new, conclude)
             .map_err(|error| Failure::of(Class::Permanent, "extractor.page", &error))?;
+        draft.after.cursor = self.chains.go_on(number, &draft.after);
         self.so_far = draft.after.clone();
         Ok(draft)
     }
 
-    async fn fetch(&self) -> Result<Page, Failure> {
-        let cursor = self.so_far.cursor.as_deref();
-        match self.helix.streams(cursor).await {
+    /// The first page to arrive of those that come next in their lists, with the number of its list.
+    async fn fetch(&mut self) -> Result<(usize, Page), Failure> {
+        for (number, chain) in self.chains.open() {
+            if !self.waiting.insert(number) {
+                continue;
+            }
+            let (helix, chain) = (self.helix.clone(), chain.clone());
+            let ask = async move { (number, helix.streams_in(&chain.languages, chain.cursor()).await) };
+            self.asked.push(ask.boxed());
+        }
+        let Some((number, page)) = self.asked.next().await else {
+            return Err(Failure::transient("extractor.reader", "no list goes on"));
+        };
+        self.waiting.remove(&number);
+        match page {
             Ok(page) => {
                 let mut shapes = self.shapes.lock().unwrap_or_else(PoisonError::into_inner);
-                Ok(Page::validate(page, self.limits.min_viewers, &mut shapes))
+                Ok((number, Page::validate(page, self.limits.min_viewers, &mut shapes)))
             }
             // Twitch sometimes refuses a cursor it gave a moment ago, and takes it when asked again
             // (github.com/twitchdev/issues/issues/91).
-            Err(error @ helix::Error::BadRequest { .. }) if cursor.is_some() => {
+            Err(error @ helix::Error::BadRequest { .. })
+                if self.chains.seen_by(number, &self.so_far).cursor.is_some() =>
+            {
                 Err(Failure { class: Class::Transient, ..Failure::from(error) })
             }
             Err(error) => Err(error.into()),

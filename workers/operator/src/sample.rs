@@ -340,6 +340,7 @@ pub(crate) fn pull_facts() -> PullFacts {
             min_viewers: 10,
             max_pages: 0,
             stop_below_min_viewers: true,
+            side_by_side: Vec::new(),
             schedule: "every 10m".into(),
             build: "0.1.0".into(),
         }),

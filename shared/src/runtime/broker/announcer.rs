@@ -73,8 +73,9 @@ impl Announcer {
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
         let publisher = self.publisher().await?;
+        let deployed = publisher.deployed().stages().await?;
         let connection = publisher.connection();
-        Ok(connection.ask(depth::depths(connection.amqp(), &self.delays)).await??)
+        Ok(connection.ask(depth::depths(connection.amqp(), &self.delays, &deployed)).await??)
     }
 
     /// Opens the dead-letter queue of a stage; waits a few seconds for whoever looks at it just now. While it is open it

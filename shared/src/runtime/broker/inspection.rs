@@ -15,6 +15,7 @@ use super::{
     super::message::headers::short,
     amqp_url::Address,
     connection::Connection,
+    deployed::Deployed,
     depth::{self, QueueDepth},
     error::BrokerError,
     session::{declare_exchange, declare_queue_alone},
@@ -59,6 +60,7 @@ pub enum Difference {
 /// A connection that only looks.
 pub struct Inspection {
     connection: Connection,
+    deployed: Deployed,
     delays: RetryDelays,
 }
 
@@ -68,12 +70,14 @@ impl Inspection {
         let address = Address::parse(url)?;
         let connecting = timeout(CONNECT_TIMEOUT, Connection::open(&address, program, "inspect"));
         let connection = connecting.await.map_err(|_| BrokerError::Timeout)?.map_err(BrokerError::from)?;
-        Ok(Self { connection, delays: delays.clone() })
+        let deployed = Deployed::new(address, program.into());
+        Ok(Self { connection, deployed, delays: delays.clone() })
     }
 
     /// Every queue of the system, as deep as it is now.
     pub async fn depths(&self) -> Result<Vec<QueueDepth>, Failure> {
-        Ok(self.connection.ask(depth::depths(self.connection.amqp(), &self.delays)).await??)
+        let deployed = self.deployed.stages().await?;
+        Ok(self.connection.ask(depth::depths(self.connection.amqp(), &self.delays, &deployed)).await??)
     }
 
     /// What is missing, and what is there with other properties. Bindings cannot be asked for by this protocol.

@@ -5,6 +5,7 @@ pub(super) mod announcer;
 pub(super) mod browser;
 pub(super) mod connection;
 pub(super) mod dead_letter_queue;
+mod deployed;
 pub(super) mod depth;
 pub(super) mod edit;
 pub(super) mod error;

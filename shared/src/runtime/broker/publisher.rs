@@ -20,6 +20,7 @@ use super::{
     super::message::{headers, trace_context::Trace},
     amqp_url::Address,
     connection::Connection,
+    deployed::Deployed,
     error::BrokerError,
     outgoing::{Outgoing, unconfirmed},
     publish_error::{CONFIRM_TIMEOUT, PublishError},
@@ -46,6 +47,7 @@ struct Inner {
     clock: Clock,
     open: Mutex<Option<Open>>,
     blocked: watch::Sender<Option<String>>,
+    deployed: Deployed,
 }
 
 /// A connection, and a channel on it in confirm mode.
@@ -63,7 +65,9 @@ impl Publisher {
         reading: Arc<Connection>,
     ) -> Result<Self, BrokerError> {
         let (blocked, _) = watch::channel(None);
-        let inner = Inner { address, program: program.into(), clock, open: Mutex::new(None), blocked };
+        let program: Arc<str> = program.into();
+        let deployed = Deployed::new(address.clone(), Arc::clone(&program));
+        let inner = Inner { address, program, clock, open: Mutex::new(None), blocked, deployed };
         let open = inner.connect().await?;
         *inner.open.lock().await = Some(open);
         Ok(Self { inner: Arc::new(inner), reading })
@@ -77,6 +81,11 @@ impl Publisher {
     /// The time.
     pub(in crate::runtime) fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// Which optional stages are there.
+    pub(super) fn deployed(&self) -> &Deployed {
+        &self.inner.deployed
     }
 
     /// The connection for questions and for reading.

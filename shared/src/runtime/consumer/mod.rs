@@ -12,7 +12,7 @@
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
 //! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
-//! returns, [`breaker`] trips, [`recover`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
+//! returns, [`breaker`] trips, [`readiness`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
 
 mod accept;
 mod batch;
@@ -23,7 +23,8 @@ mod give_back;
 mod intake;
 mod obey;
 mod publish;
-mod recover;
+mod readiness;
+mod recovery;
 mod settle;
 
 use tokio::time::{Instant, sleep_until};
@@ -32,9 +33,14 @@ use tokio_util::sync::CancellationToken;
 use self::{
     breaker::Breaker,
     intake::{CANCELLED, InHand, Intakes},
-    recover::Recovery,
+    recovery::Recovery,
 };
-use super::{Settings, Worker, broker::session::Session, orders::Heard, status::Status};
+use super::{
+    Settings, Worker,
+    broker::session::Session,
+    orders::{Heard, news},
+    status::Status,
+};
 use crate::{
     failure::{Class, Failure},
     topology::StageInfo,
@@ -200,12 +206,5 @@ impl<'a, W: Worker> Consumer<'a, W> {
     /// Tells how many messages are in hand: these, and so many under way.
     fn count_hands(&self, under_way: usize) {
         self.status.in_hand(self.hands.len() + under_way);
-    }
-}
-
-/// Waits for orders that were not looked at yet; for ever where nobody gives any.
-async fn news(orders: &mut Heard) {
-    if orders.changed().await.is_err() {
-        std::future::pending::<()>().await;
     }
 }

@@ -7,7 +7,7 @@ use super::{
     super::Worker,
     Consumer,
     intake::{Intakes, Taken},
-    recover::NOTHING_TO_TRY,
+    readiness::NOTHING_TO_TRY,
 };
 use crate::{failure::Failure, steering::RunOnceOutcome};
 

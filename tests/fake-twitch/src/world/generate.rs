@@ -10,28 +10,31 @@ use super::rng::{Rng, float, of_text, part, whole};
 use super::{Game, Journal, Live, Stream, World, WorldConfig, game, stream};
 use crate::fault::{Defects, Faults};
 
-pub(super) fn world(mut config: WorldConfig) -> World {
-    // Twitch tells streams in whole seconds.
-    config.now = config.now.trunc_subsecs(0);
-    let rng = &mut Rng::new(config.seed, 0);
-    let games: Vec<Game> = (0..config.known_games()).map(|n| game::make(n, rng)).collect();
-    let mut streams = streams(&config, rng);
-    let order = shuffled(&streams, rng);
-    hand_out_games(&mut streams, &games, &order, &config, rng);
-    // From the other end of the order than the games, so that banned channels play games somebody else plays too.
-    let banned = order.iter().rev().take(part(config.streams, config.banned)).copied().collect();
-    World {
-        faults: Faults::new(config.seed),
-        defects: Defects::default(),
-        journal: Journal::default(),
-        live: Mutex::new(Live::new(streams.iter().map(|stream| stream.viewer_count))),
-        game_at: games.iter().enumerate().map(|(at, game)| (game.id.clone(), at)).collect(),
-        user_at: numbered(&streams, |stream| &stream.user_id),
-        login_at: numbered(&streams, |stream| &stream.user_login),
-        banned,
-        config,
-        streams,
-        games,
+impl World {
+    /// Makes the world these measures describe; the same measures make the same world.
+    pub fn generate(mut config: WorldConfig) -> Self {
+        // Twitch tells streams in whole seconds.
+        config.now = config.now.trunc_subsecs(0);
+        let rng = &mut Rng::new(config.seed, 0);
+        let games: Vec<Game> = (0..config.known_games()).map(|n| game::make(n, rng)).collect();
+        let mut streams = streams(&config, rng);
+        let order = shuffled(&streams, rng);
+        hand_out_games(&mut streams, &games, &order, &config, rng);
+        // From the other end of the order than the games, so that banned channels play games somebody else plays too.
+        let banned = order.iter().rev().take(part(config.streams, config.banned)).copied().collect();
+        Self {
+            faults: Faults::new(config.seed),
+            defects: Defects::default(),
+            journal: Journal::default(),
+            live: Mutex::new(Live::new(streams.iter().map(|stream| stream.viewer_count))),
+            game_at: games.iter().enumerate().map(|(at, game)| (game.id.clone(), at)).collect(),
+            user_at: numbered(&streams, |stream| &stream.user_id),
+            login_at: numbered(&streams, |stream| &stream.user_login),
+            banned,
+            config,
+            streams,
+            games,
+        }
     }
 }
 

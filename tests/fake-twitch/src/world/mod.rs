@@ -53,11 +53,6 @@ pub struct World {
 }
 
 impl World {
-    /// Makes the world these measures describe; the same measures make the same world.
-    pub fn generate(config: WorldConfig) -> Self {
-        generate::world(config)
-    }
-
     /// The measures this world was made from.
     pub fn config(&self) -> &WorldConfig {
         &self.config

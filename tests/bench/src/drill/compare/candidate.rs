@@ -31,7 +31,12 @@ pub(crate) enum Candidate {
     Celery,
     /// So many of each of our workers.
     Ours(usize),
+    /// One of each of our workers, which fetches the commonest languages side by side.
+    SideBySide,
 }
+
+/// The languages that most of the world's streams are in.
+const COMMON: &str = "en,es,ru,pt,de,fr,ja,ko";
 
 impl fmt::Display for Candidate {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,6 +46,7 @@ impl fmt::Display for Candidate {
             Self::Celery => formatter.write_str("Celery × 4"),
             Self::Ours(1) => formatter.write_str("ours"),
             Self::Ours(replicas) => write!(formatter, "ours × {replicas}"),
+            Self::SideBySide => formatter.write_str("ours, lists"),
         }
     }
 }
@@ -58,16 +64,24 @@ impl Candidate {
             Self::Floor => baseline(Baseline::floor(setting, load, &[]).await?),
             Self::WholeListFloor => baseline(Baseline::floor(setting, load, &["--whole-list"]).await?),
             Self::Celery => baseline(Baseline::celery(setting, load).await?),
-            Self::Ours(replicas) => {
-                let shape = Shape { latency: load.latency(), ..Shape::default() };
-                let mut flow = Flow::on(setting, load.world(), shape).await?;
-                flow.start_all(replicas).await?;
-                Running::Ours(Box::new(flow))
-            }
+            Self::Ours(replicas) => ours(setting, load, replicas, Vec::new()).await?,
+            Self::SideBySide => ours(setting, load, 1, vec![("SIDE_BY_SIDE", COMMON.to_owned())]).await?,
         };
         running.db().batch_execute("create extension if not exists pg_stat_statements").await?;
         Ok(running)
     }
+}
+
+async fn ours(
+    setting: &Setting,
+    load: Load,
+    replicas: usize,
+    variables: Vec<(&'static str, String)>,
+) -> Outcome<Running> {
+    let shape = Shape { latency: load.latency(), variables, ..Shape::default() };
+    let mut flow = Flow::on(setting, load.world(), shape).await?;
+    flow.start_all(replicas).await?;
+    Ok(Running::Ours(Box::new(flow)))
 }
 
 fn baseline(baseline: Baseline) -> Running {

@@ -46,10 +46,12 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    fn candidates(&self) -> Vec<Candidate> {
+    fn candidates(&self, load: Load) -> Vec<Candidate> {
         let mut candidates = vec![Candidate::Floor, Candidate::WholeListFloor];
         candidates.extend((!self.without_celery).then_some(Candidate::Celery));
         candidates.extend(self.replicas.iter().copied().map(Candidate::Ours));
+        // Where Twitch answers at once there is nothing to be gained.
+        candidates.extend((load.milliseconds > 0).then_some(Candidate::SideBySide));
         candidates
     }
 }
@@ -83,7 +85,7 @@ pub(crate) async fn run(setting: &Setting, options: &Options) -> Outcome<()> {
 
 async fn compare(setting: &Setting, options: &Options, load: Load) -> Outcome<Comparison> {
     let mut candidates: Vec<(Candidate, [Vec<Sample>; 2])> =
-        options.candidates().into_iter().map(|candidate| (candidate, Default::default())).collect();
+        options.candidates(load).into_iter().map(|candidate| (candidate, Default::default())).collect();
     let mut wanted = None;
     // Run by run, so that whatever else the machine does for a while happens to all.
     for run in 1..=options.runs {

@@ -3,6 +3,9 @@
 //! The base is applied whole; `keda` and `prometheus` are components, for clusters that have those; `example` is an overlay
 //! with the servers.
 
+mod components;
+mod secrets;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -21,6 +24,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::topology::{RetryDelays, StageInfo, all_stages, queues};
 
+use self::secrets::mounted_files;
 use crate::{
     process::binary,
     settings::{project_file, settings_of},
@@ -279,164 +283,5 @@ fn a_workers_values_are_taken() {
         let asked = command.output().expect("tests/run builds the programs first");
         let said = String::from_utf8_lossy(&asked.stderr);
         assert_eq!(asked.status.code(), Some(1), "{}: {said}", container.name);
-    }
-}
-
-/// A secret's key, and where it is mounted.
-type Mounted = (String, String, String);
-
-fn mounted(pod: &PodSpec) -> Vec<(String, Mounted)> {
-    let mut mounted = Vec::new();
-    for volume in pod.volumes.iter().flatten() {
-        let projected = volume.projected.iter().flat_map(|all| all.sources.iter().flatten());
-        let projected = projected.filter_map(|source| source.secret.as_ref());
-        let projected = projected.map(|secret| (secret.name.clone(), secret.items.clone()));
-        let plain = volume.secret.iter();
-        let plain =
-            plain.map(|secret| (secret.secret_name.clone().unwrap_or_default(), secret.items.clone()));
-        for (secret, items) in projected.chain(plain) {
-            for item in items.expect("only what is needed is mounted") {
-                mounted.push((volume.name.clone(), (secret.clone(), item.key, item.path)));
-            }
-        }
-    }
-    mounted
-}
-
-fn mounted_files(pod: &PodSpec, container: &Container) -> BTreeSet<String> {
-    let volumes = pod.volumes.iter().flatten();
-    let scratch: Vec<&str> =
-        volumes.filter(|volume| volume.empty_dir.is_some()).map(|volume| volume.name.as_str()).collect();
-    let mounts =
-        container.volume_mounts.iter().flatten().filter(|mount| !scratch.contains(&mount.name.as_str()));
-    mounts
-        .flat_map(|mount| {
-            assert_eq!(mount.read_only, Some(true));
-            let here = mounted(pod).into_iter().filter(|(volume, _)| *volume == mount.name);
-            here.map(|(_, (_, _, path))| format!("{}/{path}", mount.mount_path)).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// The keys of each secret in the example.
-fn example() -> BTreeMap<String, BTreeSet<String>> {
-    let secrets = all::<Secret>("Secret").into_iter();
-    let keys = |secret: Secret| secret.string_data.into_iter().flatten().map(|(key, _)| key).collect();
-    secrets.map(|secret| (secret.metadata.name.clone().expect("a name"), keys(secret))).collect()
-}
-
-#[test]
-fn every_secret_is_in_the_example_and_each_worker_has_its_own() {
-    let example = example();
-    for (name, pod) in pods() {
-        for (_, (secret, key, _)) in mounted(&pod) {
-            let keys = example.get(&secret).unwrap_or_else(|| panic!("the example lacks {secret}"));
-            assert!(keys.contains(&key), "the example lacks {key} of {secret}");
-            let own = secret == name || secret == "twitch-app" || name == "migrate";
-            assert!(own, "{name} mounts the secret of {secret}");
-        }
-    }
-}
-
-#[test]
-fn scaling_asks_the_management_api_about_queues_that_are_there() {
-    let queues: Vec<String> = queues(&RetryDelays::default()).into_iter().map(|queue| queue.name).collect();
-    let scaled = all::<Value>("ScaledObject");
-    for object in &scaled {
-        let target = object.pointer("/spec/scaleTargetRef/name").and_then(Value::as_str).expect("a target");
-        let deployment = all::<Deployment>("Deployment");
-        let deployment = deployment.iter().find(|one| one.metadata.name.as_deref() == Some(target));
-        let replicas = deployment.and_then(|one| one.spec.as_ref()).expect("a deployment").replicas;
-        assert_eq!(replicas, None, "{target}: applying it again would undo the scaling");
-        let triggers = object.pointer("/spec/triggers").and_then(Value::as_array).expect("triggers");
-        assert_eq!(triggers.len(), 1);
-        let (trigger, metadata) = (&triggers[0], &triggers[0]["metadata"]);
-        assert_eq!(trigger["type"], "rabbitmq");
-        assert_eq!(metadata["protocol"], "http", "AMQP does not tell what is in hand");
-        assert_eq!(metadata["mode"], "QueueLength");
-        let queue = metadata["queueName"].as_str().expect("a queue");
-        assert!(queues.iter().any(|name| name == queue), "{queue} is not in the topology");
-        assert_eq!(queue, target, "a stage is scaled by its own queue");
-        let value: u16 = metadata["value"].as_str().and_then(|value| value.parse().ok()).expect("a number");
-        let stage = StageInfo::find(target).expect("a stage");
-        assert!(value > 0 && metadata["excludeUnacknowledged"].is_null(), "{stage:?}");
-        let authentication = trigger["authenticationRef"]["name"].as_str().expect("a name");
-        assert_host_is_secret(authentication);
-    }
-    let targets: BTreeSet<_> = scaled.iter().filter_map(|one| one["metadata"]["name"].as_str()).collect();
-    assert_eq!(targets, BTreeSet::from(["game-enricher", "channel-enricher", "finalizer"]));
-}
-
-/// Shows that an authentication takes the host from a secret that the example describes, and that it speaks HTTP.
-fn assert_host_is_secret(name: &str) {
-    let all = all::<Value>("TriggerAuthentication");
-    let found = all.iter().find(|one| one["metadata"]["name"] == name).expect("an authentication");
-    let reference = found.pointer("/spec/secretTargetRef/0").expect("a secret");
-    assert_eq!(reference["parameter"], "host");
-    let (secret, key) =
-        (reference["name"].as_str().expect("a name"), reference["key"].as_str().expect("a key"));
-    assert!(example()[secret].contains(key), "the example lacks {key} of {secret}");
-}
-
-#[test]
-fn prometheus_reads_the_port_that_workers_name() {
-    for monitor in all::<Value>("PodMonitor") {
-        let endpoint = monitor.pointer("/spec/podMetricsEndpoints/0").expect("an endpoint");
-        assert_eq!((&endpoint["port"], &endpoint["path"]), (&"http".into(), &"/metrics".into()));
-        let wanted =
-            monitor.pointer("/spec/selector/matchLabels").and_then(Value::as_object).expect("labels");
-        for deployment in all::<Deployment>("Deployment") {
-            let labels = deployment.spec.and_then(|spec| spec.template.metadata?.labels).expect("labels");
-            for (label, value) in wanted {
-                assert_eq!(labels.get(label).map(String::as_str), value.as_str(), "{label}");
-            }
-        }
-    }
-}
-
-#[test]
-fn the_example_stands_on_the_base_and_survives_the_loss_of_a_machine() {
-    assert_eq!(kustomization("example")["resources"][0], "../base");
-    let broker = &all::<Value>("RabbitmqCluster")[0];
-    // A majority of three members is left when one is lost.
-    assert_eq!(broker.pointer("/spec/replicas"), Some(&3.into()));
-    let database = &all::<Value>("Cluster")[0];
-    assert_eq!(database.pointer("/spec/instances"), Some(&3.into()));
-    let synchronous = database.pointer("/spec/postgresql/synchronous").expect("synchronous replication");
-    assert_eq!((&synchronous["number"], &synchronous["dataDurability"]), (&1.into(), &"required".into()));
-    // What its secrets are told to lead to is named as the operators name it.
-    let told = project_file("deploy/kubernetes/example/kustomization.yaml");
-    for (resource, address) in [(broker, "rabbitmq:5672"), (database, "postgres-rw:5432")] {
-        let name = resource.pointer("/metadata/name").and_then(Value::as_str).expect("a name");
-        assert!(told.contains(address) && address.starts_with(name), "{name}: {address}");
-    }
-}
-
-#[test]
-fn the_example_makes_the_users_that_the_secrets_log_in() {
-    let database = &all::<Value>("Cluster")[0];
-    let roles = database.pointer("/spec/managed/roles").and_then(Value::as_array).expect("roles");
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (users, groups): (Vec<&Value>, Vec<&Value>) = roles.iter().partition(|role| role["login"] == true);
-    let groups: BTreeSet<String> = groups.into_iter().map(|role| text(&role["name"])).collect();
-    let migrations = ["0009_roles", "0018_lake", "0022_console"];
-    let migration: String =
-        migrations.iter().map(|name| project_file(&format!("migrations/{name}.sql"))).collect();
-    for group in &groups {
-        assert!(migration.contains(group.as_str()), "{group} is granted nothing");
-    }
-    let mut made =
-        BTreeSet::from([text(database.pointer("/spec/bootstrap/initdb/owner").expect("an owner"))]);
-    for user in users {
-        let name = text(&user["name"]);
-        assert_eq!(user["inRoles"], serde_json::json!([format!("twitch_{name}")]));
-        assert!(groups.contains(&text(&user["inRoles"][0])), "{name}");
-        assert_eq!(text(&user["passwordSecret"]["name"]), format!("postgres-{}", name.replace('_', "-")));
-        made.insert(name);
-    }
-    for secret in all::<Secret>("Secret") {
-        let Some(url) = secret.string_data.and_then(|mut data| data.remove("database-url")) else { continue };
-        let user = url::Url::parse(&url).expect("a URL").username().to_owned();
-        assert!(made.contains(&user), "{url}: nobody makes {user}");
     }
 }

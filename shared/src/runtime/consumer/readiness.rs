@@ -5,39 +5,20 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
-    super::{Worker, retry::Delays},
+    super::{Worker, orders::news},
     Consumer,
     intake::Intakes,
-    news,
+    recovery::Recovery,
 };
 use crate::{
     failure::{Class, Failure},
     worker_state::State,
 };
 
-/// How long a paused consumer keeps what is in its hand: longer than a restart of a server takes, and short enough for
-/// another replica, which may not have the trouble, to come in.
-const KEEP_PAUSED: Duration = Duration::from_secs(15);
-/// The shortest and the longest time between two questions of a paused consumer whether it can go on.
-const ASK_SOONEST: Duration = Duration::from_millis(500);
-const ASK_LATEST: Duration = Duration::from_secs(10);
 /// How long what a worker depends on may take to say whether it can be used.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a half-open consumer waits for a message to try; if there is none, there is nothing to spare.
 pub(super) const NOTHING_TO_TRY: Duration = Duration::from_secs(1);
-
-/// A pause, with the tries to end it: a trouble that comes back after one message goes on with it.
-pub(super) struct Recovery {
-    waits: Delays,
-    /// Until then what is in hand is kept.
-    give_back_at: Instant,
-}
-
-impl Recovery {
-    fn new() -> Self {
-        Self { waits: Delays::between(ASK_SOONEST, ASK_LATEST), give_back_at: Instant::now() + KEEP_PAUSED }
-    }
-}
 
 impl<W: Worker> Consumer<'_, W> {
     /// Idle: takes nothing before the worker can work.
