@@ -43,6 +43,7 @@ mod messages;
 mod metrics;
 mod obstacles;
 mod odd_answers;
+mod operations;
 mod outages;
 mod partitions;
 mod pauses;
