@@ -17,6 +17,7 @@ mod catalogue;
 mod collector;
 mod configuration;
 mod console;
+mod console_actions;
 mod crash;
 mod cursors;
 mod database_sessions;

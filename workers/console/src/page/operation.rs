@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Most steps, and most dead letters that failed again, that are shown: the newest.
-const MOST: usize = 60;
+const MOST: i64 = 60;
 
 pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error> {
     let store = &context.console.store;
@@ -28,11 +28,12 @@ pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error>
     let row = row.ok_or_else(|| Error::NotFound(format!("There is no operation {id}.")))?;
     let steps = store.operation_steps(id).await?;
     let (replay, outcomes) = match row.replay_id {
-        Some(replay) => (store.replay_report(replay).await?, store.replay_outcomes(replay).await?),
+        Some(replay) => (store.replay_report(replay).await?, store.replay_failures(replay, MOST).await?),
         None => (None, Vec::new()),
     };
     let mut sections = vec![Section::new("operation", "What was ordered", ordered(context, &row))];
-    let shown = steps.iter().rev().take(MOST).map(|step| {
+    let most = usize::try_from(MOST).unwrap_or_default();
+    let shown = steps.iter().rev().take(most).map(|step| {
         vec![Cell::moment(step.at), Cell::text(step.step.clone())]
     });
     let table = Table {
@@ -103,11 +104,8 @@ fn results(report: &ReplayReport, outcomes: &[Outcome]) -> Vec<Block> {
         ("not sent", Cell::text(number(report.not_sent))),
     ];
     facts.extend(report.cured_by.clone().map(|build| ("first handled by", Cell::code(build))));
-    let failed = |one: &&Outcome| one.outcome.as_deref().is_some_and(|outcome| outcome != "done");
     let rows: Vec<_> = outcomes
         .iter()
-        .filter(failed)
-        .take(MOST)
         .map(|one| {
             let now = one.came_back_as.map_or_else(
                 || Cell::text("–"),
