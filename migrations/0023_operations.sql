@@ -69,6 +69,9 @@ end $$;
 create trigger operation_stop before update of stop_by, stop_at on operation
     for each row execute function operation_stop();
 
+-- What a person did to a dead letter beside that, among what happened to it.
+create index dead_letter_event_person on dead_letter_event (at) where event in ('edited', 'imported');
+
 -- Who ordered what, when, and from where. Each order is recorded once, where it belongs; this reads them together.
 create view audit as
 select requested_at as at, requested_by as by, requested_from as place, kind as action, command as detail, id as operation_id
@@ -92,8 +95,9 @@ alter function grant_roles() rename to grant_roles_before_0023;
 create function grant_roles() returns void language plpgsql set search_path from current as $$
 begin
     perform grant_roles_before_0023();
-    if to_regrole('twitch_console') is null then
-        -- The warning is out.
+    -- Where one of the roles is not there, a warning was given just now.
+    if exists (select from unnest(array['extractor', 'operator', 'console', 'reader']) program
+               where to_regrole('twitch_' || program) is null) then
         return;
     end if;
     -- The extractor, which looks after the dead letters' queues anyway, carries out what is ordered.

@@ -85,6 +85,10 @@ async function look(browser) {
       for (const width of WIDTHS) {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         await page.setViewportSize({ width, height: 900 });
+        if (process.env.SCREENSHOTS) {
+          const name = path.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '') || 'flow';
+          await page.screenshot({ path: `${process.env.SCREENSHOTS}/${state}-${name}-${colorScheme}-${width}.png` });
+        }
         const { violations } = await page.evaluate((tags) => axe.run({ runOnly: tags }), TAGS);
         looks += 1;
         for (const { id, nodes } of violations) {

@@ -38,12 +38,13 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
     }
     sections.push(Section::new("workers", "Workers", workers(context)));
     sections.push(Section::new("topology", "Queues, declared against found", queues(context, sample)));
-    let orders = if facts.database_trouble.is_none() {
-        context.console.store.audit(MOST_ORDERS).await?
-    } else {
-        Vec::new()
-    };
-    sections.push(Section::new("audit", "Audit", audit(&orders, context)));
+    // The rest of the page is known without the database.
+    let orders = context.console.store.audit(MOST_ORDERS).await.ok();
+    let known = orders.as_deref().map_or_else(
+        || vec![Block::Text(Cell::text("It cannot be read now.").tone(Tone::Bad))],
+        |orders| audit(orders, context),
+    );
+    sections.push(Section::new("audit", "Audit", known));
     let settings = vec![
         Block::Verbatim("Settings of the console, secrets masked", context.console.shown_settings.clone()),
         Block::Commands(vec![("Settings of the operator", command("config show"))]),

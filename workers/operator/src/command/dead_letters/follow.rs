@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{super::recorded::carrier, selection::explain_no_match};
 use crate::{
-    context::Context,
+    context::{Connected, Context},
     error::Error,
     exit::Exit,
     json, output,
@@ -47,8 +47,9 @@ impl<'a> Follower<'a> {
         let mut news = store.operation_news().await?;
         let workers = store.worker_states(clock.now()).await?;
         if workers.iter().all(|worker| worker.stage != "extractor") {
+            let broker = self.context.connect().await?;
             let claim = operations::begin(store, clock, action, requester, &carrier()).await?;
-            return self.here(claim, &mut news).await;
+            return self.here(claim, &broker, &mut news).await;
         }
         let id = operations::request(store, clock, action, requester).await?;
         let asked = Instant::now();
@@ -60,9 +61,10 @@ impl<'a> Follower<'a> {
             }
             if !taken && asked.elapsed() >= TAKEN_WITHIN {
                 output::warn(&format!("no extractor has taken operation {id} on: it is carried out here"));
+                let broker = self.context.connect().await?;
                 let claimed = store.claim_operation(Some(id), &carrier(), clock.now()).await?;
                 if let Some((claim, _)) = claimed {
-                    return self.here(claim, &mut news).await;
+                    return self.here(claim, &broker, &mut news).await;
                 }
             }
             if let Some(report) = self.report(&row).await? {
@@ -84,9 +86,13 @@ impl<'a> Follower<'a> {
     }
 
     /// Carries it out in this process, until its end or until somebody stops it.
-    async fn here(&mut self, claim: Claim, news: &mut OperationNews) -> Result<Exit, Error> {
+    async fn here(
+        &mut self,
+        claim: Claim,
+        broker: &Connected,
+        news: &mut OperationNews,
+    ) -> Result<Exit, Error> {
         let (store, context, id) = (self.store, self.context, claim.operation_id);
-        let broker = context.connect().await?;
         let tools =
             Tools { store: store.clone(), announcer: broker.announcer.clone(), clock: context.clock.clone() };
         let carrier = Carrier { tools, name: carrier(), goes_on: false };
