@@ -50,7 +50,8 @@ pub struct Operation {
 impl Operation {
     /// Why nothing is done where other dead letters match than were confirmed.
     pub fn counted_otherwise(confirmed: i64, found: i64) -> Failure {
-        let why = format!("{found} dead letters match now, and {confirmed} were confirmed: nothing was changed");
+        let why =
+            format!("{found} dead letters match now, and {confirmed} were confirmed: nothing was changed");
         Failure::permanent("operation.counted_otherwise", why)
     }
 }

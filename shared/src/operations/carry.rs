@@ -133,22 +133,18 @@ impl Carrier {
         let taken = if again { "taken over by" } else { "begun by" };
         self.note(claim, &format!("{taken} {}", self.name)).await?;
         let (steps, mut noted) = mpsc::unbounded_channel();
-        let operation = Operation {
-            id: Some(row.id),
-            exactly: None,
-            stop: stop.clone(),
-            goes_on: self.goes_on,
-        };
+        let operation =
+            Operation { id: Some(row.id), exactly: None, stop: stop.clone(), goes_on: self.goes_on };
         let working = async {
             let mut last: Option<Instant> = None;
             let mut told = HashSet::new();
             let done = self.tools.perform(row, again, &operation, |report: &ReplayReport| {
                 progress(report);
-                let (step, due) = (sent(report), last.is_none_or(|last| last.elapsed() >= NOTE_EVERY));
-                if (due || report.pending == 0) && told.insert(step.clone()) {
+                let (sent, due) = (sent(report), last.is_none_or(|last| last.elapsed() >= NOTE_EVERY));
+                if (due || report.pending == 0) && told.insert(sent.clone()) {
                     last = Some(Instant::now());
                     // Nobody notes it any more where the claim is lost.
-                    let _ = steps.send(step);
+                    let _ = steps.send(sent);
                 }
             });
             let done = Box::pin(done).await;
@@ -190,7 +186,13 @@ impl Carrier {
         match &done {
             Ok(effect) => tracing::info!(operation = row.id, by, "operation {}: {effect}", row.id),
             Err(failure) => {
-                tracing::warn!(operation = row.id, by, code = failure.code, "operation {}: {failure}", row.id);
+                tracing::warn!(
+                    operation = row.id,
+                    by,
+                    code = failure.code,
+                    "operation {}: {failure}",
+                    row.id
+                );
             }
         }
         done

@@ -65,12 +65,14 @@ fn selection(filter: &DeadLetterFilter) -> String {
         ("state", filter.states.as_ref().map(|states| states.join(","))),
     ];
     let given = flags.into_iter().filter_map(|(flag, value)| Some(format!(" --{flag} {}", quoted(&value?))));
-    let selection = numbers(filter.ids.as_deref().unwrap_or_default()) + &given.collect::<String>();
+    let given = given.collect::<Vec<_>>().concat();
+    let selection = numbers(filter.ids.as_deref().unwrap_or_default()) + &given;
     if selection.is_empty() { " --all".to_owned() } else { selection }
 }
 
 fn numbers(ids: &[i64]) -> String {
-    ids.iter().map(|id| format!(" {id}")).collect()
+    let numbers: Vec<String> = ids.iter().map(ToString::to_string).collect();
+    if numbers.is_empty() { String::new() } else { format!(" {}", numbers.join(" ")) }
 }
 
 /// As a shell reads it.
@@ -123,8 +125,11 @@ pub(super) mod tests {
         );
         let all = Action::Discard { filter: DeadLetterFilter::default(), exactly: true };
         assert_eq!(all.command(), "dead-letters discard --all");
-        let pause =
-            Action::Pause { stage: "finalizer".into(), reason: Some("it's late; rm -rf $HOME".into()), seconds: Some(90) };
+        let pause = Action::Pause {
+            stage: "finalizer".into(),
+            reason: Some("it's late; rm -rf $HOME".into()),
+            seconds: Some(90),
+        };
         assert_eq!(pause.command(), r"pause finalizer --for 90s --reason 'it'\''s late; rm -rf $HOME'");
     }
 }

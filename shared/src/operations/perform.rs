@@ -180,8 +180,7 @@ impl Tools {
                     Err(Error::Ended { .. }) if again => {}
                     Err(error) => return Err(error.into()),
                 }
-                let event: Vec<Announcement> =
-                    store.closed(id).await?.iter().map(Announcement::of).collect();
+                let event: Vec<Announcement> = store.closed(id).await?.iter().map(Announcement::of).collect();
                 announcer.announce(event).await?;
                 Ok(Effect::Cancelled(id))
             }
@@ -197,8 +196,7 @@ async fn check_archived(store: &Store, ids: &[i64]) -> Result<(), Failure> {
     match ids.iter().find(|id| archived.iter().all(|dead_letter| dead_letter.id != **id)) {
         None => Ok(()),
         Some(id) => {
-            let why =
-                format!("dead letter {id} is neither discarded nor vanished: nothing was changed");
+            let why = format!("dead letter {id} is neither discarded nor vanished: nothing was changed");
             Err(Failure::permanent("operation.not_archived", why))
         }
     }

@@ -14,6 +14,8 @@ use super::{Error, Store, column::Columns};
 const CHANNEL: &str = "operation";
 /// A carrier that is silent for so long is replaced.
 const LEASE: TimeDelta = TimeDelta::seconds(15);
+/// An order that nobody has begun by then is void: it should not surprise anybody later.
+const BEGUN_WITHIN: TimeDelta = TimeDelta::hours(1);
 /// How often a carrier has to say that it is there.
 pub const RENEW_EVERY: Duration = Duration::from_secs(5);
 
@@ -119,11 +121,7 @@ const COLUMNS: &str = "o.id, o.kind, o.arguments, o.command, o.requested_by, o.r
 
 impl Store {
     /// Orders an operation. Returns its number.
-    pub async fn request_operation(
-        &self,
-        new: &NewOperation<'_>,
-        now: DateTime<Utc>,
-    ) -> Result<i64, Error> {
+    pub async fn request_operation(&self, new: &NewOperation<'_>, now: DateTime<Utc>) -> Result<i64, Error> {
         let sql = "/* operation::request */
             insert into operation (kind, arguments, command, requested_by, requested_from, requested_at, counted)
             values ($1, $2, $3, $4, $5, $6, $7) returning id";
@@ -163,6 +161,10 @@ impl Store {
         carried_by: &str,
         now: DateTime<Utc>,
     ) -> Result<Option<(Claim, OperationRow)>, Error> {
+        let void = "/* operation::claim, void */
+            update operation set state = 'failed', ended_at = $1,
+                outcome = 'nobody took it on within an hour, so nothing was done: order it again'
+            where state = 'requested' and requested_at < $2";
         let sql = format!(
             "/* operation::claim */
             update operation o
@@ -174,6 +176,7 @@ impl Store {
             returning {COLUMNS}"
         );
         let mut client = self.client().await?;
+        client.execute(void, &[&now, &(now - BEGUN_WITHIN)]).await?;
         let transaction = client.transaction().await?;
         let row = transaction.query_opt(&sql, &[&only, &carried_by, &(now + LEASE), &now]).await?;
         let Some(row) = row else { return Ok(None) };
@@ -273,14 +276,18 @@ impl Store {
 
     /// What was done for an operation, in order.
     pub async fn operation_steps(&self, id: i64) -> Result<Vec<OperationStep>, Error> {
-        let sql = "/* operation::steps */ select at, step from operation_step where operation_id = $1 order by id";
+        let sql =
+            "/* operation::steps */ select at, step from operation_step where operation_id = $1 order by id";
         let rows = self.client().await?.query(sql, &[&id]).await?;
-        rows.iter().map(|row| Ok(OperationStep { at: row.column("at")?, step: row.column("step")? })).collect()
+        rows.iter()
+            .map(|row| Ok(OperationStep { at: row.column("at")?, step: row.column("step")? }))
+            .collect()
     }
 
     /// Which of these operations are to be stopped.
     pub async fn stopping_operations(&self, ids: &[i64]) -> Result<Vec<i64>, Error> {
-        let sql = "/* operation::stopping */ select id from operation where id = any($1) and state = 'stopping'";
+        let sql =
+            "/* operation::stopping */ select id from operation where id = any($1) and state = 'stopping'";
         let rows = self.client().await?.query(sql, &[&ids]).await?;
         rows.iter().map(|row| row.column("id")).collect()
     }

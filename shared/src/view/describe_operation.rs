@@ -6,7 +6,7 @@ use crate::store::OperationRow;
 pub fn describe_operation(row: &OperationRow) -> String {
     let by = row.stop_by.as_deref().unwrap_or("somebody");
     let state = match row.state.as_str() {
-        "requested" => "is waiting for an extractor to take it on".to_owned(),
+        "requested" => "is waiting for an extractor to take it on, for an hour at most".to_owned(),
         "running" => "is under way".to_owned(),
         "stopping" => format!("ends before its next step: {by} has stopped it"),
         "done" => "is done".to_owned(),

@@ -64,4 +64,3 @@ pub fn describe_absence(absence: Absence, pull: &PullFacts) -> String {
         Absence::NotListed => format!("Twitch's list was read to its end ({pages}), and it was not on it"),
     }
 }
-

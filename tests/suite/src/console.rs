@@ -119,13 +119,16 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
     let group = groups["groups"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
     let letter = groups["groups"][0]["sample"].as_i64().expect("a number");
 
-    let mut pages = ["/", "/pulls", "/data", "/workers", "/operations", "/events", "/trace"].map(str::to_owned).to_vec();
+    let mut pages =
+        ["/", "/pulls", "/data", "/workers", "/operations", "/events", "/trace"].map(str::to_owned).to_vec();
     pages.push(format!("/pulls/{pull}"));
     pages.extend((1..=3).map(|chunk| format!("/pulls/{pull}/chunks/{chunk}")));
     pages.extend(["/dead-letters".to_owned(), "/dead-letters?stage=finalizer&state=dead".to_owned()]);
     pages.extend([format!("/dead-letters/groups/{group}"), format!("/dead-letters/{letter}")]);
-    let stream: String = rig.db.query_one("select min(stream_id) from pull_data", &[]).await.expect("a stream").get(0);
-    let channel: String = rig.db.query_one("select min(channel_id) from pull_data", &[]).await.expect("a channel").get(0);
+    let stream: String =
+        rig.db.query_one("select min(stream_id) from pull_data", &[]).await.expect("a stream").get(0);
+    let channel: String =
+        rig.db.query_one("select min(channel_id) from pull_data", &[]).await.expect("a channel").get(0);
     pages.push(format!("/trace?stream={stream}"));
     pages.push(format!("/trace?channel={channel}"));
     pages.push(format!("/trace?pull={pull}&chunk=1"));
@@ -166,7 +169,10 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
     assert!(hostile.iter().any(|text| text == title), "{title}");
     for command in commands {
         // What is quoted for a shell stands for one word.
-        let words = command.split('\'').enumerate().map(|(n, part)| if n % 2 == 1 { "quoted".into() } else { part.to_owned() });
+        let words = command
+            .split('\'')
+            .enumerate()
+            .map(|(n, part)| if n % 2 == 1 { "quoted".into() } else { part.to_owned() });
         let words = words.collect::<String>();
         let words = words.split_whitespace().map(str::to_owned);
         let parsed = ::operator::command_line().try_get_matches_from(words);

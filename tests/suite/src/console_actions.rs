@@ -37,7 +37,10 @@ async fn send(console: &Console, path: &str, headers: &[(&str, &str)], form: &st
 async fn sign_in(console: &Console, name: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let answer = send(console, "/login", &[OURS], &format!("name={name}&token=s3cret&next=/pulls")).await;
-    assert_eq!((answer.status(), &answer.headers()["location"]), (StatusCode::SEE_OTHER, &"/pulls".parse().unwrap()));
+    assert_eq!(
+        (answer.status(), &answer.headers()["location"]),
+        (StatusCode::SEE_OTHER, &"/pulls".parse().unwrap())
+    );
     let cookie = answer.headers()[SET_COOKIE].to_str().expect("text").to_owned();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     cookie.split(';').next().expect("a cookie").to_owned()
@@ -59,13 +62,19 @@ async fn forged_requests_change_nothing() {
     let (path, form) = ("/order/hold", "all=yes&counted=1");
     let forged = [
         ("a form of another site", vec![cookie, ("sec-fetch-site", "cross-site")]),
-        ("a form of another port", vec![cookie, ("sec-fetch-site", "same-site"), (ORIGIN.as_str(), "http://127.0.0.1:1")]),
+        (
+            "a form of another port",
+            vec![cookie, ("sec-fetch-site", "same-site"), (ORIGIN.as_str(), "http://127.0.0.1:1")],
+        ),
         ("a sandboxed frame", vec![cookie, (ORIGIN.as_str(), "null")]),
         ("another origin", vec![cookie, (ORIGIN.as_str(), "http://evil.example")]),
         ("an origin that begins like ours", vec![cookie, (ORIGIN.as_str(), "http://127.0.0.1.evil.example")]),
         ("nothing that says where it comes from", vec![cookie]),
         ("a name that leads here", vec![cookie, OURS, (HOST.as_str(), "evil.example")]),
-        ("our own origin, said of a cross-site request", vec![cookie, ("sec-fetch-site", "cross-site"), (ORIGIN.as_str(), &own)]),
+        (
+            "our own origin, said of a cross-site request",
+            vec![cookie, ("sec-fetch-site", "cross-site"), (ORIGIN.as_str(), &own)],
+        ),
     ];
     for (what, headers) in &forged {
         let answer = send(&console, path, headers, form).await;
@@ -73,7 +82,9 @@ async fn forged_requests_change_nothing() {
     }
     // Nobody, somebody who makes a cookie up, and somebody who says what only a proxy may.
     let made_up = format!("{}x", session);
-    for headers in [vec![OURS], vec![OURS, (COOKIE.as_str(), made_up.as_str())], vec![OURS, ("x-forwarded-user", "ada")]] {
+    for headers in
+        [vec![OURS], vec![OURS, (COOKIE.as_str(), made_up.as_str())], vec![OURS, ("x-forwarded-user", "ada")]]
+    {
         let answer = send(&console, path, &headers, form).await;
         assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{headers:?}");
     }
@@ -87,7 +98,10 @@ async fn forged_requests_change_nothing() {
         assert!(answer.status().is_client_error(), "{path}: {}", answer.status());
     }
     let page = console.ask(Method::GET, "/order/hold?all=yes", &[cookie]).await;
-    assert_eq!((page.status(), page.headers()["x-frame-options"].to_str().ok()), (StatusCode::OK, Some("DENY")));
+    assert_eq!(
+        (page.status(), page.headers()["x-frame-options"].to_str().ok()),
+        (StatusCode::OK, Some("DENY"))
+    );
     for method in [Method::PUT, Method::DELETE, Method::PATCH] {
         let answer = console.ask(method.clone(), "/order/hold?all=yes", &[cookie, OURS]).await;
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{method}");
@@ -97,7 +111,10 @@ async fn forged_requests_change_nothing() {
     assert_eq!((answer.status(), orders(&rig).await.len()), (StatusCode::SEE_OTHER, 1), "the real one is");
 
     // Guessing is refused, and reading wants the token as well.
-    assert_eq!(send(&console, "/login", &[OURS], "name=eve&token=guess").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        send(&console, "/login", &[OURS], "name=eve&token=guess").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
     let answer = console.ask(Method::GET, "/pulls?status=failed", &[]).await;
     assert_eq!(answer.headers()["location"], "/login?next=%2Fpulls%3Fstatus%3Dfailed");
     assert_eq!(console.ask(Method::GET, "/pulls.json", &[]).await.status(), StatusCode::UNAUTHORIZED);
@@ -119,7 +136,11 @@ async fn what_is_ordered_in_a_browser_is_counted_twice_confirmed_and_carried_out
     };
     let (status, page) = get("/order/discard?stage=game-enricher").await;
     assert_eq!(status, StatusCode::OK, "{page}");
-    for words in ["12 dead letters match now.", "Discard 12 dead letters", "dead-letters discard --stage game-enricher"] {
+    for words in [
+        "12 dead letters match now.",
+        "Discard 12 dead letters",
+        "dead-letters discard --stage game-enricher",
+    ] {
         assert!(page.contains(words), "{words:?} is missing in {page}");
     }
     // Others match than were counted; the number is not typed.
@@ -138,7 +159,8 @@ async fn what_is_ordered_in_a_browser_is_counted_twice_confirmed_and_carried_out
     assert_eq!(orders(&rig).await, []);
 
     // Ordered while nobody is there to do it; whoever comes does it.
-    let answer = send(&console, "/order/discard", &[cookie, OURS], "stage=game-enricher&counted=12&typed=+12+").await;
+    let answer =
+        send(&console, "/order/discard", &[cookie, OURS], "stage=game-enricher&counted=12&typed=+12+").await;
     let operation = answer.headers()["location"].to_str().expect("text").to_owned();
     assert_eq!(operation, "/operations/1");
     let (_, page) = get(&operation).await;
@@ -163,7 +185,10 @@ async fn what_is_ordered_in_a_browser_is_counted_twice_confirmed_and_carried_out
         .map(|row| row.get(0))
         .collect();
     let form = format!("id={}&counted=12", ids.join("%2C"));
-    assert_eq!(send(&console, "/order/restore", &[cookie, OURS], &form).await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        send(&console, "/order/restore", &[cookie, OURS], &form).await.status(),
+        StatusCode::SEE_OTHER
+    );
     done("/operations/2", "12 dead letters restored").await;
     await_dead_letters(&rig, 12).await;
 
@@ -172,15 +197,24 @@ async fn what_is_ordered_in_a_browser_is_counted_twice_confirmed_and_carried_out
     let form = "all=yes&counted=12&canary=yes&rate=1";
     assert_eq!(send(&console, "/order/replay", &[cookie, OURS], form).await.status(), StatusCode::SEE_OTHER);
     done("/operations/3", "3 of 12 dead letters sent").await;
-    assert_eq!(send(&console, "/operations/3/stop", &[cookie, OURS], "").await.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        send(&console, "/operations/3/stop", &[cookie, OURS], "").await.status(),
+        StatusCode::SEE_OTHER
+    );
     done("/operations/3", "was stopped by").await;
-    assert_eq!(send(&console, "/operations/9/stop", &[cookie, OURS], "").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(
+        send(&console, "/operations/9/stop", &[cookie, OURS], "").await.status(),
+        StatusCode::NOT_FOUND
+    );
 
     // Every hostile reason is kept as it is, and shown inert.
     for text in hostile().iter().take(10) {
         let reason: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
         let form = format!("stage=finalizer&minutes=5&reason={reason}");
-        assert_eq!(send(&console, "/order/pause", &[cookie, OURS], &form).await.status(), StatusCode::SEE_OTHER);
+        assert_eq!(
+            send(&console, "/order/pause", &[cookie, OURS], &form).await.status(),
+            StatusCode::SEE_OTHER
+        );
     }
     done("/operations", "pause finalizer --for 300s").await;
     eventually("all should be carried out", || async {
@@ -191,12 +225,18 @@ async fn what_is_ordered_in_a_browser_is_counted_twice_confirmed_and_carried_out
     for path in ["/operations", "/workers", "/", "/operations/5"] {
         let (_, page) = get(path).await;
         assert_eq!(page.matches("<script").count(), 1, "{path}");
-        assert!(!page.contains("<img") && !page.contains("<svg onload") && !page.contains("<b>ada"), "{path}");
+        assert!(
+            !page.contains("<img") && !page.contains("<svg onload") && !page.contains("<b>ada"),
+            "{path}"
+        );
     }
     let answer = console.ask(Method::GET, "/workers.json", &[cookie]).await;
     let workers: serde_json::Value = serde_json::from_str(&answer.text().await.expect("text")).expect("JSON");
     let audit = workers["audit"].as_array().expect("orders");
-    assert_eq!(audit.iter().filter(|order| order["by"] == "<b>ada</b>" && order["place"] == "console").count(), 13);
+    assert_eq!(
+        audit.iter().filter(|order| order["by"] == "<b>ada</b>" && order["place"] == "console").count(),
+        13
+    );
     assert_eq!(audit.iter().filter(|order| order["action"] == "stop").count(), 1);
     console.process.terminate().await;
     let left = rig.ready(DEAD).await;

@@ -9,7 +9,9 @@ use shared::{
 
 use crate::{
     builders::now,
-    dead_letter_rig::{DEAD, await_dead_letters, command, empty_rig, leave_dead_letters, operator, operator_json, settled},
+    dead_letter_rig::{
+        DEAD, await_dead_letters, command, empty_rig, leave_dead_letters, operator, operator_json, settled,
+    },
     eventually::eventually,
     rig::Rig,
 };
@@ -61,7 +63,10 @@ async fn an_order_is_carried_out_in_growing_batches_and_everybody_sees_the_same(
     let id = order(&rig, &replay(None, Some(Careful { tolerate: 0.1, patience: 60.0 })), Some(30)).await;
     let row = ended(&rig, id).await;
     assert_eq!((row.state.as_str(), row.stop_by), ("done", None));
-    assert_eq!(row.outcome.as_deref(), Some("30 of 30 dead letters sent: 30 resolved, 0 failed again, 0 pending"));
+    assert_eq!(
+        row.outcome.as_deref(),
+        Some("30 of 30 dead letters sent: 30 resolved, 0 failed again, 0 pending")
+    );
     assert!(row.carried_by.is_some_and(|carrier| carrier.starts_with("extractor ")));
     let steps = rig.store.operation_steps(id).await.expect("steps");
     let settled = ["1 of", "3 of", "8 of", "18 of", "30 of"].map(|sent| {
@@ -132,7 +137,8 @@ async fn an_operation_is_stopped_from_anywhere_and_goes_on_after_an_orderly_stop
     operator_json(&rig, &format!("operations stop {id} --by bela")).await;
     let row = ended(&rig, id).await;
     assert_eq!((row.state.as_str(), row.stop_by.as_deref()), ("stopped", Some("bela")));
-    let report = rig.store.replay_report(row.replay_id.expect("a replay")).await.expect("a report").expect("it");
+    let report =
+        rig.store.replay_report(row.replay_id.expect("a replay")).await.expect("a report").expect("it");
     assert!(report.letters < 60, "the rest was not sent: {report:?}");
     await_dead_letters(&rig, 60 - report.letters).await;
     // Stopped is stopped; and an order that nobody has begun ends at once.
@@ -173,7 +179,11 @@ async fn nothing_is_done_where_others_match_than_were_confirmed() {
         (Action::Release { filter: two.clone() }, Some(2), "2 dead letters released"),
         (discard, Some(5), "5 dead letters discarded"),
         (Action::Restore { ids: ids.clone() }, None, "5 dead letters restored"),
-        (Action::Pause { stage: "finalizer".into(), reason: None, seconds: None }, None, "the finalizer is paused"),
+        (
+            Action::Pause { stage: "finalizer".into(), reason: None, seconds: None },
+            None,
+            "the finalizer is paused",
+        ),
         (Action::Resume { stage: "finalizer".into() }, None, "the finalizer goes on"),
         (Action::Cancel { pull: 404, reason: None }, None, "there is no pull 404"),
         (Action::Rerun { pull: 404, from: RerunFrom::Games }, None, "there is no pull 404"),
@@ -181,6 +191,22 @@ async fn nothing_is_done_where_others_match_than_were_confirmed() {
         let row = ended(&rig, order(&rig, &action, counted).await).await;
         assert!(row.outcome.as_deref().is_some_and(|found| found.starts_with(outcome)), "{row:?}");
     }
+    await_dead_letters(&rig, 5).await;
+
+    // What nobody took on for so long is void.
+    rig.stop_all().await;
+    let late =
+        order(&rig, &Action::Discard { filter: DeadLetterFilter::default(), exactly: true }, Some(5)).await;
+    rig.db
+        .batch_execute("update operation set requested_at = requested_at - interval '2 hours'")
+        .await
+        .expect("aged");
+    rig.start(rig.extractor());
+    let row = ended(&rig, late).await;
+    assert!(
+        row.outcome.as_deref().is_some_and(|outcome| outcome.starts_with("nobody took it on")),
+        "{row:?}"
+    );
     await_dead_letters(&rig, 5).await;
     rig.end(&[(DEAD, 5)]).await;
 }
@@ -225,7 +251,10 @@ async fn a_command_follows_what_an_extractor_carries_out_and_does_it_itself_wher
         rig.store.claim_operation(Some(3), "a", now()),
         rig.store.claim_operation(None, "b", now())
     );
-    assert!(claims.0.expect("an answer").is_none() && claims.1.expect("an answer").is_none(), "nothing is left");
+    assert!(
+        claims.0.expect("an answer").is_none() && claims.1.expect("an answer").is_none(),
+        "nothing is left"
+    );
     rig.waits(&GAME_ENRICHER.info().replay(), 0).await;
     rig.end(&[]).await;
 }

@@ -1,9 +1,6 @@
 //! Who is at the other end: the token, as the password of HTTP's own login or of the login page, whose cookie says who it was.
 
-use std::{
-    net::IpAddr,
-    time::Duration,
-};
+use std::{net::IpAddr, time::Duration};
 
 use axum::http::{
     HeaderMap, HeaderName,
@@ -116,7 +113,8 @@ impl Proxies {
 /// A name that can be recorded; none where it is empty, too long, or holds what cannot be seen.
 pub(crate) fn person(name: &str) -> Option<String> {
     let name = name.trim();
-    let fits = !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
+    let fits =
+        !name.is_empty() && name.chars().count() <= LONGEST_NAME && !name.chars().any(char::is_control);
     fits.then(|| name.to_owned())
 }
 
@@ -175,8 +173,7 @@ mod tests {
     #[test]
     fn only_a_trusted_proxy_says_who_somebody_is() {
         let header = HeaderName::from_static("x-forwarded-user");
-        let proxies =
-            Proxies { trusted: vec!["10.0.0.1".parse().unwrap()], header: Some(header.clone()) };
+        let proxies = Proxies { trusted: vec!["10.0.0.1".parse().unwrap()], header: Some(header.clone()) };
         let says = |user: &str| HeaderMap::from_iter([(header.clone(), user.parse().unwrap())]);
         let from = |peer: &str, user: &str| proxies.user(&says(user), peer.parse().unwrap());
         assert_eq!(from("10.0.0.1", "ada").as_deref(), Some("ada"));

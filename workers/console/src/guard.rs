@@ -163,13 +163,17 @@ mod tests {
     #[test]
     fn only_our_own_pages_may_change_something() {
         let asks = |headers: &[(&'static str, &str)]| {
-            let headers = headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
+            let headers =
+                headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse().unwrap()));
             is_our_own(&headers.collect())
         };
         let host = ("host", "localhost:8400");
         assert!(asks(&[host, ("sec-fetch-site", "same-origin")]));
         assert!(asks(&[host, ("sec-fetch-site", "none")]));
-        assert!(asks(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]), "our pages send no referrer");
+        assert!(
+            asks(&[host, ("sec-fetch-site", "same-origin"), ("origin", "null")]),
+            "our pages send no referrer"
+        );
         assert!(asks(&[host, ("origin", "http://localhost:8400")]));
         for forged in [
             &[host][..],

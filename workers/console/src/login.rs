@@ -58,8 +58,13 @@ fn with_cookie(mut response: Response, cookie: &str) -> Response {
 }
 
 fn shown(status: StatusCode, notice: &str, name: &str, next: &str) -> Response {
-    let token =
-        Field { name: "token", label: "Token", hint: String::new(), value: String::new(), input: Input::Secret };
+    let token = Field {
+        name: "token",
+        label: "Token",
+        hint: String::new(),
+        value: String::new(),
+        input: Input::Secret,
+    };
     let form = Form {
         action: LOGIN.into(),
         changes: true,

@@ -105,7 +105,9 @@ pub(crate) async fn place(
         Some(0) => return again("No dead letter matches: nothing was done.".into()),
         Some(now) if confirmed != Some(now) => {
             let before = confirmed.map_or_else(|| "none".to_owned(), |before| before.to_string());
-            return again(format!("{before} were counted, and {now} match now. Nothing was done: confirm again."));
+            return again(format!(
+                "{before} were counted, and {now} match now. Nothing was done: confirm again."
+            ));
         }
         _ => {}
     }
@@ -166,7 +168,8 @@ fn stage(filters: &mut Filters) -> Result<String, Error> {
 fn reason(filters: &mut Filters) -> Result<Option<String>, Error> {
     let reason = filters.take::<String>("reason")?.map(|reason| reason.trim().to_owned());
     let reason = reason.filter(|reason| !reason.is_empty());
-    let odd = |reason: &String| reason.chars().any(char::is_control) || reason.chars().count() > LONGEST_REASON;
+    let odd =
+        |reason: &String| reason.chars().any(char::is_control) || reason.chars().count() > LONGEST_REASON;
     if reason.as_ref().is_some_and(odd) {
         return Err(Error::BadRequest(format!(
             "A reason is one line of at most {LONGEST_REASON} characters."
@@ -197,13 +200,23 @@ mod tests {
     #[test]
     fn an_address_is_an_order() {
         for (kind, query, sent, command) in [
-            ("replay", "group=3fa9", false, "dead-letters replay --group 3fa9 --canary --tolerate 0.1 --patience 1m"),
+            (
+                "replay",
+                "group=3fa9",
+                false,
+                "dead-letters replay --group 3fa9 --canary --tolerate 0.1 --patience 1m",
+            ),
             ("replay", "group=3fa9&limit=5", true, "dead-letters replay --group 3fa9 --limit 5"),
             ("discard", "all=yes", true, "dead-letters discard --all"),
             ("hold", "stage=finalizer&pull=7", true, "dead-letters hold --stage finalizer --pull 7"),
             ("restore", "id=4,5", true, "dead-letters restore 4 5"),
             ("rerun", "pull=7&from=merge", true, "rerun 7 --from merge"),
-            ("pause", "stage=finalizer&minutes=5&reason=a+b", true, "pause finalizer --for 300s --reason 'a b'"),
+            (
+                "pause",
+                "stage=finalizer&minutes=5&reason=a+b",
+                true,
+                "pause finalizer --for 300s --reason 'a b'",
+            ),
             ("cancel", "pull=7", true, "cancel 7"),
         ] {
             assert_eq!(read(kind, query, sent).as_deref(), Ok(command), "{query}");

@@ -31,7 +31,6 @@ pub(crate) enum Route {
 pub(crate) const ORDERS: [&str; 9] =
     ["replay", "discard", "restore", "hold", "release", "rerun", "pause", "resume", "cancel"];
 
-
 /// A page, what it is asked for, and how it is shown.
 #[derive(Debug)]
 pub(crate) struct Request {

@@ -7,9 +7,9 @@ use shared::{
     steering::StagePause,
     store::{
         AlarmRow, CatalogueTrace, DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow,
-        EventRow, HistoryEntry, OperationRow, OperationStep, PlacedRecord, Places, PullAttempt, PullFacts, PullReport, PullSettings,
-        PullTrace, ReplayReport, RetryRow, Sighting, StageSpan, StageWork, StoredStream, StreamTrace,
-        TraceStep, Ttl, Waiting, Whereabouts, WorkerRow,
+        EventRow, HistoryEntry, OperationRow, OperationStep, PlacedRecord, Places, PullAttempt, PullFacts,
+        PullReport, PullSettings, PullTrace, ReplayReport, RetryRow, Sighting, StageSpan, StageWork,
+        StoredStream, StreamTrace, TraceStep, Ttl, Waiting, Whereabouts, WorkerRow,
     },
 };
 

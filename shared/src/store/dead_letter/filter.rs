@@ -71,7 +71,8 @@ impl DeadLetterFilter {
     /// Those that can be taken out of their queue: of the states meant, dead and held.
     #[must_use]
     pub fn in_queue(&self) -> Self {
-        let meant = |state: &&str| self.states.as_ref().is_none_or(|states| states.iter().any(|one| one == state));
+        let meant =
+            |state: &&str| self.states.as_ref().is_none_or(|states| states.iter().any(|one| one == state));
         self.in_states(&["dead", "held"].into_iter().filter(meant).collect::<Vec<_>>())
     }
 

@@ -1,6 +1,6 @@
 //! Tables `replay` and `replay_letter`: replays that were cut short, and who carries them on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_postgres::Row;
 
 use super::{
@@ -8,6 +8,9 @@ use super::{
     replay::{LEASE, ReplayLease},
 };
 use crate::store::{Error, Store, column::Columns};
+
+/// For so long an interrupted replay is left to the operation that it is for.
+const LEFT_TO_OPERATIONS: TimeDelta = TimeDelta::minutes(5);
 
 /// A replay that was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,14 +31,15 @@ pub struct Continued {
 }
 
 impl Store {
-    /// Replays that somebody began and nobody is at any more; but for those of an operation that has not ended, which whoever
-    /// carries that out goes on with.
+    /// Replays that somebody began and nobody is at any more. Those of an operation that has not ended are left for a while to
+    /// whoever carries that out next, and goes on with them.
     pub async fn interrupted_replays(&self, now: DateTime<Utc>) -> Result<Vec<Interrupted>, Error> {
         let sql = "/* replay::interrupted */
             select id, target from replay r
             where ended_at is null and active_until < $1
-              and not exists (select from operation o where o.id = r.operation_id and o.ended_at is null) order by id";
-        let rows = self.client().await?.query(sql, &[&now]).await?;
+              and not exists (select from operation o where o.id = r.operation_id and o.ended_at is null and r.active_until > $2)
+            order by id";
+        let rows = self.client().await?.query(sql, &[&now, &(now - LEFT_TO_OPERATIONS)]).await?;
         let interrupted =
             |row: &Row| Ok(Interrupted { replay_id: row.column("id")?, target: row.column("target")? });
         rows.iter().map(interrupted).collect()

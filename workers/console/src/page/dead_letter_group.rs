@@ -80,7 +80,12 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
     ];
     if group.is_some() && matches!(asked.state, None | Some("dead" | "held")) {
         let state = asked.state.map(|state| format!("&state={state}")).unwrap_or_default();
-        let orders = [("Replay all", "replay"), ("Hold all", "hold"), ("Release all", "release"), ("Discard all", "discard")];
+        let orders = [
+            ("Replay all", "replay"),
+            ("Hold all", "hold"),
+            ("Release all", "release"),
+            ("Discard all", "discard"),
+        ];
         let orders = orders.map(|(words, kind)| (words, format!("/order/{kind}?group={fingerprint}{state}")));
         blocks.extend(context.orders("These", orders));
     }
@@ -103,10 +108,7 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         let commands = vec![
             ("List them", words(&format!("list --group {fingerprint}"))),
             ("See what a replay would send", words(&format!("replay --group {fingerprint} --dry-run"))),
-            (
-                "Send them back, in growing batches",
-                words(&format!("replay --group {fingerprint} --canary")),
-            ),
+            ("Send them back, in growing batches", words(&format!("replay --group {fingerprint} --canary"))),
             ("Hold them", words(&format!("hold --group {fingerprint}"))),
             ("Discard them", words(&format!("discard --group {fingerprint}"))),
         ];

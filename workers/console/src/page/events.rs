@@ -96,7 +96,7 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
         empty: "No warnings and no errors.",
     };
     let given = asked.given(asked.level, asked.since.as_deref());
-    let flags: String = given.iter().map(|(name, value)| format!(" --{name} {value}")).collect();
+    let flags = given.iter().map(|(name, value)| format!(" --{name} {value}")).collect::<Vec<_>>().concat();
     let blocks = vec![
         Block::Filters(
             "Level",

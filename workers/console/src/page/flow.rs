@@ -247,7 +247,11 @@ fn pulls(facts: &Facts, lately: &Lately, now: DateTime<Utc>) -> Vec<Block> {
         lines.push(("next slot", Cell { text: format!("{}, {how}", time(next)), ..Cell::moment(next) }));
     }
     if let Some((left, limit)) = points(facts) {
-        let text = format!("{} of {} are left, by the worker that believes in the fewest", number(left), count(limit, "point"));
+        let text = format!(
+            "{} of {} are left, by the worker that believes in the fewest",
+            number(left),
+            count(limit, "point")
+        );
         lines.push(("Twitch's points", Cell::text(text).bar(left.into(), limit.into()).link("/workers")));
     }
     let commands = vec![("Ask for a pull", command("pull --wait")), ("List pulls", command("pulls"))];
@@ -258,7 +262,8 @@ fn pulls(facts: &Facts, lately: &Lately, now: DateTime<Utc>) -> Vec<Block> {
 fn next_slot(lately: &Lately, now: DateTime<Utc>) -> Option<(DateTime<Utc>, String)> {
     let schedule = lately.schedule.as_deref().unwrap_or_default();
     let every = schedule.strip_prefix("every ").and_then(|every| humantime::parse_duration(every).ok());
-    let every = every.and_then(|every| TimeDelta::from_std(every).ok()).filter(|every| every.num_seconds() > 0);
+    let every =
+        every.and_then(|every| TimeDelta::from_std(every).ok()).filter(|every| every.num_seconds() > 0);
     if let Some(every) = every {
         // At whole multiples since 1970, as the extractor has it.
         let seconds = every.num_seconds();

@@ -33,9 +33,8 @@ pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error>
     };
     let mut sections = vec![Section::new("operation", "What was ordered", ordered(context, &row))];
     let most = usize::try_from(MOST).unwrap_or_default();
-    let shown = steps.iter().rev().take(most).map(|step| {
-        vec![Cell::moment(step.at), Cell::text(step.step.clone())]
-    });
+    let shown =
+        steps.iter().rev().take(most).map(|step| vec![Cell::moment(step.at), Cell::text(step.step.clone())]);
     let table = Table {
         caption: "What was done, the newest first".into(),
         head: vec!["When", "Step"],

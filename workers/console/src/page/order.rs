@@ -35,7 +35,10 @@ pub(super) async fn find(context: &Context<'_>, kind: &'static str, action: Acti
     };
     if let Some(counted) = counted {
         let tone = if counted == 0 { Tone::Notice } else { Tone::Plain };
-        let matching = format!("{} now.", count(counted, "dead letter") + if counted == 1 { " matches" } else { " match" });
+        let matching = format!(
+            "{} now.",
+            count(counted, "dead letter") + if counted == 1 { " matches" } else { " match" }
+        );
         blocks.push(Block::Text(Cell::text(matching).tone(tone)));
     }
     if !groups.is_empty() {
@@ -144,7 +147,9 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
             fields.push(Field::hidden("stage", stage));
             let reason = reason.clone().unwrap_or_default();
             fields.push(Field::text("reason", "Why", reason).hint("for whoever wonders; may be empty"));
-            fields.push(Field::text("minutes", "For so many minutes", "").hint("empty for until somebody resumes it"));
+            fields.push(
+                Field::text("minutes", "For so many minutes", "").hint("empty for until somebody resumes it"),
+            );
         }
         Action::Resume { stage } => fields.push(Field::hidden("stage", stage)),
         Action::Cancel { pull, reason } => {

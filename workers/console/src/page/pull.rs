@@ -284,7 +284,8 @@ fn again(reruns: &[RerunRow], now: DateTime<Utc>) -> Table {
 
 fn following(context: &Context<'_>, pull: &PullReport) -> Vec<Block> {
     let id = pull.pull_id;
-    let (words, kind) = if pull.completed_at.is_some() { ("Run again", "rerun") } else { ("Cancel", "cancel") };
+    let (words, kind) =
+        if pull.completed_at.is_some() { ("Run again", "rerun") } else { ("Cancel", "cancel") };
     let orders = context.orders("The pull", [(words, format!("/order/{kind}?pull={id}"))]);
     let trace = Cell::text("What each stage did, and when").link(format!("/trace?pull={id}"));
     orders.into_iter().chain([Block::Text(trace), Block::Commands(next(pull))]).collect()

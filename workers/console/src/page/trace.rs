@@ -45,7 +45,8 @@ impl Asked {
             chunk: filters.take("chunk")?,
             at: filters.take("at")?,
         };
-        let several = [&asked.stream, &asked.channel, &asked.game].iter().filter(|given| given.is_some()).count();
+        let several =
+            [&asked.stream, &asked.channel, &asked.game].iter().filter(|given| given.is_some()).count();
         if several > 1 || (several == 1 && asked.stream.is_none() && asked.pull.is_some()) {
             return Err(Error::BadRequest("Trace one thing: a stream, a channel, a game, or a pull.".into()));
         }
@@ -54,7 +55,8 @@ impl Asked {
 
     /// The same as flags of the operator's command.
     fn flags(&self) -> String {
-        let (pull, chunk) = (self.pull.map(|pull| pull.to_string()), self.chunk.map(|chunk| chunk.to_string()));
+        let (pull, chunk) =
+            (self.pull.map(|pull| pull.to_string()), self.chunk.map(|chunk| chunk.to_string()));
         let given = [
             ("stream", &self.stream),
             ("channel", &self.channel),
@@ -63,9 +65,12 @@ impl Asked {
             ("chunk", &chunk),
             ("at", &self.at),
         ];
-        let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-:.+".contains(letter));
-        let given = given.iter().filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| plain(value))?)));
-        given.map(|(name, value)| format!(" --{name} {value}")).collect()
+        let plain =
+            |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-:.+".contains(letter));
+        let given = given
+            .iter()
+            .filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| plain(value))?)));
+        given.map(|(name, value)| format!(" --{name} {value}")).collect::<Vec<_>>().concat()
     }
 }
 
@@ -119,7 +124,8 @@ async fn newest_pull(store: &Store, stream: &str, context: &Context<'_>) -> Resu
 }
 
 fn form(asked: &Asked) -> Form {
-    let text = |name, label, value: &Option<String>| Field::text(name, label, value.clone().unwrap_or_default());
+    let text =
+        |name, label, value: &Option<String>| Field::text(name, label, value.clone().unwrap_or_default());
     let pull = asked.pull.map(|pull| pull.to_string());
     Form {
         action: "/trace".into(),
@@ -130,7 +136,8 @@ fn form(asked: &Asked) -> Form {
             text("channel", "Channel", &asked.channel).hint("an id"),
             text("game", "Game", &asked.game).hint("an id"),
             text("pull", "Pull", &pull).hint("a number; with a stream, the pull to look in"),
-            text("at", "At", &asked.at).hint("2026-01-31T12:00:00Z, or 2h for two hours ago; empty for the newest"),
+            text("at", "At", &asked.at)
+                .hint("2026-01-31T12:00:00Z, or 2h for two hours ago; empty for the newest"),
         ],
         button: "Trace".into(),
     }
@@ -152,13 +159,16 @@ fn of_stream(trace: &StreamTrace) -> Vec<Section> {
         Whereabouts::Rejected(rejection) => Some(rejection.chunk),
         Whereabouts::Absent(_) => None,
     };
-    facts.extend(chunk.map(|chunk| {
-        ("chunk", Cell::text(chunk.to_string()).link(format!("/pulls/{pull}/chunks/{chunk}")))
-    }));
+    facts.extend(
+        chunk.map(|chunk| {
+            ("chunk", Cell::text(chunk.to_string()).link(format!("/pulls/{pull}/chunks/{chunk}")))
+        }),
+    );
     facts.extend(trace.duplicates.iter().map(|(chunk, placed)| {
         let viewers = number(placed.viewer_count);
         let place = placed.place;
-        let text = format!("page {chunk}, place {place}: {viewers} viewers that time; dropped as a duplicate");
+        let text =
+            format!("page {chunk}, place {place}: {viewers} viewers that time; dropped as a duplicate");
         ("listed again", Cell::text(text))
     }));
     let answer = vec![Block::Text(Cell::text(describe_whereabouts(trace)).tone(tone)), Block::Facts(facts)];
@@ -224,12 +234,21 @@ fn of_pull(trace: &PullTrace, chunk: Option<i32>) -> Vec<Section> {
         empty: "None.",
     };
     vec![
-        Section::new("answer", "The pull", vec![Block::Text(what), Block::Table(attempts), Block::Table(stages)]),
+        Section::new(
+            "answer",
+            "The pull",
+            vec![Block::Text(what), Block::Table(attempts), Block::Table(stages)],
+        ),
         steps(&trace.steps),
     ]
 }
 
-fn of_catalogue(what: &str, trace: &CatalogueTrace, seen: &[Sighting], context: &Context<'_>) -> Vec<Section> {
+fn of_catalogue(
+    what: &str,
+    trace: &CatalogueTrace,
+    seen: &[Sighting],
+    context: &Context<'_>,
+) -> Vec<Section> {
     let known = match &trace.known {
         Some((name, at, pull)) => {
             let text = format!("{name}; fetched {}, first through pull {pull}", ago(*at, context.now));
@@ -253,7 +272,8 @@ fn of_catalogue(what: &str, trace: &CatalogueTrace, seen: &[Sighting], context: 
         vec![
             Cell::text(pull.to_string()).right().link(format!("/pulls/{pull}")),
             Cell::moment(sighting.pulled_at),
-            Cell::code(sighting.stream_id.clone()).link(format!("/trace?stream={}&pull={pull}", encoded(&sighting.stream_id))),
+            Cell::code(sighting.stream_id.clone())
+                .link(format!("/trace?stream={}&pull={pull}", encoded(&sighting.stream_id))),
             Cell::text(chunk.to_string()).right().link(format!("/pulls/{pull}/chunks/{chunk}")),
             Cell::number(sighting.viewer_count),
             Cell::text(sighting.channel_login.clone()),

@@ -50,9 +50,7 @@ impl Rerun {
         let broker = context.connect().await?;
         self.confirmation.ask(&format!("Run pull {pull} again, from the {} on?", self.from.as_str()))?;
         let by = &self.confirmation.by;
-        let work = async {
-            Ok(rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?)
-        };
+        let work = async { Ok(rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?) };
         let action = Action::Rerun { pull: pull.0, from: self.from };
         let effect = |rerun: &Started| Effect::RunsAgain(pull, rerun.chunks());
         let rerun = recorded(context, &store, &action, requester(by, None), effect, work).await?;

@@ -50,7 +50,10 @@ pub(crate) fn operations(operations: &[OperationRow], now: DateTime<Utc>) -> Str
 pub(crate) fn operation(details: &OperationDetails) -> String {
     let OperationDetails { row, steps, replay } = details;
     let mut facts = vec![
-        ("ordered by", format!("{}, from the {}, at {}", row.requested_by, row.requested_from, time(row.requested_at))),
+        (
+            "ordered by",
+            format!("{}, from the {}, at {}", row.requested_by, row.requested_from, time(row.requested_at)),
+        ),
         ("same as", suggest::command(&row.command)),
     ];
     facts.extend(row.counted.map(|counted| ("dead letters then", number(counted))));
@@ -81,7 +84,9 @@ mod tests {
     #[test]
     fn an_operation_says_who_ordered_it_how_and_what_came_of_it() {
         let text = operation(&sample::operation_details());
-        for words in ["Operation 5 (replay)", "ada, from the console", "dead-letters replay --group 3fa9", "begun by"] {
+        for words in
+            ["Operation 5 (replay)", "ada, from the console", "dead-letters replay --group 3fa9", "begun by"]
+        {
             assert!(text.contains(words), "{words:?} is missing in\n{text}");
         }
         let text = operations(&[sample::operation()], sample::now());

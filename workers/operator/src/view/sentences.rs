@@ -5,8 +5,8 @@ use shared::{
     steering::PAUSED_BY_PERSON,
     store::{Absence, MissedSlot, PullReport, RetryRow, WorkerRow},
     view::{
-        Facts, Health, StageQueues, Vanished, by_stage, describe_absence, long_retries, pauses, person_pause, pull_obstacle,
-        retries,
+        Facts, Health, StageQueues, Vanished, by_stage, describe_absence, long_retries, pauses, person_pause,
+        pull_obstacle, retries,
     },
 };
 
@@ -150,8 +150,7 @@ fn every_absence_is_a_sentence() {
         "fetching stopped at MAX_PAGES after 40 pages, down to 10 viewers; nobody looked further"
     );
     assert!(
-        words(Absence::BelowMinViewers)
-            .contains("MIN_VIEWERS (10): it had fewer viewers, or was not live")
+        words(Absence::BelowMinViewers).contains("MIN_VIEWERS (10): it had fewer viewers, or was not live")
     );
     assert!(words(Absence::NotListed).contains("read to its end"));
     assert!(words(Absence::Failed).starts_with("the pull failed after 40 pages"));

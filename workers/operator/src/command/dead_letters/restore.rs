@@ -53,9 +53,8 @@ impl Restore {
         self.confirmation.ask(&format!("Bring {what} back into the dead-letter queue?"))?;
         let broker = context.connect().await?;
         let by = &self.confirmation.by;
-        let work = async {
-            Ok(dead_letters::restore(&store, &broker.announcer, &context.clock, &ids, by).await?)
-        };
+        let work =
+            async { Ok(dead_letters::restore(&store, &broker.announcer, &context.clock, &ids, by).await?) };
         let (action, who) = (Action::Restore { ids: ids.clone() }, requester(by, None));
         let effect = |restored: &Vec<i64>| Effect::Restored(restored.len());
         let restored = recorded(context, &store, &action, who, effect, work).await?;

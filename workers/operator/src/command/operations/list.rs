@@ -31,9 +31,9 @@ impl List {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let operations = context.ready_store().await?.operations(None, self.limit).await?;
         let now = context.clock.now();
-        context.output.list(operations, json::Operation::from, |operations| {
-            view::operations(operations, now)
-        });
+        context
+            .output
+            .list(operations, json::Operation::from, |operations| view::operations(operations, now));
         Ok(Exit::Success)
     }
 }

@@ -25,7 +25,8 @@ pub(super) struct Show {
 impl Show {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        let none = || Error::Failed(format!("there is no operation {}: `operator operations` lists them", self.id));
+        let none =
+            || Error::Failed(format!("there is no operation {}: `operator operations` lists them", self.id));
         let row = store.operation(self.id).await?.ok_or_else(none)?;
         let replay = match row.replay_id {
             Some(replay) => store.replay_report(replay).await?,

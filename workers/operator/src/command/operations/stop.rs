@@ -25,7 +25,8 @@ pub(super) struct Stop {
 impl Stop {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        let none = || Error::Failed(format!("there is no operation {}: `operator operations` lists them", self.id));
+        let none =
+            || Error::Failed(format!("there is no operation {}: `operator operations` lists them", self.id));
         let row = store.stop_operation(self.id, &self.by, context.clock.now()).await?.ok_or_else(none)?;
         context.output.result(row, json::Operation::from, view::describe_operation);
         Ok(Exit::Success)

@@ -11,8 +11,12 @@ use crate::{
         confirmation::Confirmation,
         recorded::{recorded, requester},
     },
-    context::Context, error::Error, exit::Exit, json, output,
-    pull_ref::PullRef, suggest,
+    context::Context,
+    error::Error,
+    exit::Exit,
+    json, output,
+    pull_ref::PullRef,
+    suggest,
 };
 
 /// What a program reads.

@@ -58,7 +58,9 @@ impl Pause {
         let action = Action::Pause {
             stage: pause.stage.clone(),
             reason: pause.reason.clone(),
-            seconds: self.lasting.map(|lasting| u32::try_from(lasting.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)),
+            seconds: self
+                .lasting
+                .map(|lasting| u32::try_from(lasting.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)),
         };
         let work = async { Ok(store.pause_stage(&pause).await?) };
         let effect = |(): &()| Effect::Paused(pause.stage.clone());
