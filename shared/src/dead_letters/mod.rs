@@ -14,6 +14,6 @@ mod sending;
 pub use archive::{discard, import, restore};
 pub use duties::duties;
 pub use interrupted::finish_interrupted;
-pub use order::{Canary, Order};
-pub use replay::{Replay, replay};
+pub use order::{Canary, Operation, Order};
+pub use replay::{Replay, replay, replay_for};
 pub use revalidate::{Entered, Revalidation, count_revalidation, revalidate};

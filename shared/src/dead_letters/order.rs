@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::{store::DeadLetterFilter, topology::StageInfo};
+use tokio_util::sync::CancellationToken;
+
+use crate::{failure::Failure, store::DeadLetterFilter, topology::StageInfo};
 
 /// What is to be replayed, and how.
 #[derive(Debug, Clone)]
@@ -30,4 +32,26 @@ pub struct Canary {
     pub tolerate: f64,
     /// It stops when nothing came of a step for so long.
     pub patience: Duration,
+}
+
+/// What a replay is carried out for.
+#[derive(Debug, Clone, Default)]
+pub struct Operation {
+    /// The operation's number; none for a replay of its own.
+    pub id: Option<i64>,
+    /// How many dead letters somebody has confirmed: if others match, nothing is sent. None sends what matches.
+    pub exactly: Option<i64>,
+    /// Ends it before its next step.
+    pub stop: CancellationToken,
+    /// Whether somebody goes on with it after trouble that may pass. Otherwise it is given up.
+    pub goes_on: bool,
+}
+
+impl Operation {
+    /// Why nothing is done where other dead letters match than were confirmed.
+    pub fn counted_otherwise(confirmed: i64, found: i64) -> Failure {
+        let why =
+            format!("{found} dead letters match now, and {confirmed} were confirmed: nothing was changed");
+        Failure::permanent("operation.counted_otherwise", why)
+    }
 }

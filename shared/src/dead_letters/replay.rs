@@ -9,17 +9,18 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use tokio::time::{Instant, sleep, sleep_until};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     interrupted::finish_interrupted,
-    order::{Canary, Order},
+    order::{Canary, Operation, Order},
     sending::{AT_ONCE, Sending, no_stage},
 };
 use crate::{
     clock::Clock,
-    failure::Failure,
+    failure::{Class, Failure},
     runtime::Announcer,
-    store::{Plan, ReplayReport, Store},
+    store::{Plan, ReplayLease, ReplayReport, Store},
     topology::StageInfo,
 };
 
@@ -29,6 +30,10 @@ const CANARY: [i64; 7] = [1, 2, 5, 10, 20, 50, 100];
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a replay that waits says that it is alive; well within the time after which it counts as interrupted.
 const STAY_ALIVE: Duration = Duration::from_secs(5);
+
+/// How a replay ends that sent all it had to, and one that somebody stopped.
+const COMPLETE: &str = "complete";
+const ORDERED: &str = "it was asked to stop";
 
 /// What a replay did.
 #[derive(Debug, Clone)]
@@ -47,8 +52,67 @@ pub async fn replay(
     announcer: &Announcer,
     clock: &Clock,
     order: &Order,
+    progress: impl FnMut(&ReplayReport),
+) -> Result<Option<Replay>, Failure> {
+    replay_for(store, announcer, clock, order, &Operation::default(), progress).await
+}
+
+/// The same for an operation: goes on with its replay where somebody has begun it, and ends when it is to stop.
+pub async fn replay_for(
+    store: &Store,
+    announcer: &Announcer,
+    clock: &Clock,
+    order: &Order,
+    operation: &Operation,
     mut progress: impl FnMut(&ReplayReport),
 ) -> Result<Option<Replay>, Failure> {
+    let begun = match operation.id {
+        Some(id) => store.continue_replay(id, clock.now()).await?,
+        None => None,
+    };
+    let lease = match begun {
+        Some(begun) => match begun.ending {
+            Some(ending) => return ended(store, begun.lease.replay_id, ending).await,
+            None => begun.lease,
+        },
+        None => match plan(store, announcer, clock, order, operation).await? {
+            Some(lease) => lease,
+            None => return Ok(None),
+        },
+    };
+    let replay_id = lease.replay_id;
+    let sending = Sending { store, announcer, clock, lease, target: order.target };
+    let stopped = match sending.all(order, &operation.stop, &mut progress).await {
+        Ok(stopped) => stopped,
+        Err(failure) if operation.goes_on && failure.class != Class::Permanent => return Err(failure),
+        Err(failure) => {
+            // What was begun is finished by whoever comes next, and so is the rest if this cannot be written down.
+            let given_up = store.give_up_replay(lease, &format!("given up: {failure}"), clock.now()).await;
+            if let Err(error) = given_up {
+                tracing::warn!(replay = replay_id, %error, "replay {replay_id} is left as it is");
+            }
+            return Err(failure);
+        }
+    };
+    let ending = stopped.unwrap_or_else(|| COMPLETE.to_owned());
+    store.end_replay(replay_id, &ending, clock.now()).await?;
+    ended(store, replay_id, ending).await
+}
+
+/// What a replay that has ended did.
+async fn ended(store: &Store, replay_id: i64, ending: String) -> Result<Option<Replay>, Failure> {
+    let report = store.replay_report(replay_id).await?.unwrap_or_default();
+    Ok(Some(Replay { replay_id, report, stopped: (ending != COMPLETE).then_some(ending) }))
+}
+
+/// Chooses the dead letters; none where no dead letter is meant.
+async fn plan(
+    store: &Store,
+    announcer: &Announcer,
+    clock: &Clock,
+    order: &Order,
+    operation: &Operation,
+) -> Result<Option<ReplayLease>, Failure> {
     if let Err(failure) = finish_interrupted(store, announcer, clock).await {
         tracing::warn!(
             code = failure.code,
@@ -66,28 +130,14 @@ pub async fn replay(
         limit: order.limit,
         body: order.body.as_deref(),
         by: &order.by,
+        operation: operation.id,
+        exactly: operation.exactly,
     };
     let (lease, dead_letters) = store.plan_replay(&order.filter, &plan, clock.now()).await?;
-    if dead_letters == 0 {
-        return Ok(None);
+    if let Some(exactly) = operation.exactly.filter(|exactly| *exactly != dead_letters) {
+        return Err(Operation::counted_otherwise(exactly, dead_letters));
     }
-    let replay_id = lease.replay_id;
-    let sending = Sending { store, announcer, clock, lease, target: order.target };
-    let stopped = match sending.all(order, &mut progress).await {
-        Ok(stopped) => stopped,
-        Err(failure) => {
-            // What was begun is finished by whoever comes next, and so is the rest if this cannot be written down.
-            let given_up = store.give_up_replay(lease, &format!("given up: {failure}"), clock.now()).await;
-            if let Err(error) = given_up {
-                tracing::warn!(replay = replay_id, %error, "replay {replay_id} is left as it is");
-            }
-            return Err(failure);
-        }
-    };
-    let ending = stopped.clone().unwrap_or_else(|| "complete".to_owned());
-    store.end_replay(replay_id, &ending, clock.now()).await?;
-    let report = store.replay_report(replay_id).await?.unwrap_or_default();
-    Ok(Some(Replay { replay_id, report, stopped }))
+    Ok((dead_letters > 0).then_some(lease))
 }
 
 impl Sending<'_> {
@@ -95,11 +145,15 @@ impl Sending<'_> {
     async fn all(
         &self,
         order: &Order,
+        stop: &CancellationToken,
         progress: &mut impl FnMut(&ReplayReport),
     ) -> Result<Option<String>, Failure> {
         let began = Instant::now();
         let mut sent: u32 = 0;
         for step in 0.. {
+            if stop.is_cancelled() {
+                return Ok(Some(ORDERED.to_owned()));
+            }
             let dead_letters = self.next(most(order, step)).await?;
             if dead_letters.is_empty() {
                 break;
@@ -108,21 +162,25 @@ impl Sending<'_> {
             sent += u32::try_from(dead_letters.len()).unwrap_or(u32::MAX);
             progress(&self.report().await?);
             if let Some(canary) = &order.canary
-                && let Some(why) = self.disappointed(canary, progress).await?
+                && let Some(why) = self.disappointed(canary, stop, progress).await?
             {
                 return Ok(Some(why));
             }
             if let Some(rate) = order.rate {
-                self.wait_until(began + Duration::from_secs_f64(f64::from(sent) / rate.max(0.001))).await?;
+                let due = began + Duration::from_secs_f64(f64::from(sent) / rate.max(0.001));
+                self.wait_until(due, stop).await?;
             }
         }
         Ok(None)
     }
 
-    /// Waits, and stays alive meanwhile.
-    async fn wait_until(&self, due: Instant) -> Result<(), Failure> {
-        while Instant::now() < due {
-            sleep_until(due.min(Instant::now() + STAY_ALIVE)).await;
+    /// Waits, and stays alive meanwhile; until it is to stop.
+    async fn wait_until(&self, due: Instant, stop: &CancellationToken) -> Result<(), Failure> {
+        while Instant::now() < due && !stop.is_cancelled() {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = sleep_until(due.min(Instant::now() + STAY_ALIVE)) => {}
+            }
             self.next(0).await?;
         }
         Ok(())
@@ -132,6 +190,7 @@ impl Sending<'_> {
     async fn disappointed(
         &self,
         canary: &Canary,
+        stop: &CancellationToken,
         progress: &mut impl FnMut(&ReplayReport),
     ) -> Result<Option<String>, Failure> {
         let mut moved = Instant::now();
@@ -140,7 +199,11 @@ impl Sending<'_> {
             let report = self.report().await?;
             let back = report.returned_same + report.returned_different;
             let settled = report.done + back;
+            if stop.is_cancelled() {
+                return Ok(Some(ORDERED.to_owned()));
+            }
             if report.pending == 0 {
+                progress(&report);
                 #[expect(clippy::cast_precision_loss, reason = "a share of dead letters")]
                 let share = back as f64 / settled.max(1) as f64;
                 return Ok((share > canary.tolerate).then(|| {

@@ -33,7 +33,7 @@ pub use broker::{
 };
 pub use message::{headers::header, properties_json::check_properties};
 pub use process::{
-    duties::{Duty, every, perform, scheduled, sharing},
+    duties::{Duty, every, perform, scheduled, sharing, standing},
     logs::log_levels,
     program::{Cli, main},
     service::{Service, serve_main},

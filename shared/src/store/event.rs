@@ -1,6 +1,7 @@
 //! Table `event`: warnings and errors of all programs.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use tokio_postgres::Row;
 
 use super::{Error, Store, column::Columns};
@@ -20,7 +21,7 @@ pub struct EventFilter {
 }
 
 /// An event of a day.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventRow {
     /// Equal for events of one cause, on every day.
     pub fingerprint: String,

@@ -48,6 +48,7 @@ mod lake;
 mod legacy;
 mod merge;
 mod migrate;
+mod operation;
 mod options;
 mod page;
 mod partition;
@@ -95,7 +96,7 @@ pub use chunk_report::{ChunkReport, ChunkState, ChunkStream};
 pub use claim::Kind;
 use database_url::Address;
 pub use dead_letter::{
-    Alarm, AlarmLimits, DEAD_LETTER_STATES, DeadLetterDepth, DeadLetterDetails, DeadLetterEvent,
+    Alarm, AlarmLimits, Continued, DEAD_LETTER_STATES, DeadLetterDepth, DeadLetterDetails, DeadLetterEvent,
     DeadLetterFilter, DeadLetterGroup, DeadLetterRow, Interrupted, Outcome, PageComparison, Plan,
     ReplayLease, ReplayReport, ReplayedDeadLetter,
 };
@@ -113,6 +114,7 @@ pub use lake::{
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
+pub use operation::{AuditRow, Claim, NewOperation, OperationNews, OperationRow, OperationStep, RENEW_EVERY};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
 pub use pull::Extraction;

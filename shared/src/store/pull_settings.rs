@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tokio_postgres::types::Json;
 
-use super::{Error, Store};
+use super::{Error, Store, column::Columns};
 use crate::schema::PullId;
 
 /// The settings of the extractor that fetched a pull's first page.
@@ -25,6 +25,16 @@ pub struct PullSettings {
 }
 
 impl Store {
+    /// When pulls are started, in the words of the extractor that fetched the newest one which the schedule has started.
+    pub async fn latest_schedule(&self) -> Result<Option<String>, Error> {
+        let sql = "/* pull_settings::latest_schedule */
+            select settings->>'schedule' as schedule from pull
+            where slot is not null and settings is not null order by slot desc limit 1";
+        let client = self.client().await?;
+        let row = client.query_opt(&client.prepare_cached(sql).await?, &[]).await?;
+        row.map(|row| row.column("schedule")).transpose().map(Option::flatten)
+    }
+
     /// Notes what a pull is fetched with, unless that is known.
     pub async fn note_settings(&self, pull: PullId, settings: &PullSettings) -> Result<(), Error> {
         let sql =

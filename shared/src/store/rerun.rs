@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Error, Store, column::Columns};
 use crate::{
@@ -11,7 +11,8 @@ use crate::{
 };
 
 /// Where a pull begins again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum RerunFrom {
     /// With the games.
     Games,

@@ -7,6 +7,7 @@ use reqwest::{Client, Method, Response, StatusCode, header::HOST};
 use serde_json::Value;
 use shared::{
     dead_letter::{DeadLetter, DeadLetterStore},
+    operations::{self, Action, Requester},
     schema::ChunkRef,
 };
 
@@ -19,14 +20,14 @@ use crate::{
 };
 
 /// A console on a rig.
-struct Console {
-    process: Process,
-    address: SocketAddr,
-    client: Client,
+pub(crate) struct Console {
+    pub(crate) process: Process,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
 }
 
 impl Console {
-    async fn start(rig: &Rig, variables: Vec<(&'static str, String)>) -> Self {
+    pub(crate) async fn start(rig: &Rig, variables: Vec<(&'static str, String)>) -> Self {
         let listen = ("CONSOLE_LISTEN", "127.0.0.1:0".to_owned());
         let variables = [listen].into_iter().chain(variables).collect();
         let process = Process::start(rig, "console", &Options { variables, ..Options::default() });
@@ -35,7 +36,7 @@ impl Console {
         Self { process, address, client }
     }
 
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
+    pub(crate) async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = self.client.request(method, format!("http://{}{path}", self.address));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -43,19 +44,19 @@ impl Console {
         request.send().await.expect("an answer")
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, String) {
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, String) {
         let answer = self.ask(Method::GET, path, &[]).await;
         (answer.status(), answer.text().await.expect("text"))
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub(crate) async fn page(&self, path: &str) -> String {
         let (status, html) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {html}");
         assert!(html.len() <= 100_000, "{path} has {} bytes", html.len());
         html
     }
 
-    async fn json(&self, path: &str) -> Value {
+    pub(crate) async fn json(&self, path: &str) -> Value {
         let (status, text) = self.get(path).await;
         assert_eq!(status, StatusCode::OK, "{path}: {text}");
         serde_json::from_str(&text).unwrap_or_else(|error| panic!("{path}: {error}: {text}"))
@@ -63,7 +64,7 @@ impl Console {
 }
 
 /// Texts that would do something in a page that does not escape them.
-fn hostile() -> Vec<String> {
+pub(crate) fn hostile() -> Vec<String> {
     let cores = [
         "<script>alert(N)</script>",
         "<img src=x onerror=alert(N)>",
@@ -96,7 +97,12 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
     rig.db.execute(sql, &[&hostile]).await.expect("renamed");
     let pulled_at = rig.store.pull_report(pull).await.expect("a report").started_at;
     let about = ChunkRef { pull_id: pull, pulled_at, chunk: 1 };
-    for text in hostile.iter().take(20) {
+    for (n, text) in (0_i32..).zip(&hostile).take(20) {
+        let event = "insert into event values (current_date, $1, 'ERROR', 'finalizer', $2, 1, 1, $2, null, '', $2, 3, now(), now())";
+        rig.db.execute(event, &[&n.to_string(), text]).await.expect("an event");
+        let order = Action::Cancel { pull: n.into(), reason: Some(text.clone()) };
+        let requester = Requester { by: text, from: "console", counted: None };
+        operations::request(&rig.store, &rig.setup.clock, &order, requester).await.expect("ordered");
         let letter = DeadLetter {
             letter: text.clone(),
             message: text.clone(),
@@ -113,11 +119,21 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
     let group = groups["groups"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
     let letter = groups["groups"][0]["sample"].as_i64().expect("a number");
 
-    let mut pages = vec!["/".to_owned(), "/pulls".to_owned(), "/data".to_owned(), "/workers".to_owned()];
+    let mut pages =
+        ["/", "/pulls", "/data", "/workers", "/operations", "/events", "/trace"].map(str::to_owned).to_vec();
     pages.push(format!("/pulls/{pull}"));
     pages.extend((1..=3).map(|chunk| format!("/pulls/{pull}/chunks/{chunk}")));
     pages.extend(["/dead-letters".to_owned(), "/dead-letters?stage=finalizer&state=dead".to_owned()]);
     pages.extend([format!("/dead-letters/groups/{group}"), format!("/dead-letters/{letter}")]);
+    let stream: String =
+        rig.db.query_one("select min(stream_id) from pull_data", &[]).await.expect("a stream").get(0);
+    let channel: String =
+        rig.db.query_one("select min(channel_id) from pull_data", &[]).await.expect("a channel").get(0);
+    pages.push(format!("/trace?stream={stream}"));
+    pages.push(format!("/trace?channel={channel}"));
+    pages.push(format!("/trace?pull={pull}&chunk=1"));
+    pages.push("/trace?game=nowhere".to_owned());
+    pages.push("/operations/1".to_owned());
     let mut whole = String::new();
     let mut commands = Vec::new();
     for path in &pages {
@@ -152,7 +168,13 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
     let title = chunk["streams"][0]["title"].as_str().expect("a title");
     assert!(hostile.iter().any(|text| text == title), "{title}");
     for command in commands {
-        let words = command.split_whitespace().map(str::to_owned);
+        // What is quoted for a shell stands for one word.
+        let words = command
+            .split('\'')
+            .enumerate()
+            .map(|(n, part)| if n % 2 == 1 { "quoted".into() } else { part.to_owned() });
+        let words = words.collect::<String>();
+        let words = words.split_whitespace().map(str::to_owned);
         let parsed = ::operator::command_line().try_get_matches_from(words);
         assert!(parsed.is_ok(), "{command}: {:?}", parsed.err());
     }
@@ -194,6 +216,12 @@ async fn the_console_refuses_in_words() {
         ("/data?day=2026-02-30", 400, "a day is written as"),
         ("/search?q=nothing", 400, "Nothing is found"),
         ("/live?page=/nothing", 404, "There is no page /nothing."),
+        ("/live?page=/trace", 404, "This page has no news."),
+        ("/operations/7", 404, "There is no operation 7."),
+        ("/order/replay?all=yes", 404, "read-only without ALLOW_ACTIONS"),
+        ("/events?since=yesterday", 400, "is not understood"),
+        ("/trace?stream=1&game=2", 400, "Trace one thing"),
+        ("/trace?pull=7", 404, "there is no pull 7"),
     ] {
         let (found, html) = console.get(path).await;
         assert_eq!(found.as_u16(), status, "{path}: {html}");

@@ -157,7 +157,7 @@ pub(crate) async fn settled(rig: &Rig, replay: i64) -> ReplayReport {
 
 /// As if whoever began a replay was silent for too long.
 pub(crate) async fn let_replays_run_out(rig: &Rig) {
-    let sql = "update replay set active_until = now() - interval '1 s' where ended_at is null";
+    let sql = "update replay set active_until = now() - interval '1 hour' where ended_at is null";
     rig.db.batch_execute(sql).await.expect("an update");
 }
 

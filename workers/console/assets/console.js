@@ -98,10 +98,12 @@
     tell();
   });
 
-  pause.hidden = false;
-  listen();
-  tell();
-  setInterval(tell, 1000);
+  if (!document.body.hasAttribute('data-still')) {
+    pause.hidden = false;
+    listen();
+    tell();
+    setInterval(tell, 1000);
+  }
 
   // ---- keys ----
 

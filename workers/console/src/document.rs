@@ -44,6 +44,71 @@ pub(crate) enum Block {
     Commands(Vec<(&'static str, String)>),
     /// Text as it is, such as a message's body.
     Verbatim(&'static str, String),
+    /// What a person fills in and sends.
+    Form(Form),
+}
+
+/// Fields and a button.
+#[derive(Debug)]
+pub(crate) struct Form {
+    /// Where it is sent.
+    pub(crate) action: String,
+    /// Whether sending it changes something; otherwise it chooses what is shown.
+    pub(crate) changes: bool,
+    /// Whether what it does is hard to undo.
+    pub(crate) danger: bool,
+    /// Its fields, in order.
+    pub(crate) fields: Vec<Field>,
+    /// What the button says.
+    pub(crate) button: String,
+}
+
+/// A field of a form.
+#[derive(Debug)]
+pub(crate) struct Field {
+    /// Its name when it is sent.
+    pub(crate) name: &'static str,
+    /// What a person reads beside it.
+    pub(crate) label: &'static str,
+    /// More about it; may be empty.
+    pub(crate) hint: String,
+    /// What it holds.
+    pub(crate) value: String,
+    /// How it is filled in.
+    pub(crate) input: Input,
+}
+
+/// How a field is filled in.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Not at all, and not shown.
+    Hidden,
+    /// As text.
+    Text,
+    /// As a text that nobody should read over a shoulder.
+    Secret,
+    /// By ticking it; whether it is ticked.
+    Box(bool),
+    /// By choosing one of these.
+    Choice(Vec<&'static str>),
+}
+
+impl Field {
+    /// A field that is sent as it is.
+    pub(crate) fn hidden(name: &'static str, value: impl ToString) -> Self {
+        Self { name, label: "", hint: String::new(), value: value.to_string(), input: Input::Hidden }
+    }
+
+    /// A field for a text.
+    pub(crate) fn text(name: &'static str, label: &'static str, value: impl ToString) -> Self {
+        Self { name, label, hint: String::new(), value: value.to_string(), input: Input::Text }
+    }
+
+    /// The same with more about it.
+    #[must_use]
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
 }
 
 /// A picture, with a sentence that says what it shows, and a table with the same numbers.

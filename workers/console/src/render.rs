@@ -6,16 +6,19 @@ use shared::version::VERSION;
 
 use crate::{
     asset,
-    document::{Block, Document, Section},
+    document::{Block, Document, Form, Input, Section},
     picture::Picture,
     sampler::Sample,
 };
 
 /// The pages one can go to at any time: address, name, and the key after `g`.
-const PAGES: [(&str, &str, char); 5] = [
+const PAGES: [(&str, &str, char); 8] = [
     ("/", "Flow", 'f'),
     ("/pulls", "Pulls", 'p'),
     ("/dead-letters", "Dead letters", 'd'),
+    ("/operations", "Operations", 'o'),
+    ("/events", "Events", 'e'),
+    ("/trace", "Trace", 'r'),
     ("/data", "Data", 't'),
     ("/workers", "Workers", 'w'),
 ];
@@ -41,6 +44,9 @@ struct Page<'a> {
     at: String,
     moment: String,
     sections: &'a str,
+    live: bool,
+    acts: bool,
+    user: Option<&'a str>,
     build: &'static str,
     css: &'static str,
     js: &'static str,
@@ -50,6 +56,19 @@ struct Page<'a> {
 #[template(path = "sections.html")]
 struct Sections<'a> {
     sections: &'a [Section],
+}
+
+#[derive(Template)]
+#[template(path = "login.html")]
+struct Login<'a> {
+    form: &'a Form,
+    notice: &'a str,
+    css: &'static str,
+}
+
+/// The page where a person logs in; it shows nothing else.
+pub(crate) fn login(form: &Form, notice: &str) -> Result<String, askama::Error> {
+    Login { form, notice, css: &asset::PATHS.css }.render()
 }
 
 /// What surrounds the sections of a page.
@@ -64,6 +83,12 @@ pub(crate) struct Frame<'a> {
     pub(crate) notice: &'a str,
     /// When what it shows was read.
     pub(crate) at: DateTime<Utc>,
+    /// Whether it gets news while it is open.
+    pub(crate) live: bool,
+    /// Whether people may act.
+    pub(crate) acts: bool,
+    /// Who reads it, where that is known.
+    pub(crate) user: Option<&'a str>,
 }
 
 /// The sections of a document.
@@ -86,6 +111,9 @@ pub(crate) fn page(frame: &Frame<'_>, sample: &Sample, sections: &str) -> Result
         at: frame.at.format("%H:%M:%S").to_string(),
         moment: frame.at.to_rfc3339(),
         sections,
+        live: frame.live,
+        acts: frame.acts,
+        user: frame.user,
         build: VERSION,
         css: &asset::PATHS.css,
         js: &asset::PATHS.js,

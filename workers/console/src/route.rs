@@ -18,8 +18,18 @@ pub(crate) enum Route {
     DeadLetter(i64),
     Data,
     Workers,
+    Events,
+    Trace,
+    Operations,
+    Operation(i64),
+    /// What a person is about to order.
+    Order(&'static str),
     Search,
 }
+
+/// What can be ordered, as addresses name it.
+pub(crate) const ORDERS: [&str; 9] =
+    ["replay", "discard", "restore", "hold", "release", "rerun", "pause", "resume", "cancel"];
 
 /// A page, what it is asked for, and how it is shown.
 #[derive(Debug)]
@@ -54,6 +64,13 @@ impl Request {
             ["dead-letters", letter] => Route::DeadLetter(number("dead letter", letter)?),
             ["data"] => Route::Data,
             ["workers"] => Route::Workers,
+            ["events"] => Route::Events,
+            ["trace"] => Route::Trace,
+            ["operations"] => Route::Operations,
+            ["operations", operation] => Route::Operation(number("operation", operation)?),
+            ["order", kind] => {
+                Route::Order(ORDERS.into_iter().find(|order| order == kind).ok_or_else(unknown)?)
+            }
             ["search"] if !json => Route::Search,
             _ => return Err(unknown()),
         };
@@ -71,6 +88,13 @@ impl Request {
         let path = if path == "/" { "/flow" } else { path };
         let query = if query.is_empty() { String::new() } else { format!("?{query}") };
         format!("{path}.json{query}")
+    }
+}
+
+impl Route {
+    /// Whether an open page of it gets news. What a person is filling in must not change under their hands.
+    pub(crate) const fn is_live(&self) -> bool {
+        !matches!(self, Self::Order(_) | Self::Trace | Self::Search)
     }
 }
 
@@ -94,7 +118,8 @@ pub(crate) struct Filters {
 }
 
 impl Filters {
-    fn parse(query: &str) -> Self {
+    /// The filters of a query, or the fields of a form.
+    pub(crate) fn parse(query: &str) -> Self {
         // An empty field of a form is one that was not filled in.
         let given =
             form_urlencoded::parse(query.as_bytes()).into_owned().filter(|(_, value)| !value.is_empty());
@@ -156,6 +181,8 @@ mod tests {
     fn every_page_has_its_address() {
         assert_eq!(route("/"), Ok((Route::Flow, false)));
         assert_eq!(route("/flow.json"), Ok((Route::Flow, true)));
+        assert_eq!(route("/operations/7"), Ok((Route::Operation(7), false)));
+        assert_eq!(route("/order/replay.json"), Ok((Route::Order("replay"), true)));
         assert_eq!(route("/pulls/7/chunks/2.json"), Ok((Route::Chunk(7, 2), true)));
         assert_eq!(
             route("/dead-letters/groups/3fa9c0de"),
@@ -173,6 +200,8 @@ mod tests {
             ("/pulls/99999999999999999999", 400),
             ("/pulls/7/chunks/4294967296", 400),
             ("/dead-letters/groups/<script>", 400),
+            ("/operations/0", 400),
+            ("/order/everything", 404),
         ] {
             assert_eq!(route(path), Err(status), "{path}");
         }

@@ -4,9 +4,10 @@ use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router,
-    extract::{Request, State},
+    body::to_bytes,
+    extract::{ConnectInfo, Request, State},
     http::{
-        HeaderName, HeaderValue, StatusCode, Uri,
+        HeaderName, HeaderValue, Method, StatusCode, Uri,
         header::{CACHE_CONTROL, CONTENT_TYPE},
     },
     middleware::{Next, from_fn_with_state},
@@ -25,9 +26,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     asset,
     error::Error,
-    guard::HEADERS,
-    live,
+    guard::{HEADERS, LOGIN, Visitor},
+    live, login,
     memory::Shown,
+    order::{self, Placed},
     page::{self, Context},
     render::{self, Frame},
     route::{self, Route},
@@ -35,7 +37,9 @@ use crate::{
     state::{Console, NAME},
 };
 
-const HTML: &str = "text/html; charset=utf-8";
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+/// The longest form, in bytes.
+const LONGEST_FORM: usize = 64 * 1024;
 /// Around the part of a page that is sent again when it changes.
 const LIVE: (&str, &str) = ("<!--live-->", "<!--/live-->");
 
@@ -59,16 +63,27 @@ async fn serve(console: Arc<Console>, probes: SocketAddr, stop: CancellationToke
         .with_state(console);
     // Open pages would keep it for ever: they connect again by themselves.
     tokio::select! {
-        served = axum::serve(listener, app) => served.map_err(cannot),
+        served = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>()) => served.map_err(cannot),
         () = stop.cancelled() => Ok(()),
     }
 }
 
 /// Answers, or says why not.
-async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next) -> Response {
-    let mut response = match console.guard.refusal(request.method(), request.headers()).await {
-        Some(refusal) => refusal,
-        None => next.run(request).await,
+async fn guard(
+    State(console): State<Arc<Console>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let address = request.uri().path_and_query().map_or("/", |address| address.as_str()).to_owned();
+    let now = console.clock.now().timestamp();
+    let admitted = console.guard.admit(request.method(), &address, request.headers(), peer.ip(), now).await;
+    let mut response = match admitted {
+        Err(refusal) => refusal,
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor);
+            next.run(request).await
+        }
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -79,9 +94,16 @@ async fn guard(State(console): State<Arc<Console>>, request: Request, next: Next
 }
 
 async fn answer(State(console): State<Arc<Console>>, request: Request) -> Response {
+    let user = request.extensions().get::<Visitor>().and_then(|visitor| visitor.user.clone());
+    if request.method() == Method::POST {
+        return change(&console, request, user).await;
+    }
     let uri = request.uri();
     if let Some(asset) = asset::find(uri.path()) {
         return asset;
+    }
+    if uri.path() == LOGIN && console.guard.allows_actions() {
+        return login::page(uri.query().unwrap_or_default());
     }
     if uri.path() == "/live" {
         return live_events(&console, uri).await;
@@ -94,13 +116,63 @@ async fn answer(State(console): State<Arc<Console>>, request: Request) -> Respon
         return search(&console, request).await;
     }
     let (json, address) = (request.json, request.address.clone());
-    let shown = show(&console, request).await;
+    let shown = show(&console, request, user.as_deref(), "").await;
     if json {
         return as_json(&shown);
     }
     match shown {
         Ok(shown) => ([(CONTENT_TYPE, HTML)], shown.html).into_response(),
         Err(error) => refuse(&console, &address, &error).await,
+    }
+}
+
+/// Does what a form asks for.
+async fn change(console: &Arc<Console>, request: Request, user: Option<String>) -> Response {
+    let path = request.uri().path().to_owned();
+    let form = match to_bytes(request.into_body(), LONGEST_FORM)
+        .await
+        .map(|form| String::from_utf8(form.to_vec()))
+    {
+        Ok(Ok(form)) => form,
+        _ => return refuse(console, &path, &Error::BadRequest("The form cannot be read.".into())).await,
+    };
+    if path == LOGIN {
+        return login::enter(console, &form).await;
+    }
+    if path == "/logout" {
+        return login::leave();
+    }
+    let Some(user) = user else { return Redirect::to(LOGIN).into_response() };
+    let changed = match path.strip_prefix("/operations/").and_then(|rest| rest.strip_suffix("/stop")) {
+        Some(operation) => stop(console, operation, &user).await,
+        None => order(console, &path, &form, &user).await,
+    };
+    match changed {
+        Ok(response) => response,
+        Err(error) => refuse(console, &path, &error).await,
+    }
+}
+
+async fn stop(console: &Console, operation: &str, user: &str) -> Result<Response, Error> {
+    let none = || Error::NotFound(format!("There is no operation {operation:?}."));
+    let id = operation.parse().map_err(|_| none())?;
+    let stopped = console.store.stop_operation(id, user, console.clock.now()).await?;
+    let row = stopped.ok_or_else(none)?;
+    Ok(Redirect::to(&format!("/operations/{}", row.id)).into_response())
+}
+
+async fn order(console: &Arc<Console>, path: &str, form: &str, user: &str) -> Result<Response, Error> {
+    let Route::Order(kind) = route::Request::parse(path, None)?.route else {
+        return Err(Error::NotFound(format!("Nothing can be ordered at {path}.")));
+    };
+    match order::place(console, kind, form, user).await? {
+        Placed::Operation(id) => Ok(Redirect::to(&format!("/operations/{id}")).into_response()),
+        Placed::AskAgain(address, why) => {
+            let (path, query) = address.split_once('?').unwrap_or((&address, ""));
+            let request = route::Request::parse(path, Some(query))?;
+            let page = show(console, request, Some(user), &why).await?;
+            Ok((StatusCode::CONFLICT, [(CONTENT_TYPE, HTML)], page.html).into_response())
+        }
     }
 }
 
@@ -123,8 +195,8 @@ async fn live_events(console: &Arc<Console>, uri: &Uri) -> Response {
     let asked = asked.map(|(_, address)| address.into_owned()).unwrap_or_default();
     let (path, query) = asked.split_once('?').map_or((&*asked, None), |(path, query)| (path, Some(query)));
     let request = match route::Request::parse(path, query) {
-        Ok(request) if request.route != Route::Search => request,
-        Ok(_) => return refuse(console, "/live", &Error::NotFound("A search has no news.".into())).await,
+        Ok(request) if request.route.is_live() => request,
+        Ok(_) => return refuse(console, "/live", &Error::NotFound("This page has no news.".into())).await,
         Err(error) => return refuse(console, "/live", &error).await,
     };
     let shown_by = Arc::clone(console);
@@ -148,8 +220,15 @@ struct Page {
 }
 
 /// Finds a page and makes HTML of it; what it showed last where PostgreSQL is unavailable.
-async fn show(console: &Arc<Console>, request: route::Request) -> Result<Page, Error> {
+/// `user` reads it; `notice` is said before all else.
+async fn show(
+    console: &Arc<Console>,
+    request: route::Request,
+    user: Option<&str>,
+    notice: &str,
+) -> Result<Page, Error> {
     let (address, json) = (request.address.clone(), request.json_address());
+    let live = request.route.is_live();
     let sample = console.sampler.sample().await;
     let now = console.clock.now();
     let context = Context { console, sample: Arc::clone(&sample), now };
@@ -165,7 +244,7 @@ async fn show(console: &Arc<Console>, request: route::Request) -> Result<Page, E
                 at: now,
             };
             console.memory.keep(&address, shown.clone());
-            (shown.clone(), shown.title, String::new(), None)
+            (shown.clone(), shown.title, notice.to_owned(), None)
         }
         Err(Error::Unavailable(why)) => {
             let Some(shown) = console.memory.recall(&address) else { return Err(Error::Unavailable(why)) };
@@ -179,7 +258,16 @@ async fn show(console: &Arc<Console>, request: route::Request) -> Result<Page, E
         }
         Err(error) => return Err(error),
     };
-    let frame = Frame { title: &title, address: &address, json: &json, notice: &notice, at: shown.at };
+    let frame = Frame {
+        title: &title,
+        address: &address,
+        json: &json,
+        notice: &notice,
+        at: shown.at,
+        live,
+        acts: console.guard.allows_actions(),
+        user,
+    };
     let html = render::page(&frame, &sample, &shown.sections).map_err(failed)?;
     Ok(Page { html, data: shown.data, stale })
 }
@@ -188,7 +276,7 @@ async fn show(console: &Arc<Console>, request: route::Request) -> Result<Page, E
 async fn live_part(console: &Arc<Console>, address: &str) -> String {
     let (path, query) = address.split_once('?').map_or((address, None), |(path, query)| (path, Some(query)));
     let page = match route::Request::parse(path, query) {
-        Ok(request) => show(console, request).await.map(|page| page.html),
+        Ok(request) => show(console, request, None, "").await.map(|page| page.html),
         Err(error) => Err(error),
     };
     let html = match page {
@@ -224,6 +312,15 @@ async fn refusal(console: &Arc<Console>, address: &str, error: &Error) -> String
         Error::Failed(_) => "Something went wrong",
     };
     let sample = console.sampler.sample().await;
-    let frame = Frame { title, address, json: "", notice: error.words(), at: sample.at };
+    let frame = Frame {
+        title,
+        address,
+        json: "",
+        notice: error.words(),
+        at: sample.at,
+        live: true,
+        acts: console.guard.allows_actions(),
+        user: None,
+    };
     render::page(&frame, &sample, "").unwrap_or_else(|_| error.words().to_owned())
 }

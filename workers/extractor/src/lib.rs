@@ -31,6 +31,7 @@ use shared::{
     failure::Failure,
     helix::Client,
     metrics,
+    operations::{self, Tools},
     pull::give_up_on_pull,
     replica::replica_name,
     runtime::{Announcer, Duty, Job, Outcome, Step, Worker, every, sharing},
@@ -283,6 +284,8 @@ impl Worker for Extractor {
             every(PARTITIONS_EVERY, "partitions-ahead", sharing(&self, Self::make_partitions)),
         ];
         let dead_letters = dead_letters::duties(&self.store, &announcer, &self.clock);
-        schedule.into_iter().chain(others).chain(dead_letters).collect()
+        let tools = Tools { store: self.store.clone(), announcer, clock: self.clock.clone() };
+        let operations = operations::duty(tools, format!("extractor {}", self.name));
+        schedule.into_iter().chain(others).chain(dead_letters).chain([operations]).collect()
     }
 }

@@ -7,15 +7,15 @@ use shared::{
     steering::StagePause,
     store::{
         AlarmRow, CatalogueTrace, DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow,
-        EventRow, HistoryEntry, PlacedRecord, Places, PullAttempt, PullFacts, PullReport, PullSettings,
-        PullTrace, ReplayReport, RetryRow, Sighting, StageSpan, StageWork, StoredStream, StreamTrace,
-        TraceStep, Ttl, Waiting, Whereabouts, WorkerRow,
+        EventRow, HistoryEntry, OperationRow, OperationStep, PlacedRecord, Places, PullAttempt, PullFacts,
+        PullReport, PullSettings, PullTrace, ReplayReport, RetryRow, Sighting, StageSpan, StageWork,
+        StoredStream, StreamTrace, TraceStep, Ttl, Waiting, Whereabouts, WorkerRow,
     },
 };
 
 use crate::{
     shadow::{Comparison, Difference, Findings, Secret, Setting},
-    view::{Erased, PullDetails, Shadowed},
+    view::{Erased, OperationDetails, PullDetails, Shadowed},
 };
 
 /// The time of the tests.
@@ -462,4 +462,32 @@ pub(crate) fn stage_pause() -> StagePause {
         paused_at: now(),
         until: Some(now() + TimeDelta::minutes(30)),
     }
+}
+
+/// A replay from the console that somebody has stopped.
+pub(crate) fn operation() -> OperationRow {
+    OperationRow {
+        id: 5,
+        kind: "replay".into(),
+        arguments: serde_json::json!({ "filter": { "fingerprint": "3fa9" } }),
+        command: "dead-letters replay --group 3fa9 --canary --tolerate 0.1 --patience 1m".into(),
+        requested_by: "ada".into(),
+        requested_from: "console".into(),
+        requested_at: now(),
+        counted: Some(500),
+        state: "stopping".into(),
+        stop_by: Some("bob".into()),
+        stop_at: Some(now()),
+        carried_by: Some("extractor 7-1".into()),
+        started_at: Some(now()),
+        ended_at: None,
+        outcome: None,
+        replay_id: Some(4),
+    }
+}
+
+/// The same with its steps.
+pub(crate) fn operation_details() -> OperationDetails {
+    let steps = vec![OperationStep { at: now(), step: "begun by extractor 7-1".into() }];
+    OperationDetails { row: operation(), steps, replay: Some(replay_report()) }
 }

@@ -1,6 +1,6 @@
 //! Background duties: what a program does beside its messages, named and supervised.
 //!
-//! A program lists its duties with [`every`] and [`scheduled`]; see [`Worker::duties`](super::Worker::duties).
+//! A program lists its duties with [`every`], [`scheduled`] and [`standing`]; see [`Worker::duties`](super::Worker::duties).
 //! Each runs in a task of its own. A run that fails, panics or takes too long is one failure: it is counted, and the duty
 //! goes on with its next run, after a delay that grows from a second to its period. The log tells when a duty begins to
 //! fail, when it fails for another cause, and when it works again. A duty that keeps failing shows in `/readyz`.
@@ -24,6 +24,8 @@ use crate::{clock::Clock, failure::Failure, metrics};
 const RUN_TIMEOUT: Duration = Duration::from_mins(1);
 /// The shortest wait after a failure; shorter where the period is.
 const SHORTEST_WAIT: Duration = Duration::from_secs(1);
+/// The longest wait after failures of a duty that waits for something to do.
+const LONGEST_STANDSTILL: Duration = Duration::from_secs(5);
 
 tokio::task_local! {
     /// Where the panic of a run is kept for the one line that tells of it.
@@ -39,7 +41,7 @@ pub struct Duty {
 }
 
 /// One run: how long to wait before the next, if it succeeded.
-type Run = Box<dyn FnMut() -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+type Run = Box<dyn FnMut(CancellationToken) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
 
 /// A duty that is done at the start and then again and again, about a `period` apart, so that replicas do not march in step.
 pub fn every<F, R>(period: Duration, name: &'static str, mut run: F) -> Duty
@@ -47,7 +49,7 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let run = move || run().map(move |done| done.map(|()| jittered(period))).boxed();
+    let run = move |_| run().map(move |done| done.map(|()| jittered(period))).boxed();
     Duty { name, longest_run: RUN_TIMEOUT, longest_wait: period, run: Box::new(run) }
 }
 
@@ -57,8 +59,19 @@ where
     F: FnMut() -> R + Send + 'static,
     R: Future<Output = Result<Duration, Failure>> + Send + 'static,
 {
-    let run = move || run().boxed();
+    let run = move |_| run().boxed();
     Duty { name, longest_run: RUN_TIMEOUT, longest_wait: SHORTEST_WAIT, run: Box::new(run) }
+}
+
+/// A duty that waits for something to do, and is told when to stop: each run lasts until then, or until it has nothing to do for a
+/// while.
+pub fn standing<F, R>(name: &'static str, mut run: F) -> Duty
+where
+    F: FnMut(CancellationToken) -> R + Send + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let run = move |stop| run(stop).map(|done| done.map(|()| Duration::ZERO)).boxed();
+    Duty { name, longest_run: Duration::MAX, longest_wait: LONGEST_STANDSTILL, run: Box::new(run) }
 }
 
 /// What a duty runs, where all duties of a program share what they work with: `every(period, name, sharing(&state, look))`.
@@ -85,7 +98,7 @@ impl Duty {
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
         while !stop.is_cancelled() {
-            let wait = match self.attempt().await {
+            let wait = match self.attempt(stop.clone()).await {
                 Ok(wait) => {
                     if !stop.is_cancelled() {
                         record.succeeded();
@@ -107,8 +120,8 @@ impl Duty {
     }
 
     /// One run; a panic is a failure, and so is one that takes too long.
-    async fn attempt(&mut self) -> Result<Duration, Failure> {
-        let run = async { (self.run)().await };
+    async fn attempt(&mut self, stop: CancellationToken) -> Result<Duration, Failure> {
+        let run = async { (self.run)(stop).await };
         let run = PANIC.scope(Cell::new(None), async {
             AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
                 let told = PANIC.with(Cell::take);

@@ -1,11 +1,12 @@
 //! Which dead letters are meant, as a condition in SQL.
 
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio_postgres::types::ToSql;
 
 /// Which dead letters are meant. Everything given must hold; nothing given means all.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct DeadLetterFilter {
     /// These, by number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +62,20 @@ pub(super) const CONDITION: &str = "($1::bigint[] is null or d.id = any($1))
     and d.state = any($11)";
 
 impl DeadLetterFilter {
+    /// Those in these states, whatever it says of states.
+    #[must_use]
+    pub fn in_states(&self, states: &[&str]) -> Self {
+        Self { states: Some(states.iter().map(ToString::to_string).collect()), ..self.clone() }
+    }
+
+    /// Those that can be taken out of their queue: of the states meant, dead and held.
+    #[must_use]
+    pub fn in_queue(&self) -> Self {
+        let meant =
+            |state: &&str| self.states.as_ref().is_none_or(|states| states.iter().any(|one| one == state));
+        self.in_states(&["dead", "held"].into_iter().filter(meant).collect::<Vec<_>>())
+    }
+
     /// The states meant.
     pub(super) fn states(&self) -> Vec<String> {
         self.states.clone().unwrap_or_else(|| QUEUED.map(str::to_owned).to_vec())

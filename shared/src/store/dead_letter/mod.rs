@@ -18,4 +18,4 @@ pub use reconcile::PageComparison;
 pub(super) use record::{failed, lock_dead_letter_tables};
 pub use replay::{Plan, ReplayLease, ReplayedDeadLetter};
 pub use replay_report::{Outcome, ReplayReport};
-pub use take_over::Interrupted;
+pub use take_over::{Continued, Interrupted};

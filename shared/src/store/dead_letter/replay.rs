@@ -49,11 +49,16 @@ pub struct Plan<'a> {
     pub body: Option<&'a [u8]>,
     /// Who asks.
     pub by: &'a str,
+    /// The operation that it is for.
+    pub operation: Option<i64>,
+    /// It is planned only if so many letters are chosen.
+    pub exactly: Option<i64>,
 }
 
 impl Store {
     /// Plans a replay of the dead letters meant, oldest first: those that lie in their queue and are not held, or are named by
-    /// number. Returns the replay and how many dead letters it has; one without dead letters is not kept.
+    /// number. Returns the replay and how many dead letters it has; one without dead letters, or with others than so many as it
+    /// is to have exactly, is not kept.
     pub async fn plan_replay(
         &self,
         filter: &DeadLetterFilter,
@@ -63,11 +68,13 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = lock_dead_letter_tables(&mut client).await?;
         let insert = "/* replay::plan */
-            insert into replay (requested_at, requested_by, filter, target, active_until) values ($1, $2, $3, $4, $5)
-            returning id";
+            insert into replay (requested_at, requested_by, filter, target, active_until, operation_id)
+            values ($1, $2, $3, $4, $5, $6) returning id";
         let told = serde_json::to_string(filter).unwrap_or_default();
-        let row =
-            transaction.query_one(insert, &[&now, &plan.by, &told, &plan.target, &(now + LEASE)]).await?;
+        let active_until = now + LEASE;
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&now, &plan.by, &told, &plan.target, &active_until, &plan.operation];
+        let row = transaction.query_one(insert, &parameters).await?;
         let replay: i64 = row.column("id")?;
         let choose = format!(
             "/* replay::plan, letters */
@@ -88,10 +95,11 @@ impl Store {
         let mut parameters = filter.parameters(&states);
         parameters.extend([&plan.limit as &(dyn ToSql + Sync), &now, &plan.by, &replay, &plan.body]);
         let letters = transaction.execute(&choose, &parameters).await?;
-        if letters > 0 {
+        let letters = i64::try_from(letters).unwrap_or(i64::MAX);
+        if letters > 0 && plan.exactly.is_none_or(|exactly| letters == exactly) {
             transaction.commit().await?;
         }
-        Ok((ReplayLease { replay_id: replay, lease: 0 }, i64::try_from(letters).unwrap_or(i64::MAX)))
+        Ok((ReplayLease { replay_id: replay, lease: 0 }, letters))
     }
 
     /// How many dead letters [`Store::plan_replay`] would choose.

@@ -79,6 +79,17 @@ impl Store {
         self.client().await?.query_one(sql, &[]).await?.column("latest")
     }
 
+    /// The dead letters of a replay that failed again, in the order of their numbers; at most `limit`.
+    pub async fn replay_failures(&self, replay: i64, limit: i64) -> Result<Vec<Outcome>, Error> {
+        let sql = "/* replay::failures */
+            select l.letter_id, l.outcome, l.outcome_at, l.build,
+                   (select max(b.id) from dead_letter b
+                    where b.replay_of = l.letter_id and b.properties->'headers'->'flow-replay' = to_jsonb($1::bigint)) as came_back_as
+            from replay_letter l where l.replay_id = $1 and l.outcome <> 'done' order by l.letter_id limit $2";
+        let rows = self.client().await?.query(sql, &[&replay, &limit]).await?;
+        rows.iter().map(outcome).collect()
+    }
+
     /// What came of each dead letter of a replay, in the order of their numbers.
     pub async fn replay_outcomes(&self, replay: i64) -> Result<Vec<Outcome>, Error> {
         let sql = "/* replay::outcomes */
@@ -87,17 +98,18 @@ impl Store {
                     where b.replay_of = l.letter_id and b.properties->'headers'->'flow-replay' = to_jsonb($1::bigint)) as came_back_as
             from replay_letter l where l.replay_id = $1 order by l.letter_id";
         let rows = self.client().await?.query(sql, &[&replay]).await?;
-        let outcome = |row: &Row| {
-            Ok(Outcome {
-                id: row.column("letter_id")?,
-                outcome: row.column("outcome")?,
-                outcome_at: row.column("outcome_at")?,
-                build: row.column("build")?,
-                came_back_as: row.column("came_back_as")?,
-            })
-        };
         rows.iter().map(outcome).collect()
     }
+}
+
+fn outcome(row: &Row) -> Result<Outcome, Error> {
+    Ok(Outcome {
+        id: row.column("letter_id")?,
+        outcome: row.column("outcome")?,
+        outcome_at: row.column("outcome_at")?,
+        build: row.column("build")?,
+        came_back_as: row.column("came_back_as")?,
+    })
 }
 
 /// The oldest of several builds. What is no version is named only where nothing else is there.

@@ -1,6 +1,6 @@
 //! Tables `replay` and `replay_letter`: replays that were cut short, and who carries them on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio_postgres::Row;
 
 use super::{
@@ -8,6 +8,9 @@ use super::{
     replay::{LEASE, ReplayLease},
 };
 use crate::store::{Error, Store, column::Columns};
+
+/// For so long an interrupted replay is left to the operation that it is for.
+const LEFT_TO_OPERATIONS: TimeDelta = TimeDelta::minutes(5);
 
 /// A replay that was interrupted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,15 +21,47 @@ pub struct Interrupted {
     pub target: Option<String>,
 }
 
+/// A replay that somebody else has begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Continued {
+    /// The right to carry it out.
+    pub lease: ReplayLease,
+    /// How it has ended; none while it has not.
+    pub ending: Option<String>,
+}
+
 impl Store {
-    /// Replays that somebody began and nobody is at any more.
+    /// Replays that somebody began and nobody is at any more. Those of an operation that has not ended are left for a while to
+    /// whoever carries that out next, and goes on with them.
     pub async fn interrupted_replays(&self, now: DateTime<Utc>) -> Result<Vec<Interrupted>, Error> {
         let sql = "/* replay::interrupted */
-            select id, target from replay where ended_at is null and active_until < $1 order by id";
-        let rows = self.client().await?.query(sql, &[&now]).await?;
+            select id, target from replay r
+            where ended_at is null and active_until < $1
+              and not exists (select from operation o where o.id = r.operation_id and o.ended_at is null and r.active_until > $2)
+            order by id";
+        let rows = self.client().await?.query(sql, &[&now, &(now - LEFT_TO_OPERATIONS)]).await?;
         let interrupted =
             |row: &Row| Ok(Interrupted { replay_id: row.column("id")?, target: row.column("target")? });
         rows.iter().map(interrupted).collect()
+    }
+
+    /// The replay of an operation, for whoever carries that out now; none where none was planned. Whoever was at it before can
+    /// do nothing more for it.
+    pub async fn continue_replay(
+        &self,
+        operation: i64,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Continued>, Error> {
+        let sql = "/* replay::continue */
+            update replay set keeper = case when ended_at is null then keeper + 1 else keeper end,
+                active_until = case when ended_at is null then $2 else active_until end
+            where operation_id = $1 returning id, keeper, ending";
+        let rows = self.change_dead_letter_tables(sql, &[&operation, &(now + LEASE)]).await?;
+        let continued = |row: &Row| {
+            let lease = ReplayLease { replay_id: row.column("id")?, lease: row.column("keeper")? };
+            Ok(Continued { lease, ending: row.column("ending")? })
+        };
+        rows.first().map(continued).transpose()
     }
 
     /// Takes an interrupted replay over: for one caller. Dead letters that were only planned are as they were.

@@ -128,12 +128,13 @@ pub const RETENTION_CLASSES: [RetentionClass; 11] = [
     },
     RetentionClass {
         name: "history",
-        about: "ends of pulls, starts and pauses of workers, orders (pull_history, worker_history, steering, run_once)",
+        about: "ends of pulls, starts and pauses of workers, orders (pull_history, worker_history, operation, steering, run_once)",
         default: Ttl::days(365),
         places: &[
             Place::Rows { table: "pull_history", at: "at", only: "true" },
             Place::Rows { table: "worker_history", at: "at", only: "true" },
             Place::Rows { table: "steering", at: "at", only: "true" },
+            Place::Rows { table: "operation", at: "requested_at", only: "ended_at is not null" },
             Place::Rows { table: "run_once", at: "requested_at", only: "ended_at is not null" },
         ],
     },

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is known of a channel or a game.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct CatalogueTrace {
     /// Its id.
     pub id: String,
@@ -19,7 +19,7 @@ pub struct CatalogueTrace {
 }
 
 /// That Twitch did not return an id.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Missing {
     /// `absent`, `refused` or `malformed`.
     pub reason: String,

@@ -12,7 +12,7 @@ use crate::{
 const MOST_PULLS: i64 = 4_320;
 
 /// A stream in a pull.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Sighting {
     /// The pull.
     pub pull_id: PullId,

@@ -1,6 +1,7 @@
 //! What a trace tells.
 
 use chrono::{DateTime, Utc};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
@@ -9,7 +10,7 @@ use crate::{
 };
 
 /// What a trace tells of the pull.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PullFacts {
     /// The pull.
     pub pull_id: PullId,
@@ -40,7 +41,7 @@ pub struct PullFacts {
 }
 
 /// Something that was done to a chunk, in NiFi's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TraceStep {
     /// When, by the clock of who did it.
     pub at: DateTime<Utc>,
@@ -59,7 +60,7 @@ pub struct TraceStep {
 }
 
 /// A stream in a pull, or why it is not there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StreamTrace {
     /// The pull.
     pub pull: PullFacts,
@@ -74,7 +75,7 @@ pub struct StreamTrace {
 }
 
 /// Where a stream is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Whereabouts {
     /// Stored, merged or not.
     Stored(Box<StoredStream>),
@@ -85,7 +86,7 @@ pub enum Whereabouts {
 }
 
 /// A stored stream, and what its page says of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StoredStream {
     /// The chunk, which is the page.
     pub chunk: i32,
@@ -106,7 +107,7 @@ pub struct StoredStream {
 }
 
 /// A field that is stored otherwise than it was fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// The column.
     pub field: String,
@@ -117,7 +118,7 @@ pub struct Difference {
 }
 
 /// A record that was rejected.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rejection {
     /// The chunk.
     pub chunk: i32,
@@ -132,7 +133,8 @@ pub struct Rejection {
 }
 
 /// Why a stream is on no page of a pull.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Absence {
     /// The pages were deleted: nobody can say.
     PagesGone,

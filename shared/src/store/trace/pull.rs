@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// A pull, traced.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PullTrace {
     /// The pull.
     pub pull: PullFacts,
@@ -28,7 +28,7 @@ pub struct PullTrace {
 }
 
 /// One time that a pull was made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PullAttempt {
     /// When it began: with the pull, or when it was brought back.
     pub began_at: DateTime<Utc>,
@@ -49,7 +49,7 @@ pub struct PullAttempt {
 }
 
 /// What one build of a stage did with the chunks of a pull.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct StageWork {
     /// The stage.
     pub stage: String,

@@ -1,7 +1,7 @@
 //! What may use what.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 28] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -67,6 +67,21 @@ pub(super) const MAY_USE: [(&str, &[&str]); 28] = [
     ("token_validation", &["helix", "runtime"]),
     ("retention", &["failure", "clock", "store"]),
     ("erasure", &["topology", "schema", "failure", "clock", "scrub", "store", "runtime"]),
+    (
+        "operations",
+        &[
+            "topology",
+            "schema",
+            "failure",
+            "clock",
+            "steering",
+            "dead_letters",
+            "pull",
+            "store",
+            "runtime",
+            "view",
+        ],
+    ),
     ("view", &["topology", "schema", "failure", "steering", "store", "runtime"]),
     (
         "enrichment",

@@ -5,7 +5,12 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use crate::{document::Document, sampler::Sample, state::Console};
+use crate::{
+    cell::Cell,
+    document::{Block, Document},
+    sampler::Sample,
+    state::Console,
+};
 
 /// What a page found.
 pub(crate) struct Found {
@@ -23,6 +28,18 @@ pub(crate) struct Context<'a> {
     pub(crate) sample: Arc<Sample>,
     /// The time.
     pub(crate) now: DateTime<Utc>,
+}
+
+impl Context<'_> {
+    /// Ways to order something, each with the page that asks before it is done; none where nothing can be ordered.
+    pub(super) fn orders<L: Into<String>>(
+        &self,
+        name: &'static str,
+        ways: impl IntoIterator<Item = (L, String)>,
+    ) -> Option<Block> {
+        let ways: Vec<Cell> = ways.into_iter().map(|(words, href)| Cell::text(words).link(href)).collect();
+        (self.console.guard.allows_actions() && !ways.is_empty()).then_some(Block::Filters(name, ways))
+    }
 }
 
 /// Data as JSON; what cannot be written as such would be a fault of ours.

@@ -41,7 +41,7 @@ pub(super) async fn find(context: &Context<'_>, id: i64) -> Result<Found, Error>
             "Headers and properties",
             vec![Block::Table(headers(&dead_letter.properties))],
         ),
-        Section::new("next", "Where to look next", vec![Block::Commands(next(&dead_letter))]),
+        Section::new("next", "Where to look next", following(context, &dead_letter)),
     ];
     let mut data = json_of(&dead_letter);
     data["body"] = json!(body);
@@ -139,6 +139,18 @@ fn history(dead_letter: &DeadLetterDetails) -> Table {
         rows: rows.collect(),
         empty: "Nothing yet.",
     }
+}
+
+fn following(context: &Context<'_>, dead_letter: &DeadLetterDetails) -> Vec<Block> {
+    let orders: &[(&str, &str)] = match dead_letter.row.state.as_str() {
+        "dead" => &[("Replay", "replay"), ("Hold", "hold"), ("Discard", "discard")],
+        "held" => &[("Replay", "replay"), ("Release", "release"), ("Discard", "discard")],
+        "discarded" | "vanished" => &[("Restore", "restore")],
+        _ => &[],
+    };
+    let id = dead_letter.row.id;
+    let orders = orders.iter().map(|(words, kind)| (*words, format!("/order/{kind}?id={id}")));
+    context.orders("It", orders).into_iter().chain([Block::Commands(next(dead_letter))]).collect()
 }
 
 fn next(dead_letter: &DeadLetterDetails) -> Vec<(&'static str, String)> {

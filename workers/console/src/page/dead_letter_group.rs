@@ -78,6 +78,17 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         ),
         Block::Table(list(&dead_letters, "Oldest first", context.now)),
     ];
+    if group.is_some() && matches!(asked.state, None | Some("dead" | "held")) {
+        let state = asked.state.map(|state| format!("&state={state}")).unwrap_or_default();
+        let orders = [
+            ("Replay all", "replay"),
+            ("Hold all", "hold"),
+            ("Release all", "release"),
+            ("Discard all", "discard"),
+        ];
+        let orders = orders.map(|(words, kind)| (words, format!("/order/{kind}?group={fingerprint}{state}")));
+        blocks.extend(context.orders("These", orders));
+    }
     let mut ways = Vec::new();
     if asked.after > 0 {
         ways.push(Cell::text("First").link(address(asked.state, 0)));
@@ -97,10 +108,7 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         let commands = vec![
             ("List them", words(&format!("list --group {fingerprint}"))),
             ("See what a replay would send", words(&format!("replay --group {fingerprint} --dry-run"))),
-            (
-                "Send them back, in growing batches",
-                words(&format!("replay --group {fingerprint} --canary 1")),
-            ),
+            ("Send them back, in growing batches", words(&format!("replay --group {fingerprint} --canary"))),
             ("Hold them", words(&format!("hold --group {fingerprint}"))),
             ("Discard them", words(&format!("discard --group {fingerprint}"))),
         ];

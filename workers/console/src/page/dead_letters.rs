@@ -48,6 +48,14 @@ impl Asked {
         if query.is_empty() { "/dead-letters".to_owned() } else { format!("/dead-letters?{query}") }
     }
 
+    /// The page that asks before all of these are replayed, held and so on: `words` begin with which.
+    fn order(&self, words: &str) -> String {
+        let kind = words.split(' ').next().unwrap_or_default().to_ascii_lowercase();
+        let address = self.address(self.stage, self.state);
+        let query = address.split_once('?').map_or("all=yes", |(_, query)| query);
+        format!("/order/{kind}?{query}")
+    }
+
     /// The same as flags of the operator's commands.
     fn flags(&self) -> String {
         let pull = self.pull.map(|pull| pull.to_string());
@@ -78,10 +86,10 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
             .push(("See what a replay would send", command(&format!("dead-letters replay{all} --dry-run"))));
         commands.push((
             "Send them all back, in growing batches",
-            command(&format!("dead-letters replay{all} --canary 1")),
+            command(&format!("dead-letters replay{all} --canary")),
         ));
     }
-    let blocks = vec![
+    let mut blocks = vec![
         Block::Filters(
             "Stage",
             choices("any", &stages, asked.stage, |stage| asked.address(stage, asked.state)),
@@ -93,8 +101,12 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
             }),
         ),
         Block::Table(table(&groups, asked.state, context.now)),
-        Block::Commands(commands),
     ];
+    if letters > 0 && matches!(asked.state, None | Some("dead" | "held")) {
+        let orders = ["Replay all", "Hold all", "Release all", "Discard all"];
+        blocks.extend(context.orders("These", orders.map(|words| (words, asked.order(words)))));
+    }
+    blocks.push(Block::Commands(commands));
     let title = format!("{} of {}", count(letters, "dead letter"), count(groups.len(), "cause"));
     let data = json!({ "letters": letters, "groups": json_of(&groups) });
     let sections = vec![Section::new("groups", title, blocks)];

@@ -18,7 +18,6 @@ use crate::{
     document::{Block, Document, Plot, Section, Table, command},
     error::Error,
     picture,
-    sampler::Sample,
 };
 
 /// How far back the plot of what stages have done goes, in minutes.
@@ -29,6 +28,8 @@ struct Lately {
     minutes: Vec<StageMinute>,
     waiting: [Option<DateTime<Utc>>; 3],
     slots: Vec<DateTime<Utc>>,
+    /// When pulls are started, in the words of the extractor.
+    schedule: Option<String>,
 }
 
 pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
@@ -40,16 +41,17 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
             minutes: store.stage_minutes(first).await?,
             waiting: store.progress().await?.waiting,
             slots: store.latest_slots(2).await?,
+            schedule: store.latest_schedule().await?,
         }
     } else {
-        Lately { minutes: Vec::new(), waiting: [None; 3], slots: Vec::new() }
+        Lately { minutes: Vec::new(), waiting: [None; 3], slots: Vec::new(), schedule: None }
     };
     let facts = &sample.known;
     let rates = rates(&lately.minutes, now);
     let mut sections = vec![
         attention(&sample.health.troubles),
-        Section::new("chain", "The chain", chain(sample, &lately, &rates, now)),
-        Section::new("pulls", "Pulls", pulls(facts, &lately.slots, now)),
+        Section::new("chain", "The chain", chain(context, &lately, &rates)),
+        Section::new("pulls", "Pulls", pulls(facts, &lately, now)),
     ];
     if sample.health.facts.database_trouble.is_none() {
         let done = vec![Block::Plot(throughput(&lately.minutes, first))];
@@ -67,6 +69,8 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
         })).collect::<Vec<_>>(),
         "under_way": json_of(&facts.under_way), "last_closed": json_of(&facts.last_closed),
         "workers": json_of(&facts.workers), "retries": json_of(&facts.retries), "alarms": json_of(&facts.alarms),
+        "points": points(facts).map(|(left, limit)| json!({ "left": left, "limit": limit })),
+        "next_slot": next_slot(&lately, now).map(|(next, _)| next),
         "missed_slots": json_of(&facts.missed_slots), "rejected": facts.rejected, "stage_minutes": json_of(&lately.minutes),
     });
     Ok(Found { document: Document { title: "Flow".into(), sections }, data })
@@ -99,7 +103,8 @@ fn attention(troubles: &[Trouble]) -> Section {
     Section::new("attention", "Needs attention", blocks)
 }
 
-fn chain(sample: &Sample, lately: &Lately, rates: &[i64], now: DateTime<Utc>) -> Vec<Block> {
+fn chain(context: &Context<'_>, lately: &Lately, rates: &[i64]) -> Vec<Block> {
+    let (sample, now) = (&*context.sample, context.now);
     let facts = &sample.known;
     let mut blocks = Vec::new();
     for (service, trouble, at) in [
@@ -126,6 +131,8 @@ fn chain(sample: &Sample, lately: &Lately, rates: &[i64], now: DateTime<Utc>) ->
     let stages = &facts.stages[..facts.stages.len().min(STAGES.len())];
     let hands: Vec<i64> = stages.iter().map(|queues| in_hand(facts, queues.stage)).collect();
     let paused: Vec<bool> = stages.iter().map(|queues| is_paused(queues.stage)).collect();
+    let by_person = |stage: &str| facts.paused.iter().any(|pause| pause.stage == stage);
+    let ordered: Vec<bool> = stages.iter().map(|queues| by_person(queues.stage)).collect();
     let ready: u32 = stages.iter().map(|queues| queues.ready).sum();
     let dead: u32 = stages.iter().map(|queues| queues.dead).sum();
     let summary = format!(
@@ -154,6 +161,11 @@ fn chain(sample: &Sample, lately: &Lately, rates: &[i64], now: DateTime<Utc>) ->
     let picture = picture::chain(stages, &hands, &paused, rates);
     let title = "The stages in the order of the flow".to_owned();
     blocks.push(Block::Plot(Plot { id: "chain-plot", title, summary, picture, table, folded: false }));
+    let order = |(queues, paused): (&StageQueues, &bool)| {
+        let (words, kind) = if *paused { ("Resume", "resume") } else { ("Pause", "pause") };
+        (format!("{words} the {}", queues.stage), format!("/order/{kind}?stage={}", queues.stage))
+    };
+    blocks.extend(context.orders("Stages", stages.iter().zip(&ordered).map(order)));
     blocks.push(Block::Commands(vec![("The same as text", command("status"))]));
     blocks
 }
@@ -185,7 +197,7 @@ fn stage_row(
     ]
 }
 
-fn pulls(facts: &Facts, slots: &[DateTime<Utc>], now: DateTime<Utc>) -> Vec<Block> {
+fn pulls(facts: &Facts, lately: &Lately, now: DateTime<Utc>) -> Vec<Block> {
     let mut lines: Vec<(&'static str, Cell)> = Vec::new();
     for pull in &facts.under_way {
         lines.push((
@@ -231,16 +243,42 @@ fn pulls(facts: &Facts, slots: &[DateTime<Utc>], now: DateTime<Utc>) -> Vec<Bloc
         );
         lines.push(("alarms", Cell::text(text).tone(Tone::Notice).link("/dead-letters")));
     }
-    if let [last, before] = slots {
-        let next = *last + (*last - *before);
-        if next > now {
-            let text =
-                format!("about {}, as far after the last slot as that was after the one before", time(next));
-            lines.push(("next slot", Cell { text, ..Cell::moment(next) }));
-        }
+    if let Some((next, how)) = next_slot(lately, now) {
+        lines.push(("next slot", Cell { text: format!("{}, {how}", time(next)), ..Cell::moment(next) }));
+    }
+    if let Some((left, limit)) = points(facts) {
+        let text = format!(
+            "{} of {} are left, by the worker that believes in the fewest",
+            number(left),
+            count(limit, "point")
+        );
+        lines.push(("Twitch's points", Cell::text(text).bar(left.into(), limit.into()).link("/workers")));
     }
     let commands = vec![("Ask for a pull", command("pull --wait")), ("List pulls", command("pulls"))];
     vec![Block::Facts(lines), Block::Commands(commands)]
+}
+
+/// When the next pull is due, and how that is known: from the schedule that the last pull was started by, or else from slots.
+fn next_slot(lately: &Lately, now: DateTime<Utc>) -> Option<(DateTime<Utc>, String)> {
+    let schedule = lately.schedule.as_deref().unwrap_or_default();
+    let every = schedule.strip_prefix("every ").and_then(|every| humantime::parse_duration(every).ok());
+    let every =
+        every.and_then(|every| TimeDelta::from_std(every).ok()).filter(|every| every.num_seconds() > 0);
+    if let Some(every) = every {
+        // At whole multiples since 1970, as the extractor has it.
+        let seconds = every.num_seconds();
+        let next = (now.timestamp().div_euclid(seconds) + 1) * seconds;
+        return Some((DateTime::from_timestamp(next, 0)?, format!("pulls are started {schedule}")));
+    }
+    let [last, before] = lately.slots.as_slice() else { return None };
+    let next = *last + (*last - *before);
+    let how = "about: as far after the last slot as that was after the one before".to_owned();
+    (next > now).then_some((next, how))
+}
+
+/// Points of Twitch's budget, left and in full, as the worker that has the least knows them.
+fn points(facts: &Facts) -> Option<(i32, i32)> {
+    facts.workers.iter().filter_map(|worker| Some((worker.points_left?, worker.points_limit?))).min()
 }
 
 /// Messages in the hands of a stage's workers.
@@ -297,4 +335,26 @@ fn throughput(minutes: &[StageMinute], first: DateTime<Utc>) -> Plot {
 /// The beginning of a minute.
 fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
     at - TimeDelta::nanoseconds(at.timestamp_nanos_opt().unwrap_or_default().rem_euclid(60_000_000_000))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_slot_is_the_schedules_or_as_far_off_as_the_last_was() {
+        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
+        let now = at("2026-07-12T10:42:00Z");
+        let slots = vec![at("2026-07-12T10:40:00Z"), at("2026-07-12T10:25:00Z")];
+        let lately = |schedule: Option<&str>| Lately {
+            minutes: Vec::new(),
+            waiting: [None; 3],
+            slots: slots.clone(),
+            schedule: schedule.map(str::to_owned),
+        };
+        let next = |schedule| next_slot(&lately(schedule), now).map(|(next, _)| next);
+        assert_eq!(next(Some("every 10m")), Some(at("2026-07-12T10:50:00Z")));
+        assert_eq!(next(Some("at 5 * * * *")), Some(at("2026-07-12T10:55:00Z")));
+        assert_eq!(next(None), Some(at("2026-07-12T10:55:00Z")));
+    }
 }

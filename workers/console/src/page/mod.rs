@@ -6,9 +6,14 @@ mod data;
 mod dead_letter;
 mod dead_letter_group;
 mod dead_letters;
+mod events;
 mod flow;
+mod operation;
+mod operations;
+mod order;
 mod pull;
 mod pulls;
+mod trace;
 mod workers;
 
 pub(crate) use context::{Context, Found};
@@ -62,7 +67,31 @@ pub(crate) async fn find(context: &Context<'_>, request: Request) -> Result<Foun
         }
         Route::Workers => {
             filters.finish()?;
-            Ok(workers::find(context))
+            workers::find(context).await
+        }
+        Route::Events => {
+            let asked = events::Asked::parse(&mut filters)?;
+            filters.finish()?;
+            events::find(context, asked).await
+        }
+        Route::Trace => {
+            let asked = trace::Asked::parse(&mut filters)?;
+            filters.finish()?;
+            trace::find(context, asked).await
+        }
+        Route::Operations => {
+            let asked = operations::Asked::parse(&mut filters)?;
+            filters.finish()?;
+            operations::find(context, asked).await
+        }
+        Route::Operation(id) => {
+            filters.finish()?;
+            operation::find(context, id).await
+        }
+        Route::Order(kind) => {
+            let action = crate::order::parse(kind, &mut filters, false)?;
+            filters.finish()?;
+            order::find(context, kind, action).await
         }
         // Leads elsewhere, and is answered before.
         Route::Search => Err(Error::NotFound("There is nothing to show here.".into())),

@@ -75,7 +75,7 @@ pub(super) async fn find(context: &Context<'_>, id: PullId, asked: Asked) -> Res
     if !reruns.is_empty() {
         sections.push(Section::new("reruns", "Reruns", vec![Block::Table(again(&reruns, now))]));
     }
-    sections.push(Section::new("next", "Where to look next", vec![Block::Commands(next(&pull))]));
+    sections.push(Section::new("next", "Where to look next", following(context, &pull)));
     let data = json!({
         "pull": json_of(&pull), "stages": json_of(&stages), "waiting": json_of(&waiting), "obstacle": obstacle,
         "chunks": json_of(&chunks), "reruns": json_of(&reruns), "rejected_records": json_of(&rejects),
@@ -280,6 +280,15 @@ fn again(reruns: &[RerunRow], now: DateTime<Utc>) -> Table {
     });
     let head = vec!["When", "By", "From stage", "Build", "It was"];
     Table { caption: "Made again from its stored pages".into(), head, rows: rows.collect(), empty: "" }
+}
+
+fn following(context: &Context<'_>, pull: &PullReport) -> Vec<Block> {
+    let id = pull.pull_id;
+    let (words, kind) =
+        if pull.completed_at.is_some() { ("Run again", "rerun") } else { ("Cancel", "cancel") };
+    let orders = context.orders("The pull", [(words, format!("/order/{kind}?pull={id}"))]);
+    let trace = Cell::text("What each stage did, and when").link(format!("/trace?pull={id}"));
+    orders.into_iter().chain([Block::Text(trace), Block::Commands(next(pull))]).collect()
 }
 
 fn next(pull: &PullReport) -> Vec<(&'static str, String)> {

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 use shared::{
+    store::AuditRow,
     topology::{self, STAGES},
     view::format::{count, duration},
 };
@@ -10,10 +11,14 @@ use super::context::{Context, Found, json_of};
 use crate::{
     cell::{Cell, Tone},
     document::{Block, Document, Section, Table, command},
+    error::Error,
     sampler::Sample,
 };
 
-pub(super) fn find(context: &Context<'_>) -> Found {
+/// Most orders that are shown.
+const MOST_ORDERS: i64 = 30;
+
+pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
     let sample = &*context.sample;
     let facts = &sample.health.facts;
     let mut sections = Vec::new();
@@ -33,6 +38,13 @@ pub(super) fn find(context: &Context<'_>) -> Found {
     }
     sections.push(Section::new("workers", "Workers", workers(context)));
     sections.push(Section::new("topology", "Queues, declared against found", queues(context, sample)));
+    // The rest of the page is known without the database.
+    let orders = context.console.store.audit(MOST_ORDERS).await.ok();
+    let known = orders.as_deref().map_or_else(
+        || vec![Block::Text(Cell::text("It cannot be read now.").tone(Tone::Bad))],
+        |orders| audit(orders, context),
+    );
+    sections.push(Section::new("audit", "Audit", known));
     let settings = vec![
         Block::Verbatim("Settings of the console, secrets masked", context.console.shown_settings.clone()),
         Block::Commands(vec![("Settings of the operator", command("config show"))]),
@@ -50,9 +62,34 @@ pub(super) fn find(context: &Context<'_>) -> Found {
                 "consumers": found.and_then(|depth| depth.consumers),
             })
         }).collect::<Vec<_>>(),
+        "audit": json_of(&orders),
         "broker_trouble": facts.broker_trouble, "database_trouble": facts.database_trouble,
     });
-    Found { document: Document { title: "Workers".into(), sections }, data }
+    Ok(Found { document: Document { title: "Workers".into(), sections }, data })
+}
+
+fn audit(orders: &[AuditRow], context: &Context<'_>) -> Vec<Block> {
+    let rows = orders.iter().map(|order| {
+        let number = order.operation_id.map_or_else(
+            || Cell::text("–"),
+            |id| Cell::text(id.to_string()).link(format!("/operations/{id}")),
+        );
+        vec![
+            Cell::ago(order.at, context.now),
+            Cell::text(order.by.clone()),
+            Cell::text(order.place.clone().unwrap_or_else(|| "–".to_owned())),
+            Cell::text(order.action.clone()),
+            Cell::code(order.detail.clone()),
+            number.right(),
+        ]
+    });
+    let table = Table {
+        caption: format!("Who ordered what, the newest {MOST_ORDERS}"),
+        head: vec!["When", "By", "From", "What", "With", "Operation"],
+        rows: rows.collect(),
+        empty: "Nobody has ordered anything.",
+    };
+    vec![Block::Table(table), Block::Commands(vec![("Operations as text", command("operations"))])]
 }
 
 fn workers(context: &Context<'_>) -> Vec<Block> {

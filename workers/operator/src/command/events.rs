@@ -4,9 +4,11 @@ use std::{collections::HashMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::{Args, builder::PossibleValuesParser};
-use shared::store::{EventFilter, EventRow, Store};
+use shared::{
+    store::{EventFilter, EventRow, Store},
+    view::Moment,
+};
 
-use super::dead_letters::moment::Moment;
 use crate::{
     context::Context,
     error::Error,

@@ -1,8 +1,8 @@
 //! `operator history`.
 
 use clap::Args;
+use shared::view::Moment;
 
-use super::dead_letters::moment::Moment;
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// What a program reads.

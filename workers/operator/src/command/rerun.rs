@@ -2,11 +2,15 @@
 
 use clap::Args;
 use shared::{
+    operations::{Action, Effect},
     pull::rerun,
     store::{Rerun as Started, RerunFrom},
 };
 
-use super::confirmation::Confirmation;
+use super::{
+    confirmation::Confirmation,
+    recorded::{recorded, requester},
+};
 use crate::{
     context::Context,
     error::Error,
@@ -46,7 +50,10 @@ impl Rerun {
         let broker = context.connect().await?;
         self.confirmation.ask(&format!("Run pull {pull} again, from the {} on?", self.from.as_str()))?;
         let by = &self.confirmation.by;
-        let rerun = rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?;
+        let work = async { Ok(rerun(&store, &broker.announcer, &context.clock, pull, self.from, by).await?) };
+        let action = Action::Rerun { pull: pull.0, from: self.from };
+        let effect = |rerun: &Started| Effect::RunsAgain(pull, rerun.chunks());
+        let rerun = recorded(context, &store, &action, requester(by, None), effect, work).await?;
         context.output.result(rerun, json::Rerun::from, text);
         Ok(Exit::Success)
     }

@@ -5,9 +5,9 @@ use clap::{ArgGroup, Args};
 use shared::{
     schema::PullId,
     store::{Kind, Store},
+    view::Moment,
 };
 
-use super::dead_letters::moment::Moment;
 use crate::{
     context::Context,
     error::Error,

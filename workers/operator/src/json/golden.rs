@@ -58,6 +58,8 @@ fn documents_of_pulls_keep_their_shape() {
 fn documents_of_what_happened_keep_their_shape() {
     assert_golden!("event", json::Event::from(sample::event()));
     assert_golden!("history", json::HistoryEntry::from(sample::history_entry()));
+    assert_golden!("operation", json::Operation::from(sample::operation()));
+    assert_golden!("operation-details", json::OperationDetails::from(sample::operation_details()));
     assert_golden!("alarm", json::Alarm::from(sample::alarm()));
     assert_golden!("trace-stream", json::StreamTrace::from(sample::stream_trace()));
     assert_golden!("trace-pull", json::PullTrace::from(sample::pull_trace()));

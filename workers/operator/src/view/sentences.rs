@@ -3,10 +3,10 @@
 use chrono::TimeDelta;
 use shared::{
     steering::PAUSED_BY_PERSON,
-    store::{MissedSlot, PullReport, RetryRow, WorkerRow},
+    store::{Absence, MissedSlot, PullReport, RetryRow, WorkerRow},
     view::{
-        Facts, Health, StageQueues, Vanished, by_stage, long_retries, pauses, person_pause, pull_obstacle,
-        retries,
+        Facts, Health, StageQueues, Vanished, by_stage, describe_absence, long_retries, pauses, person_pause,
+        pull_obstacle, retries,
     },
 };
 
@@ -139,4 +139,19 @@ fn each_trouble_is_named() {
          channel-enricher vanished from their queue in the last day (the broker dropped them or somebody took \
          them): `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back."
     );
+}
+
+#[test]
+fn every_absence_is_a_sentence() {
+    let pull = sample::stream_trace().pull;
+    let words = |absence| describe_absence(absence, &pull);
+    assert_eq!(
+        words(Absence::PageCap),
+        "fetching stopped at MAX_PAGES after 40 pages, down to 10 viewers; nobody looked further"
+    );
+    assert!(
+        words(Absence::BelowMinViewers).contains("MIN_VIEWERS (10): it had fewer viewers, or was not live")
+    );
+    assert!(words(Absence::NotListed).contains("read to its end"));
+    assert!(words(Absence::Failed).starts_with("the pull failed after 40 pages"));
 }

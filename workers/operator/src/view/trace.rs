@@ -2,9 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::Value;
-use shared::store::{
-    Absence, CatalogueTrace, PullAttempt, PullFacts, PullTrace, Sighting, StageWork, StoredStream,
-    StreamTrace, TraceStep, Whereabouts,
+use shared::{
+    store::{
+        CatalogueTrace, PullAttempt, PullFacts, PullTrace, Sighting, StageWork, StoredStream, StreamTrace,
+        TraceStep, Whereabouts,
+    },
+    view::describe_whereabouts,
 };
 
 use super::{
@@ -17,7 +20,12 @@ const LONGEST_VALUE: usize = 60;
 
 /// A stream in a pull.
 pub(crate) fn stream_trace(trace: &StreamTrace, now: DateTime<Utc>) -> String {
-    let (style, answer) = answer(trace);
+    let style = match trace.whereabouts {
+        Whereabouts::Stored(_) => Style::Good,
+        Whereabouts::Rejected(_) => Style::Bad,
+        Whereabouts::Absent(_) => Style::Busy,
+    };
+    let answer = describe_whereabouts(trace);
     let title = line(&format!("Stream {} in pull {}", trace.stream_id, trace.pull.pull_id), style);
     let mut sections = vec![title, format!("\n{answer}\n"), section("Pull", &pull_facts(&trace.pull, now))];
     if let Whereabouts::Stored(stored) = &trace.whereabouts {
@@ -35,67 +43,6 @@ pub(crate) fn stream_trace(trace: &StreamTrace, now: DateTime<Utc>) -> String {
     }
     sections.push(section("What was done", &steps(&trace.steps, &trace.pull)));
     sections.concat()
-}
-
-/// In one sentence: where it is, or why it is not there.
-fn answer(trace: &StreamTrace) -> (Style, String) {
-    let pull = &trace.pull;
-    match &trace.whereabouts {
-        Whereabouts::Stored(stored) => {
-            let place = stored.place.map_or_else(String::new, |place| format!(", place {place}"));
-            let cursor = stored.cursor.as_deref().map_or_else(
-                || "the first page".to_owned(),
-                |cursor| format!("asked for with cursor {}", first_line(cursor, LONGEST_VALUE)),
-            );
-            let merged = match (&stored.stored, &stored.failure) {
-                (Some(_), _) => String::new(),
-                (None, Some((stage, why))) => format!(" Not merged: {stage} gave its chunk up: {why}."),
-                (None, None) => " Not merged yet.".to_owned(),
-            };
-            let entered =
-                if stored.revalidated { " It was rejected at first, and let in later." } else { "" };
-            (Style::Good, format!("Stored from page {}{place} ({cursor}).{merged}{entered}", stored.chunk))
-        }
-        Whereabouts::Rejected(rejection) => {
-            let (chunk, place, rule, detail) =
-                (rejection.chunk, rejection.place, &rejection.rule, &rejection.detail);
-            (Style::Bad, format!("Rejected on page {chunk}, place {place}, by rule {rule}: {detail}."))
-        }
-        Whereabouts::Absent(absence) => {
-            (Style::Busy, format!("Not there: {}.", absence_words(*absence, pull)))
-        }
-    }
-}
-
-fn absence_words(absence: Absence, pull: &PullFacts) -> String {
-    let pages = count(pull.pages, "page");
-    let down_to = pull
-        .last_viewers
-        .map_or_else(String::new, |viewers| format!(", down to {} viewers", number(viewers)));
-    match absence {
-        Absence::PagesGone => "the pages of this pull were deleted".to_owned(),
-        Absence::UnderWay => format!("the pull is under way; it is not on the first {pages}"),
-        Absence::Failed => {
-            let why = pull.error.as_deref().unwrap_or("no reason was recorded");
-            format!("the pull failed after {pages}{down_to}: {why}")
-        }
-        Absence::PageCap => {
-            format!("fetching stopped at MAX_PAGES after {pages}{down_to}; nobody looked further")
-        }
-        Absence::CursorLoop => {
-            format!("Twitch's cursors led back after {pages}{down_to}; nobody looked further")
-        }
-        Absence::BelowMinViewers => {
-            let least = pull
-                .settings
-                .as_ref()
-                .map_or_else(String::new, |settings| format!(" ({})", settings.min_viewers));
-            format!(
-                "it is on none of the {pages} down to MIN_VIEWERS{least}: it had fewer viewers, or was not live"
-            )
-        }
-        Absence::NotListed => format!("Twitch's list was read to its end ({pages}), and it was not on it"),
-    }
 }
 
 /// A pull, or a chunk of it.
@@ -299,21 +246,5 @@ mod tests {
         ] {
             assert!(text.contains(words), "{words} is not in\n{text}");
         }
-    }
-
-    #[test]
-    fn every_absence_is_a_sentence() {
-        let pull = sample::stream_trace().pull;
-        let words = |absence| absence_words(absence, &pull);
-        assert_eq!(
-            words(Absence::PageCap),
-            "fetching stopped at MAX_PAGES after 40 pages, down to 10 viewers; nobody looked further"
-        );
-        assert!(
-            words(Absence::BelowMinViewers)
-                .contains("MIN_VIEWERS (10): it had fewer viewers, or was not live")
-        );
-        assert!(words(Absence::NotListed).contains("read to its end"));
-        assert!(words(Absence::Failed).starts_with("the pull failed after 40 pages"));
     }
 }

@@ -1,11 +1,16 @@
 //! `operator dead-letters discard`.
 
 use clap::Args;
-use shared::{dead_letters, store::DeadLetterFilter};
+use shared::{
+    dead_letters,
+    operations::{Action, Effect},
+};
 
 use super::{
-    super::confirmation::Confirmation,
-    filter::in_states,
+    super::{
+        confirmation::Confirmation,
+        recorded::{recorded, requester},
+    },
     selection::{Selection, count_matching},
 };
 use crate::{
@@ -15,9 +20,6 @@ use crate::{
     json, suggest,
     view::{describe_causes, format::count},
 };
-
-/// The states of dead letters that are in their queue.
-const QUEUED: [&str; 2] = ["dead", "held"];
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"discarded"}; with --dry-run {"would_discard"}"#;
@@ -40,7 +42,8 @@ pub(super) struct Discard {
 impl Discard {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        let queued = queued(&self.selection.filter(context.clock.now())?);
+        let filter = self.selection.filter(context.clock.now())?;
+        let queued = filter.in_queue();
         let would_discard = count_matching(&store, &queued).await?;
         let causes = describe_causes(&store.dead_letter_groups(&queued).await?);
         let what = format!("{} ({causes})", count(would_discard, "dead letter"));
@@ -52,7 +55,13 @@ impl Discard {
         self.confirmation.ask_or_preview(&format!("Discard {what}?"))?;
         let broker = context.connect().await?;
         let by = &self.confirmation.by;
-        let discarded = dead_letters::discard(&store, &broker.announcer, &context.clock, &queued, by).await?;
+        let work = async {
+            Ok(dead_letters::discard(&store, &broker.announcer, &context.clock, &queued, by).await?)
+        };
+        let action = Action::Discard { filter, exactly: false };
+        let who = requester(by, Some(would_discard));
+        let effect = |discarded: &usize| Effect::Discarded(*discarded);
+        let discarded = recorded(context, &store, &action, who, effect, work).await?;
         context.output.result(
             discarded,
             |discarded| json::Discarded { discarded },
@@ -66,11 +75,4 @@ impl Discard {
         );
         Ok(Exit::Success)
     }
-}
-
-/// Those of the selected states in which a dead letter is in its queue.
-fn queued(filter: &DeadLetterFilter) -> DeadLetterFilter {
-    let selected =
-        |state: &&str| filter.states.as_ref().is_none_or(|states| states.iter().any(|one| one == state));
-    in_states(filter, &QUEUED.into_iter().filter(selected).collect::<Vec<_>>())
 }

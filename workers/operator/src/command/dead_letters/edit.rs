@@ -5,14 +5,20 @@ use std::{fs, path::PathBuf};
 use clap::Args;
 use serde_json::Value;
 use shared::{
-    dead_letters::Order,
-    store::{DeadLetterDetails, DeadLetterFilter},
+    dead_letters::{self, Order},
+    store::{DeadLetterDetails, DeadLetterFilter, Store},
     topology::StageInfo,
 };
 use similar::TextDiff;
 
-use super::{super::confirmation::Confirmation, replay, show};
-use crate::{context::Context, error::Error, exit::Exit, output, view::readable};
+use super::{super::confirmation::Confirmation, show};
+use crate::{
+    context::Context,
+    error::Error,
+    exit::Exit,
+    json, output,
+    view::{readable, replay_report},
+};
 
 /// What a message is and what it is about: with another value it would be another message.
 const LOCKED: [&str; 5] = ["kind", "version", "pull_id", "pulled_at", "chunk"];
@@ -75,8 +81,17 @@ impl Edit {
             canary: None,
             by,
         };
-        replay::carry_out(context, &store, &order).await
+        send(context, &store, &order).await
     }
+}
+
+/// Sends it. This is no operation that others could carry out: the new body is known here alone.
+async fn send(context: &Context, store: &Store, order: &Order) -> Result<Exit, Error> {
+    let broker = context.connect().await?;
+    let replay = dead_letters::replay(store, &broker.announcer, &context.clock, order, |_| {}).await?;
+    let none = || Error::Failed("it is not in its queue any more. Nothing was changed".into());
+    context.output.result(replay.ok_or_else(none)?.report, json::ReplayReport::from, replay_report);
+    Ok(Exit::Success)
 }
 
 /// Whether the dead letter may have this body.

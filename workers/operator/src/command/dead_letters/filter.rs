@@ -5,9 +5,10 @@ use clap::{Args, builder::PossibleValuesParser};
 use shared::{
     store::{DEAD_LETTER_STATES, DeadLetterFilter},
     topology::all_stages,
+    view::Moment,
 };
 
-use super::{fingerprint::Fingerprint, moment::Moment};
+use super::fingerprint::Fingerprint;
 
 /// The classes of failures.
 const CLASSES: [&str; 5] = ["transient", "rate-limited", "auth", "outage", "permanent"];
@@ -74,10 +75,4 @@ impl FilterFlags {
             states: (!self.state.is_empty()).then(|| self.state.clone()),
         }
     }
-}
-
-/// Dead letters in these states, whatever else `filter` says.
-pub(super) fn in_states(filter: &DeadLetterFilter, states: &[&str]) -> DeadLetterFilter {
-    let states = states.iter().map(ToString::to_string).collect();
-    DeadLetterFilter { states: Some(states), ..filter.clone() }
 }

@@ -1,10 +1,16 @@
 //! `operator dead-letters hold`.
 
 use clap::Args;
-use shared::version::Version;
+use shared::{
+    operations::{Action, Effect},
+    version::Version,
+};
 
 use super::{
-    super::confirmation::Confirmation,
+    super::{
+        confirmation::Confirmation,
+        recorded::{recorded, requester},
+    },
     selection::{Selection, count_matching},
 };
 use crate::{context::Context, error::Error, exit::Exit, json, view::format::count};
@@ -33,7 +39,11 @@ impl Hold {
         let matching = count_matching(&store, &filter).await?;
         self.confirmation.ask(&format!("Hold {}?", count(matching, "dead letter")))?;
         let (build, by) = (self.until_build.as_ref().map(Version::to_string), &self.confirmation.by);
-        let held = store.hold_dead_letters(&filter, build.as_deref(), by, context.clock.now()).await?;
+        let now = context.clock.now();
+        let work = async { Ok(store.hold_dead_letters(&filter, build.as_deref(), by, now).await?) };
+        let action = Action::Hold { filter: filter.clone(), until_build: build.clone() };
+        let effect = |held: &usize| Effect::Held(*held);
+        let held = recorded(context, &store, &action, requester(by, Some(matching)), effect, work).await?;
         let until = build.map_or_else(String::new, |build| format!(" until build {build} runs"));
         context.output.result(
             held,

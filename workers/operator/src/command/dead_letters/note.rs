@@ -3,7 +3,7 @@
 use clap::Args;
 use shared::store::{DEAD_LETTER_STATES, DeadLetterFilter};
 
-use super::{filter::in_states, fingerprint::Fingerprint};
+use super::fingerprint::Fingerprint;
 use crate::{context::Context, error::Error, exit::Exit, json};
 
 /// What a program reads.
@@ -34,7 +34,7 @@ impl Note {
         let store = context.ready_store().await?;
         let filter =
             DeadLetterFilter { fingerprint: Some(self.group.0.clone()), ..DeadLetterFilter::default() };
-        let groups = store.dead_letter_groups(&in_states(&filter, &DEAD_LETTER_STATES)).await?;
+        let groups = store.dead_letter_groups(&filter.in_states(&DEAD_LETTER_STATES)).await?;
         let fingerprint = match groups.as_slice() {
             [group] => group.fingerprint.clone(),
             [] => return Err(Error::Failed(format!("there is no group {}", self.group.0))),

@@ -2,9 +2,13 @@
 
 use clap::Args;
 
+use shared::operations::{Action, Effect};
+
 use super::{
-    super::confirmation::Confirmation,
-    filter::in_states,
+    super::{
+        confirmation::Confirmation,
+        recorded::{recorded, requester},
+    },
     selection::{Selection, count_matching},
 };
 use crate::{context::Context, error::Error, exit::Exit, json, view::format::count};
@@ -25,10 +29,15 @@ pub(super) struct Release {
 impl Release {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let store = context.ready_store().await?;
-        let held = in_states(&self.selection.filter(context.clock.now())?, &["held"]);
+        let filter = self.selection.filter(context.clock.now())?;
+        let held = filter.in_states(&["held"]);
         let matching = count_matching(&store, &held).await?;
         self.confirmation.ask(&format!("Release {}?", count(matching, "dead letter")))?;
-        let released = store.release_dead_letters(&held, &self.confirmation.by, context.clock.now()).await?;
+        let (by, now) = (&self.confirmation.by, context.clock.now());
+        let work = async { Ok(store.release_dead_letters(&held, by, now).await?) };
+        let effect = |released: &usize| Effect::Released(*released);
+        let (action, who) = (Action::Release { filter }, requester(by, Some(matching)));
+        let released = recorded(context, &store, &action, who, effect, work).await?;
         context.output.result(
             released,
             |letters| json::Held { letters },

@@ -1,26 +1,25 @@
-//! `operator dead-letters replay`: `dead_letters::replay` carries the order out; a kill at any instant does no harm.
+//! `operator dead-letters replay`: an operation, which an extractor carries out; a kill at any instant does no harm.
 
 use std::{ops::RangeInclusive, time::Duration};
 
 use clap::Args;
 use shared::{
-    dead_letters::{self, Canary, Order},
-    store::{DeadLetterFilter, ReplayReport, Store},
-    topology::StageInfo,
+    operations::{Action, Careful},
+    store::{DeadLetterFilter, Store},
 };
 
 use super::{
-    super::confirmation::Confirmation,
-    filter::{in_states, stage_parser},
+    super::{confirmation::Confirmation, recorded::requester},
+    filter::stage_parser,
+    follow::Follower,
     selection::{Selection, explain_no_match},
 };
 use crate::{
     context::Context,
     error::Error,
     exit::Exit,
-    json, output,
-    progress::ReplayProgress,
-    view::{ReplayPreview, describe_replay, format::count, replay_report},
+    json,
+    view::{ReplayPreview, describe_replay},
 };
 
 /// What a program reads.
@@ -30,8 +29,10 @@ const JSON: &str = r#"JSON: {"replay_id", "letters", "done", "returned_same", "r
 /// Send dead letters back to their stage: all that match, oldest first
 ///
 /// Each becomes a new message with the same body. It goes to the stage's replay queue, which a worker reads while it has no live
-/// work. Held dead letters are sent only if named by number. A replay that is killed at any instant loses nothing and has one
-/// effect: a finalizer finishes what was begun within a minute.
+/// work. Held dead letters are sent only if named by number. An extractor carries it out, and this command follows: it goes on
+/// without the command, `operator operations stop ID` stops it, and `operator operations show ID` says how far it is. Where no
+/// extractor takes it on within seconds, this command carries it out itself. Whoever is killed at any instant loses nothing, and
+/// somebody else goes on.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Replay {
@@ -73,20 +74,20 @@ impl Replay {
             context.output.result(preview, json::ReplayPreview::from, text);
             return Ok(Exit::Success);
         }
-        let target = self.to.as_deref().and_then(StageInfo::find);
-        let to = target.map_or("its own stage".to_owned(), |stage| format!("the {}", stage.name));
+        let to = self.to.as_ref().map_or("its own stage".to_owned(), |stage| format!("the {stage}"));
         let how = if self.canary { " in growing batches" } else { "" };
         self.confirmation.ask_or_preview(&format!("Send back {described} to {to}{how}?"))?;
-        let order = Order {
-            filter,
-            target,
+        let careful = Careful { tolerate: self.tolerate, patience: self.patience.as_secs_f64() };
+        let action = Action::Replay {
+            filter: filter.clone(),
+            to: self.to,
             limit: self.limit,
             rate: self.rate,
-            body: None,
-            canary: self.canary.then_some(Canary { tolerate: self.tolerate, patience: self.patience }),
-            by: self.confirmation.by,
+            canary: self.canary.then_some(careful),
+            exactly: false,
         };
-        carry_out(context, &store, &order).await
+        let requester = requester(&self.confirmation.by, Some(preview.would_send));
+        Follower::new(context, &store, &filter).carry_out(&action, requester).await
     }
 
     async fn preview(&self, store: &Store, filter: &DeadLetterFilter) -> Result<ReplayPreview, Error> {
@@ -98,42 +99,10 @@ impl Replay {
         let (held, sent) = if filter.ids.is_some() {
             (0, filter.clone())
         } else {
-            (store.count_dead_letters(&in_states(filter, &["held"])).await?, in_states(filter, &["dead"]))
+            (store.count_dead_letters(&filter.in_states(&["held"])).await?, filter.in_states(&["dead"]))
         };
         Ok(ReplayPreview { would_send, held, groups: store.dead_letter_groups(&sent).await? })
     }
-}
-
-/// Replays, shows the progress, and reports the results.
-pub(super) async fn carry_out(context: &Context, store: &Store, order: &Order) -> Result<Exit, Error> {
-    let broker = context.connect().await?;
-    let mut progress = ReplayProgress::new(context.output.json);
-    let mut latest = ReplayReport::default();
-    let replaying = dead_letters::replay(store, &broker.announcer, &context.clock, order, |report| {
-        progress.show(report);
-        latest = report.clone();
-    });
-    let ended = tokio::select! {
-        ended = replaying => ended,
-        _ = tokio::signal::ctrl_c() => {
-            progress.clear();
-            output::error(&format!(
-                "replay {} was interrupted: a finalizer finishes what was begun within a minute and leaves the rest; \
-                 `operator dead-letters report` shows the results",
-                latest.replay_id
-            ));
-            return Ok(Exit::Interrupted);
-        }
-    };
-    progress.clear();
-    let Some(replay) = ended? else { return Err(explain_no_match(store, &order.filter).await?) };
-    context.output.result(replay.report, json::ReplayReport::from, replay_report);
-    if let Some(why) = replay.stopped {
-        let left = count(store.count_replay(&order.filter, None).await?, "dead letter");
-        output::error(&format!("the replay stopped by itself: {why}; {left} still match"));
-        return Ok(Exit::Stopped);
-    }
-    Ok(Exit::Success)
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -1,9 +1,19 @@
 //! `operator dead-letters restore`.
 
 use clap::Args;
-use shared::{dead_letters, store::DeadLetterFilter};
+use shared::{
+    dead_letters,
+    operations::{Action, Effect},
+    store::DeadLetterFilter,
+};
 
-use super::{super::confirmation::Confirmation, filter::in_states, show};
+use super::{
+    super::{
+        confirmation::Confirmation,
+        recorded::{recorded, requester},
+    },
+    show,
+};
 use crate::{context::Context, error::Error, exit::Exit, json, view::format::count};
 
 /// What a program reads.
@@ -27,7 +37,7 @@ impl Restore {
         ids.sort_unstable();
         ids.dedup();
         let named = DeadLetterFilter { ids: Some(ids.clone()), ..DeadLetterFilter::default() };
-        let archived = in_states(&named, &["discarded", "vanished"]);
+        let archived = named.in_states(&["discarded", "vanished"]);
         let archived = store.list_dead_letters(&archived, 0, i64::MAX).await?;
         // All or nothing: a mistyped number is found before anything is moved.
         for id in &ids {
@@ -43,7 +53,11 @@ impl Restore {
         self.confirmation.ask(&format!("Bring {what} back into the dead-letter queue?"))?;
         let broker = context.connect().await?;
         let by = &self.confirmation.by;
-        let restored = dead_letters::restore(&store, &broker.announcer, &context.clock, &ids, by).await?;
+        let work =
+            async { Ok(dead_letters::restore(&store, &broker.announcer, &context.clock, &ids, by).await?) };
+        let (action, who) = (Action::Restore { ids: ids.clone() }, requester(by, None));
+        let effect = |restored: &Vec<i64>| Effect::Restored(restored.len());
+        let restored = recorded(context, &store, &action, who, effect, work).await?;
         context.output.result(
             restored,
             |restored| json::Restored { restored },

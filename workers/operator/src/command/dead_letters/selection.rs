@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use clap::Args;
 use shared::store::{DEAD_LETTER_STATES, DeadLetterFilter, Store};
 
-use super::filter::{FilterFlags, in_states};
+use super::filter::FilterFlags;
 use crate::error::Error;
 
 /// Dead letters to change: by number, by filter, or all.
@@ -56,7 +56,7 @@ pub(super) async fn count_matching(store: &Store, filter: &DeadLetterFilter) -> 
 pub(super) async fn explain_no_match(store: &Store, filter: &DeadLetterFilter) -> Result<Error, Error> {
     let mut others = Vec::new();
     for state in DEAD_LETTER_STATES {
-        match store.count_dead_letters(&in_states(filter, &[state])).await? {
+        match store.count_dead_letters(&filter.in_states(&[state])).await? {
             0 => {}
             matching => others.push(format!("{matching} {state}")),
         }

@@ -1,11 +1,22 @@
 //! `operator cancel`: the end is committed, then announced, as a worker does it.
 
 use clap::Args;
-use shared::topology::Announcement;
+use shared::{
+    operations::{Action, Effect},
+    topology::Announcement,
+};
 
 use crate::{
-    command::confirmation::Confirmation, context::Context, error::Error, exit::Exit, json, output,
-    pull_ref::PullRef, suggest,
+    command::{
+        confirmation::Confirmation,
+        recorded::{recorded, requester},
+    },
+    context::Context,
+    error::Error,
+    exit::Exit,
+    json, output,
+    pull_ref::PullRef,
+    suggest,
 };
 
 /// What a program reads.
@@ -34,7 +45,11 @@ impl Cancel {
         let pull = context.resolve(&store, self.pull).await?;
         self.confirmation.ask(&format!("Cancel pull {pull}?"))?;
         let reason = self.reason.as_deref().filter(|reason| !reason.is_empty());
-        store.cancel_pull(pull, &self.confirmation.by, reason, context.clock.now()).await?;
+        let (by, now) = (&self.confirmation.by, context.clock.now());
+        let work = async { Ok(store.cancel_pull(pull, by, reason, now).await?) };
+        let action = Action::Cancel { pull: pull.0, reason: reason.map(str::to_owned) };
+        let effect = |(): &()| Effect::Cancelled(pull);
+        recorded(context, &store, &action, requester(by, None), effect, work).await?;
         let event = store.closed(pull).await?;
         let announced = match context.connect().await {
             Ok(broker) => {

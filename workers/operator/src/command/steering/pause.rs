@@ -4,9 +4,15 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use clap::Args;
-use shared::steering::StagePause;
+use shared::{
+    operations::{Action, Effect},
+    steering::StagePause,
+};
 
-use super::{By, StageArg};
+use super::{
+    super::recorded::{recorded, requester},
+    By, StageArg,
+};
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// What a program reads.
@@ -48,7 +54,17 @@ impl Pause {
             paused_at: now,
             until: until.transpose()?,
         };
-        context.ready_store().await?.pause_stage(&pause).await?;
+        let store = context.ready_store().await?;
+        let action = Action::Pause {
+            stage: pause.stage.clone(),
+            reason: pause.reason.clone(),
+            seconds: self
+                .lasting
+                .map(|lasting| u32::try_from(lasting.as_millis().div_ceil(1_000)).unwrap_or(u32::MAX)),
+        };
+        let work = async { Ok(store.pause_stage(&pause).await?) };
+        let effect = |(): &()| Effect::Paused(pause.stage.clone());
+        recorded(context, &store, &action, requester(&pause.paused_by, None), effect, work).await?;
         context.output.result(pause, json::StagePause::from, view::person_pause);
         Ok(Exit::Success)
     }

@@ -1,8 +1,15 @@
 //! `operator resume`.
 
 use clap::Args;
+use shared::{
+    operations::{Action, Effect},
+    steering::StagePause,
+};
 
-use super::{By, StageArg};
+use super::{
+    super::recorded::{recorded, requester},
+    By, StageArg,
+};
 use crate::{context::Context, error::Error, exit::Exit, json, view::format::duration};
 
 /// What a program reads.
@@ -24,7 +31,11 @@ pub(crate) struct Resume {
 impl Resume {
     pub(in crate::command) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let (stage, now) = (self.stage.stage, context.clock.now());
-        let ended = context.ready_store().await?.resume_stage(&stage, &self.by.by, now).await?;
+        let (store, by) = (context.ready_store().await?, &self.by.by);
+        let work = async { Ok(store.resume_stage(&stage, by, now).await?) };
+        let effect = |ended: &Option<StagePause>| Effect::Resumed(stage.clone(), ended.is_some());
+        let action = Action::Resume { stage: stage.clone() };
+        let ended = recorded(context, &store, &action, requester(by, None), effect, work).await?;
         let text = match &ended {
             Some(pause) => format!(
                 "the {stage} goes on; it was paused for {} by {}",

@@ -1,4 +1,4 @@
-//! A time on the command line.
+//! A time as a person gives it: at the command line, or in an address.
 
 use std::{str::FromStr, time::Duration};
 
@@ -6,14 +6,16 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 /// A time, or so long ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub enum Moment {
+    /// This time.
     At(DateTime<Utc>),
+    /// So long ago.
     Ago(Duration),
 }
 
 impl Moment {
     /// The time it means now. The distant past is 1970.
-    pub(crate) fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
+    pub fn time(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
             Self::At(time) => time,
             Self::Ago(duration) => TimeDelta::from_std(duration)

@@ -1,0 +1,242 @@
+//! What a person orders: read from an address or a form, counted, and put down as an operation for the server side.
+
+use shared::{
+    operations::{self, Action, Careful, Requester},
+    store::{DEAD_LETTER_STATES, DeadLetterFilter, RerunFrom, Store},
+    topology::all_stages,
+};
+
+use crate::{error::Error, route::Filters, state::Console};
+
+/// What a canary stops at where nobody says otherwise, as the operator's command.
+const USUAL: Careful = Careful { tolerate: 0.1, patience: 60.0 };
+/// The longest reason.
+const LONGEST_REASON: usize = 300;
+
+/// What became of a form.
+pub(crate) enum Placed {
+    /// It is this operation.
+    Operation(i64),
+    /// It has to be asked again, at this address, for this reason.
+    AskAgain(String, String),
+}
+
+/// Reads an order of this kind; `sent` from a form, in which a box that is not ticked is left out.
+pub(crate) fn parse(kind: &'static str, filters: &mut Filters, sent: bool) -> Result<Action, Error> {
+    Ok(match kind {
+        "replay" => Action::Replay {
+            filter: selection(filters)?,
+            to: None,
+            limit: filters.take("limit")?.filter(|limit: &i64| *limit > 0),
+            rate: filters.take("rate")?.filter(|rate: &f64| (0.001..=100_000.0).contains(rate)),
+            canary: ticked("canary", filters, sent)?.then_some(USUAL),
+            exactly: true,
+        },
+        "discard" => Action::Discard { filter: selection(filters)?, exactly: true },
+        "restore" => Action::Restore { ids: ids(filters)? },
+        "hold" => Action::Hold { filter: selection(filters)?, until_build: None },
+        "release" => Action::Release { filter: selection(filters)? },
+        "rerun" => Action::Rerun {
+            pull: pull(filters)?,
+            from: match filters.take_one_of("from", &["games", "channels", "merge"])? {
+                Some("channels") => RerunFrom::Channels,
+                Some("merge") => RerunFrom::Merge,
+                _ => RerunFrom::Games,
+            },
+        },
+        "pause" => Action::Pause {
+            stage: stage(filters)?,
+            reason: reason(filters)?,
+            seconds: filters.take::<u16>("minutes")?.map(|minutes| u32::from(minutes) * 60),
+        },
+        "resume" => Action::Resume { stage: stage(filters)? },
+        _ => Action::Cancel { pull: pull(filters)?, reason: reason(filters)? },
+    })
+}
+
+/// How many dead letters the order is about now; none where it is about none.
+pub(crate) async fn count(store: &Store, action: &Action) -> Result<Option<i64>, Error> {
+    Ok(match action {
+        Action::Replay { filter, limit, .. } => Some(store.count_replay(filter, *limit).await?),
+        Action::Discard { filter, .. } | Action::Hold { filter, .. } => {
+            Some(store.count_dead_letters(&filter.in_queue()).await?)
+        }
+        Action::Release { filter } => Some(store.count_dead_letters(&filter.in_states(&["held"])).await?),
+        Action::Restore { ids } => {
+            let named = DeadLetterFilter { ids: Some(ids.clone()), ..DeadLetterFilter::default() };
+            Some(store.count_dead_letters(&named.in_states(&["discarded", "vanished"])).await?)
+        }
+        _ => None,
+    })
+}
+
+/// The number that has to be typed before the order is put down, where it is hard to undo.
+pub(crate) fn to_type(action: &Action, counted: Option<i64>) -> Option<i64> {
+    match action {
+        Action::Discard { .. } => counted,
+        Action::Cancel { pull, .. } => Some(*pull),
+        _ => None,
+    }
+}
+
+/// Puts down what a form orders.
+pub(crate) async fn place(
+    console: &Console,
+    kind: &'static str,
+    form: &str,
+    user: &str,
+) -> Result<Placed, Error> {
+    let mut filters = Filters::parse(form);
+    let (confirmed, typed) = (filters.take::<i64>("counted")?, filters.take::<String>("typed")?);
+    let action = parse(kind, &mut filters, true)?;
+    filters.finish()?;
+    let counted = count(&console.store, &action).await?;
+    let again = |why: String| {
+        let given = url::form_urlencoded::parse(form.as_bytes());
+        let kept = given.filter(|(name, _)| !matches!(&**name, "counted" | "typed"));
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(kept);
+        if matches!(action, Action::Replay { canary: None, .. }) {
+            query.append_pair("canary", "no");
+        }
+        Ok(Placed::AskAgain(format!("/order/{kind}?{}", query.finish()), why))
+    };
+    match counted {
+        Some(0) => return again("No dead letter matches: nothing was done.".into()),
+        Some(now) if confirmed != Some(now) => {
+            let before = confirmed.map_or_else(|| "none".to_owned(), |before| before.to_string());
+            return again(format!(
+                "{before} were counted, and {now} match now. Nothing was done: confirm again."
+            ));
+        }
+        _ => {}
+    }
+    if let Some(number) = to_type(&action, counted)
+        && typed.as_deref().map(str::trim) != Some(number.to_string().as_str())
+    {
+        return again(format!("Nothing was done: type {number} to confirm."));
+    }
+    let requester = Requester { by: user, from: "console", counted };
+    let operation = operations::request(&console.store, &console.clock, &action, requester).await?;
+    Ok(Placed::Operation(operation))
+}
+
+/// Dead letters, as the operator's flags select them.
+fn selection(filters: &mut Filters) -> Result<DeadLetterFilter, Error> {
+    let stages: Vec<&str> = all_stages().map(|stage| stage.name).collect();
+    let state = filters.take_one_of("state", &DEAD_LETTER_STATES)?;
+    let all = filters.take_one_of("all", &["yes"])?.is_some();
+    let filter = DeadLetterFilter {
+        ids: filters.take::<String>("id")?.map(|ids| numbers(&ids)).transpose()?,
+        stage: filters.take_one_of("stage", &stages)?.map(str::to_owned),
+        fingerprint: filters.take("group")?,
+        pull: filters.take("pull")?,
+        states: state.map(|state| vec![state.to_owned()]),
+        ..DeadLetterFilter::default()
+    };
+    match (filter == DeadLetterFilter::default(), all) {
+        (true, false) => {
+            let words = "Nothing is selected: give id, group, stage, pull, or all=yes.";
+            Err(Error::BadRequest(words.into()))
+        }
+        (false, true) => Err(Error::BadRequest("Give either all=yes or a filter, not both.".into())),
+        _ => Ok(filter),
+    }
+}
+
+fn ids(filters: &mut Filters) -> Result<Vec<i64>, Error> {
+    let none = || Error::BadRequest("Give the dead letters by number: id=45,46.".into());
+    numbers(&filters.take::<String>("id")?.ok_or_else(none)?)
+}
+
+fn numbers(text: &str) -> Result<Vec<i64>, Error> {
+    let wrong = |_| Error::BadRequest(format!("{text:?} are no numbers of dead letters: write 45,46."));
+    text.split(',').map(|id| id.trim().parse()).collect::<Result<_, _>>().map_err(wrong)
+}
+
+fn pull(filters: &mut Filters) -> Result<i64, Error> {
+    let none = || Error::BadRequest("Give the pull by number: pull=123.".into());
+    filters.take("pull")?.ok_or_else(none)
+}
+
+fn stage(filters: &mut Filters) -> Result<String, Error> {
+    let stages: Vec<&str> = all_stages().map(|stage| stage.name).collect();
+    let none = || Error::BadRequest(format!("Give the stage: one of {}.", stages.join(", ")));
+    Ok(filters.take_one_of("stage", &stages)?.ok_or_else(none)?.to_owned())
+}
+
+fn reason(filters: &mut Filters) -> Result<Option<String>, Error> {
+    let reason = filters.take::<String>("reason")?.map(|reason| reason.trim().to_owned());
+    let reason = reason.filter(|reason| !reason.is_empty());
+    let odd =
+        |reason: &String| reason.chars().any(char::is_control) || reason.chars().count() > LONGEST_REASON;
+    if reason.as_ref().is_some_and(odd) {
+        return Err(Error::BadRequest(format!(
+            "A reason is one line of at most {LONGEST_REASON} characters."
+        )));
+    }
+    Ok(reason)
+}
+
+/// Whether a box is ticked: at first it is.
+fn ticked(name: &'static str, filters: &mut Filters, sent: bool) -> Result<bool, Error> {
+    Ok(match filters.take_one_of(name, &["yes", "no"])? {
+        Some(given) => given == "yes",
+        None => !sent,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(kind: &'static str, query: &str, sent: bool) -> Result<String, String> {
+        let mut filters = Filters::parse(query);
+        let action = parse(kind, &mut filters, sent);
+        let action = action.and_then(|action| filters.finish().map(|()| action));
+        action.map(|action| action.command()).map_err(|error| error.words().to_owned())
+    }
+
+    #[test]
+    fn an_address_is_an_order() {
+        for (kind, query, sent, command) in [
+            (
+                "replay",
+                "group=3fa9",
+                false,
+                "dead-letters replay --group 3fa9 --canary --tolerate 0.1 --patience 1m",
+            ),
+            ("replay", "group=3fa9&limit=5", true, "dead-letters replay --group 3fa9 --limit 5"),
+            ("discard", "all=yes", true, "dead-letters discard --all"),
+            ("hold", "stage=finalizer&pull=7", true, "dead-letters hold --stage finalizer --pull 7"),
+            ("restore", "id=4,5", true, "dead-letters restore 4 5"),
+            ("rerun", "pull=7&from=merge", true, "rerun 7 --from merge"),
+            (
+                "pause",
+                "stage=finalizer&minutes=5&reason=a+b",
+                true,
+                "pause finalizer --for 300s --reason 'a b'",
+            ),
+            ("cancel", "pull=7", true, "cancel 7"),
+        ] {
+            assert_eq!(read(kind, query, sent).as_deref(), Ok(command), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_odd_is_said() {
+        for (kind, query, words) in [
+            ("replay", "", "Nothing is selected"),
+            ("discard", "all=yes&pull=7", "not both"),
+            ("restore", "", "by number"),
+            ("restore", "id=x", "are no numbers"),
+            ("pause", "", "Give the stage"),
+            ("pause", "stage=finalizer&reason=a%0Ab", "one line"),
+            ("cancel", "", "pull=123"),
+            ("resume", "stage=finalizer&colour=red", "There is no filter"),
+        ] {
+            let error = read(kind, query, true).unwrap_err();
+            assert!(error.contains(words), "{query}: {error}");
+        }
+    }
+}
