@@ -15,7 +15,7 @@ use crate::{format::Encoded, storage::Storage};
 
 /// How old a file may be that nobody has registered, to be taken for one of ours. What is older than the grace time, which is
 /// longer by far, may just be being removed.
-const ADOPTED: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const ADOPTED: TimeDelta = TimeDelta::minutes(10);
 
 /// The lake. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! What a person asks for: `operator lake …` notes it in the database, because storage is the exporter's alone.
 
+use futures::FutureExt;
 use serde_json::{Value, json};
 use shared::{
     failure::Failure,
+    lake::LakeErasure,
     schema::PullId,
     store::{LakeAction, LakeRequest},
     topology::EXPORTER,
@@ -28,7 +30,8 @@ impl Background {
             LakeAction::Export => self.export_again(arguments).await?,
             LakeAction::Compact => json!({ "compacted": self.lake.compact_closed_days(now).await? }),
             LakeAction::Verify => json!(self.lake.verify(now).await?),
-            LakeAction::Expire => json!(self.lake.tidy(self.keep, now).await?),
+            LakeAction::Expire => json!(self.lake.tidy(self.grace, now).await?),
+            LakeAction::Erase => self.erase(arguments).await?,
         };
         Ok(answer)
     }
@@ -46,6 +49,25 @@ impl Background {
         }
         let announced = self.announce(&pulls).await?;
         Ok(json!({ "announced": announced }))
+    }
+
+    /// Searches the files for a channel, and takes it out of them unless it is only to be counted. While the lake is compacted or
+    /// tidied, files that name it come and go: neither is done at the time.
+    async fn erase(&self, arguments: &Value) -> Result<Value, Failure> {
+        let asked: LakeErasure = serde_json::from_value(arguments.clone()).map_err(|error| {
+            Failure::permanent("lake.request", format!("the request cannot be read: {error}"))
+        })?;
+        let work = async {
+            if asked.dry_run {
+                self.lake.search(asked.scrubber).await
+            } else {
+                self.lake.erase(asked.scrubber, self.clock.now()).await
+            }
+        };
+        let found = self.lake.store.if_elected("lake-upkeep", work.boxed()).await?;
+        let busy =
+            || Failure::transient("lake.busy", "the lake is being compacted or tidied: ask again later");
+        Ok(json!(found.ok_or_else(busy)?))
     }
 
     /// Announces the ends of these pulls to this stage alone.
