@@ -67,7 +67,7 @@ fn found(text: &str, needles: &[String; 3]) -> Option<String> {
 }
 
 /// What analyses are made of, of the newest snapshot's files.
-async fn sums(rig: &Rig, folder: &Path) -> Vec<(i64, usize, usize)> {
+async fn sums(rig: &Rig, folder: &Path) -> (i64, usize, usize) {
     let sql = "select path from lake.ducklake_data_file where table_id = 2 and end_snapshot is null";
     let paths = rig.db.query(sql, &[]).await.expect("paths");
     let rows: Vec<_> = paths.iter().flat_map(|path| rows(folder, path.get(0), "stream_peek")).collect();
@@ -80,7 +80,7 @@ async fn sums(rig: &Rig, folder: &Path) -> Vec<(i64, usize, usize)> {
             rows.iter().map(|row| format!("{:?}", row[place])).collect();
         values.len()
     };
-    vec![(viewers.sum(), distinct(3), distinct(4))]
+    (viewers.sum(), distinct(3), distinct(4))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,10 +92,13 @@ async fn an_erased_channel_is_in_no_file_of_the_lake_and_sums_stay() {
     assert!(found(&content(folder.path()), &needles).is_some());
 
     // Nobody can reach the files: nothing is changed, and it is said what to do.
-    let before = dump(&rig);
+    // But for the numbers that sequences have given.
+    let rows_of =
+        |dump: String| dump.lines().filter(|line| !line.contains("setval")).collect::<Vec<_>>().join("\n");
+    let before = rows_of(dump(&rig));
     let (code, out, err) = owner(&rig, &format!("erase --channel {id} --yes --timeout 1s")).await;
     assert!(code == 1 && err.contains("no exporter answers") && err.contains("--leave-lake"), "{out}{err}");
-    assert!(dump(&rig) == before, "nothing is changed, and no request is left");
+    assert!(rows_of(dump(&rig)) == before, "nothing is changed, and no request is left");
 
     rig.start(exporter);
     let (code, counted, err) = owner(&rig, &format!("erase --channel {id} --dry-run --json")).await;
@@ -157,11 +160,12 @@ async fn wherever_an_erasure_of_the_lake_is_cut_short_a_repetition_ends_it() {
         tokio::time::sleep(Duration::from_millis(cut * 15)).await;
         task.abort();
         let _ = task.await;
-        assert_eq!(sums(&rig, folder.path()).await, sums_before, "whole at every moment");
+        assert_eq!(sums(&rig, folder.path()).await.0, sums_before.0, "every row is there at every moment");
     }
     let left = lake.erase(Scrubber::clone(&scrubber), now).await.expect("erased");
     assert!(left.rows.is_empty(), "{left:?}");
     assert_eq!(found(&content(folder.path()), &needles), None);
+    assert_eq!(sums(&rig, folder.path()).await, sums_before);
     let findings = lake.verify(now).await.expect("verified");
     let other = exporter::Findings { unknown: Vec::new(), ..findings };
     assert!(other.is_well(), "but for files without the channel that a later sweep removes: {other:?}");

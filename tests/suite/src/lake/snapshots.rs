@@ -28,24 +28,25 @@ async fn snapshots_are_kept_for_as_long_as_it_is_set() {
     let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
     let (exporter, now, grace) = (rig.exporter(folder.path()), rig.setup.clock.now(), TimeDelta::days(1));
     let lake = exporter.lake();
+    lake.open(now).await.expect("an empty lake");
     let made = "insert into lake.ducklake_snapshot select id, now() - days * interval '1 day', schema_version, next_catalog_id, 9
-                from lake.ducklake_snapshot, (values (1, 9), (2, 8), (3, 2), (4, 0)) made (id, days) where snapshot_id = 0;
-                update lake.ducklake_snapshot set snapshot_time = now() - interval '10 days' where snapshot_id = 0;
-                insert into lake.ducklake_data_file values (1, 2, 1, 2, null, 'old.parquet', true, 'parquet', 1, 700, 1)";
+                from lake.ducklake_snapshot, (values (11, 9), (12, 8), (13, 2), (14, 0)) made (id, days) where snapshot_id = 0;
+                update lake.ducklake_snapshot set snapshot_time = now() - interval '10 days' where snapshot_id < 11;
+                insert into lake.ducklake_data_file values (1, 2, 11, 12, null, 'old.parquet', true, 'parquet', 1, 700, 1)";
     rig.db.batch_execute(made).await.expect("snapshots");
     let class = shown(&rig).await;
     assert_eq!(
         (&class["rows"], &class["bytes"], &class["due"]["rows"]),
-        (&5.into(), &700.into(), &3.into()),
+        (&6.into(), &700.into(), &4.into()),
         "{class}"
     );
 
-    operator_json(&rig, "retention set lake-snapshots never").await;
+    operator_json(&rig, "retention set lake-snapshots never --yes").await;
     assert_eq!(lake.tidy(grace, now).await.expect("tidied").snapshots, 0);
-    operator_json(&rig, "retention set lake-snapshots 210h").await;
-    assert_eq!(lake.tidy(grace, now).await.expect("tidied").snapshots, 2);
+    operator_json(&rig, "retention set lake-snapshots 210h --yes").await;
+    assert_eq!(lake.tidy(grace, now).await.expect("tidied").snapshots, 3);
     let before = snapshots(&rig).await;
-    operator_json(&rig, "retention set lake-snapshots 7d").await;
+    operator_json(&rig, "retention set lake-snapshots 7d --yes").await;
     let (code, out, err) = owner(&rig, "retention apply --yes").await;
     assert!(code == 0 && out.contains("1 row of lake-snapshots"), "{out}{err}");
     assert_eq!(snapshots(&rig).await, before[1..], "the newest always stays");
