@@ -7,14 +7,14 @@ impl Table {
     /// The row without the channel; none where it has nothing of it.
     pub fn scrub(&self, row: &Row, scrubber: &Scrubber) -> Option<Row> {
         let own = self.is_own(row, scrubber);
-        let scrubbed = self.columns.iter().zip(row).map(|(column, value)| {
+        let without = self.columns.iter().zip(row).map(|(column, value)| {
             let written = if own { own_value(column.name, value, scrubber) } else { None };
             written.or_else(|| mention(column.name, value, scrubber))
         });
-        let scrubbed: Vec<Option<Value>> = scrubbed.collect();
-        let found = own || scrubbed.iter().any(Option::is_some);
+        let without: Vec<Option<Value>> = without.collect();
+        let found = own || without.iter().any(Option::is_some);
         found.then(|| {
-            scrubbed.into_iter().zip(row).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect()
+            without.into_iter().zip(row).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect()
         })
     }
 
@@ -44,10 +44,9 @@ fn mention(column: &str, value: &Value, scrubber: &Scrubber) -> Option<Value> {
     match value {
         Value::Text(text) => scrubber.text(column, text).map(Value::Text),
         Value::Texts(texts) => {
-            let scrubbed: Vec<Option<String>> =
-                texts.iter().map(|text| scrubber.text(column, text)).collect();
-            let found = scrubbed.iter().any(Option::is_some);
-            let texts = scrubbed.into_iter().zip(texts).map(|(new, old)| new.unwrap_or_else(|| old.clone()));
+            let without: Vec<Option<String>> = texts.iter().map(|text| scrubber.text(column, text)).collect();
+            let found = without.iter().any(Option::is_some);
+            let texts = without.into_iter().zip(texts).map(|(new, old)| new.unwrap_or_else(|| old.clone()));
             found.then(|| Value::Texts(texts.collect()))
         }
         Value::Null | Value::Int(_) | Value::Bool(_) | Value::Time(_) => None,
@@ -76,7 +75,7 @@ mod tests {
         ] {
             set(&mut row, column, value);
         }
-        let scrubbed = table.scrub(&row, &scrubber).expect("its own");
+        let without = table.scrub(&row, &scrubber).expect("its own");
         let mut expected = row.clone();
         for (column, value) in [
             ("stream_id", text(&scrubber.pseudonym("55"))),
@@ -87,14 +86,14 @@ mod tests {
         ] {
             set(&mut expected, column, value);
         }
-        assert_eq!(scrubbed, expected);
-        assert_eq!(table.scrub(&scrubbed, &scrubber), None, "nothing is left");
+        assert_eq!(without, expected);
+        assert_eq!(table.scrub(&without, &scrubber), None, "nothing is left");
 
         set(&mut row, "channel_id", text("1"));
         set(&mut row, "channel_login", text("other"));
         set(&mut row, "tags", Value::Texts(vec!["b".into(), "Some_Body".into()]));
-        let scrubbed = table.scrub(&row, &scrubber).expect("a mention");
+        let without = table.scrub(&row, &scrubber).expect("a mention");
         set(&mut row, "tags", Value::Texts(vec!["b".into(), "erased".into()]));
-        assert_eq!(scrubbed, row);
+        assert_eq!(without, row);
     }
 }

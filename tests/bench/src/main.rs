@@ -184,7 +184,7 @@ impl Drill {
                 drill::growth(setting, past).await?;
             }
             Self::Lake { day_streams, ref python } => {
-                drill::lake(setting, day_streams, python.as_deref()).await?
+                drill::lake(setting, day_streams, python.as_deref()).await?;
             }
             Self::Retention { past_streams, days } => drill::retention(setting, past_streams, days).await?,
             Self::Compare(ref options) => drill::compare(setting, options).await?,

@@ -32,22 +32,26 @@ impl Lake {
     /// id, by the names of the scrubber, and by those that the files have for it.
     pub async fn search(&self, scrubber: Scrubber) -> Result<FoundInLake, Failure> {
         let names = self.names(&scrubber).await?;
-        let scrubber = Arc::new(scrubber.also(names.iter().cloned()));
+        let rows = self.count(&Arc::new(scrubber.also(names.iter().cloned()))).await?;
+        Ok(FoundInLake { rows, names: names.into_iter().collect() })
+    }
+
+    /// Rows that name the channel, by table.
+    async fn count(&self, scrubber: &Arc<Scrubber>) -> Result<BTreeMap<String, i64>, Failure> {
         let mut rows = BTreeMap::new();
         for (table, path) in self.stored_files().await? {
-            let found = self.scrubbed(table, &path, &scrubber).await?.map_or(0, |found| found.len());
+            let found = self.rows_without(table, &path, scrubber).await?.map_or(0, |found| found.len());
             if found > 0 {
                 *rows.entry(table.name.to_owned()).or_default() += i64::try_from(found).unwrap_or(i64::MAX);
             }
         }
-        Ok(FoundInLake { rows, names: names.into_iter().collect() })
+        Ok(rows)
     }
 
-    /// Takes a channel out of every file, and searches for it again.
+    /// Takes a channel out of every file, and searches for it again. The scrubber should have the names that a search has found.
     pub async fn erase(&self, scrubber: Scrubber, now: DateTime<Utc>) -> Result<FoundInLake, Failure> {
         self.open(now).await?;
-        let names = self.names(&scrubber).await?;
-        let scrubber = Arc::new(scrubber.also(names));
+        let scrubber = Arc::new(scrubber);
         for table in &TABLES {
             self.erase_table(table, &scrubber, now).await?;
         }
@@ -57,7 +61,7 @@ impl Lake {
         self.remove_expired(now + SKEW).await?;
         self.remove_orphans(&scrubber).await?;
         self.storage.remove_unfinished(now - ADOPTED).await?;
-        self.search(Arc::unwrap_or_clone(scrubber)).await
+        Ok(FoundInLake { rows: self.count(&scrubber).await?, names: Vec::new() })
     }
 
     /// Rewrites the files of a table, until none is left that has not been looked through: a pull may be exported meanwhile.
@@ -96,16 +100,16 @@ impl Lake {
     ) -> Result<(), Failure> {
         let mut rows = Vec::new();
         for file in files {
-            rows.extend(self.scrubbed(table, &file.path, scrubber).await?.unwrap_or_default());
+            rows.extend(self.rows_without(table, &file.path, scrubber).await?.unwrap_or_default());
         }
         if rows.is_empty() {
             return Ok(());
         }
         rows.sort_by(|one, other| table.key(one).cmp(&table.key(other)));
-        let scrubbed = blocking(move || FileBuilder::encode(table, rows)).await??;
+        let new_rows = blocking(move || FileBuilder::encode(table, rows)).await??;
         let knows = Arc::clone(scrubber);
         let keep = move |row: &Row| table.scrub(row, &knows).is_none();
-        let added = rewrite(self, table, stem, files, Some(scrubbed), keep, now).await?;
+        let added = rewrite(self, table, stem, files, Some(new_rows), keep, now).await?;
         let ended: Vec<i64> = files.iter().map(|file| file.id).collect();
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let moved = Moved { table: table.name, paths: &paths, alone: stem.starts_with("hot/") };
@@ -118,7 +122,7 @@ impl Lake {
         let named: HashSet<String> = self.store.lake_paths(&[String::new()]).await?.into_iter().collect();
         for (table, path) in self.stored_files().await? {
             if !named.contains(&path)
-                && self.scrubbed(table, &path, scrubber).await?.is_some_and(|rows| !rows.is_empty())
+                && self.rows_without(table, &path, scrubber).await?.is_some_and(|rows| !rows.is_empty())
             {
                 self.storage.remove(&path).await?;
             }
@@ -148,7 +152,7 @@ impl Lake {
     }
 
     /// The rows of a file that name the channel, without it; none where the file is gone.
-    async fn scrubbed(
+    async fn rows_without(
         &self,
         table: &'static Table,
         path: &str,

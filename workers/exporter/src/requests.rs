@@ -17,7 +17,7 @@ impl Background {
     pub(crate) async fn answer_requests(&self) -> Result<(), Failure> {
         while let Some(request) = self.lake.store.next_lake_request(self.clock.now()).await? {
             let LakeRequest { id, action, arguments, .. } = request;
-            tracing::info!(request = id, "asked to {} the lake", action.as_str());
+            tracing::info!(request = id, "carrying out request {id}: {}", action.as_str());
             let outcome = self.carry_out(action, &arguments).await.map_err(|failure| failure.to_string());
             self.lake.store.finish_lake_request(id, &outcome, self.clock.now()).await?;
         }

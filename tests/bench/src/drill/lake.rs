@@ -1,4 +1,5 @@
-//! What the lake costs: an exporter beside a pull; and a day of pulls between two midnights, before, while and after it is compacted.
+//! What the lake costs: an exporter beside a pull; a day of pulls between two midnights, before, while and after it is compacted;
+//! and a channel that is erased.
 
 use std::{
     path::{Path, PathBuf},
@@ -104,10 +105,10 @@ async fn exported(flow: &Flow, pull: PullId) -> Outcome<()> {
 async fn day(setting: &Setting, streams: usize, python: Option<&Path>) -> Outcome<()> {
     let (mut flow, folder) = flow(setting, "lake-day", streams).await?;
     flow.start_all(1).await?;
-    let like = measure::pull(&flow).await?.pull;
+    let model = measure::pull(&flow).await?.pull;
     flow.drained().await?;
     let rows = u32::try_from(streams)?;
-    history(&flow.db, like, History { pulls: 2 * A_DAY, rows, days: 2, half_today: false }).await?;
+    history(&flow.db, model, History { pulls: 2 * A_DAY, rows, days: 2, half_today: false }).await?;
     flow.start(&["exporter"]).await?;
     let begun = Instant::now();
     operator(setting, &flow, &["lake", "export"]).await?;
@@ -139,6 +140,17 @@ async fn day(setting: &Setting, streams: usize, python: Option<&Path>) -> Outcom
     lake.tell("after it").await?;
     let verified = operator(setting, &flow, &["lake", "verify"]).await?;
     say(&format!("   verified: {verified}"))?;
+    let channel: String = flow.db.query_one("select max(channel_id) from pull_data", &[]).await?.get(0);
+    for how in ["--dry-run", "--yes"] {
+        let begun = Instant::now();
+        let erased = operator(setting, &flow, &["erase", "--channel", &channel, how]).await?;
+        let took = begun.elapsed().as_secs_f64();
+        say(&format!(
+            "   erase {how}: {took:.1} s, {}, found after it: {}",
+            erased["counts"], erased["found"]
+        ))?;
+    }
+    lake.tell("after the erasure").await?;
     flow.end().await
 }
 
