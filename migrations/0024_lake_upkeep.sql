@@ -10,14 +10,14 @@ alter function grant_lake_roles() rename to grant_lake_roles_before_0024;
 create function grant_lake_roles() returns void language plpgsql set search_path from current as $$
 begin
     perform grant_lake_roles_before_0024();
+    -- Where one of the roles is not there, a warning was given just now.
+    if to_regrole('twitch_lake') is null or to_regrole('twitch_reader') is null or to_regrole('twitch_operator') is null then
+        return;
+    end if;
     -- How long the snapshots are kept.
-    if to_regrole('twitch_lake') is not null then
-        grant select on retention to twitch_lake;
-    end if;
+    grant select on retention to twitch_lake;
     -- Whoever reads the lake has no use for what is asked of the exporter.
-    if to_regrole('twitch_reader') is not null then
-        revoke select on lake.request from twitch_reader;
-    end if;
+    revoke select on lake.request from twitch_reader;
 end $$;
 
 do $$

@@ -16,8 +16,9 @@ use shared::{
 };
 
 use crate::{
+    blocking::blocking,
     format::{self, FileBuilder, FormatError},
-    lake::{ADOPTED, Lake, blocking},
+    lake::{ADOPTED, Lake},
     rewrite::rewrite,
     storage::StorageError,
 };

@@ -8,12 +8,7 @@ use shared::{
     store::{ExportMark, Exported, PullFiles},
 };
 
-use crate::{
-    compact::day_stem,
-    format::FileBuilder,
-    lake::{Lake, blocking},
-    rewrite::rewrite,
-};
+use crate::{blocking::blocking, compact::day_stem, format::FileBuilder, lake::Lake, rewrite::rewrite};
 
 impl Lake {
     /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,

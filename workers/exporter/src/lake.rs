@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
-    failure::{Class, Failure},
+    failure::Failure,
     lake::{LakeFile, MANIFEST, Table},
     store::Store,
 };
@@ -100,12 +100,4 @@ impl Lake {
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-/// Work that keeps a thread busy, beside those that keep heartbeats.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Failure::new(Class::Transient, "lake.interrupted", error.to_string()))
 }

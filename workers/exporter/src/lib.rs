@@ -4,6 +4,7 @@
 //! takes a pull in the transaction that marks it as exported. A pull that is made again replaces its files.
 
 mod background;
+mod blocking;
 mod compact;
 mod erase;
 mod export;
@@ -13,6 +14,7 @@ mod requests;
 mod rewrite;
 mod storage;
 mod tidy;
+mod unfinished;
 mod verify;
 
 use std::{sync::Arc, time::Duration};

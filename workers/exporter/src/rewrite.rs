@@ -10,8 +10,9 @@ use shared::{
 };
 
 use crate::{
+    blocking::blocking,
     format::{Encoded, FormatError, merge},
-    lake::{Lake, blocking},
+    lake::Lake,
 };
 
 /// Bytes after which the next file of a day begins: below the 256 MiB that readers like, and what is held in memory.

@@ -2,7 +2,7 @@
 
 use std::{
     error::Error as _,
-    fmt, fs, io,
+    fmt, io,
     path::{Path as FsPath, PathBuf},
     sync::Arc,
     time::Duration,
@@ -21,7 +21,7 @@ use shared::{
     failure::{Class, Failure},
 };
 
-use crate::lake::blocking;
+use crate::{blocking::blocking, unfinished::remove_unfinished};
 
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
 const MARKER: &str = "_lake";
@@ -256,25 +256,6 @@ impl Storage {
         found.retain(|file| file.location.as_ref() != MARKER);
         Ok(found)
     }
-}
-
-/// `object_store` writes a file under its name, `#` and a number, and then renames it; it lists none of those.
-fn remove_unfinished(folder: &FsPath, before: DateTime<Utc>) -> io::Result<usize> {
-    let mut removed = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            removed += remove_unfinished(&entry.path(), before)?;
-        } else if entry.file_name().to_string_lossy().contains(".parquet#") {
-            // One that is gone has its own name by now.
-            let Ok(modified) = entry.metadata().and_then(|file| file.modified()) else { continue };
-            if DateTime::<Utc>::from(modified) < before {
-                fs::remove_file(entry.path())?;
-                removed += 1;
-            }
-        }
-    }
-    Ok(removed)
 }
 
 fn with_slash(text: &str) -> String {

