@@ -1,4 +1,5 @@
-//! Erasure: a channel is taken out of the database and the queues, and searched for afterwards.
+//! Erasure: a channel is taken out of the database and the queues, and searched for afterwards. The files of a lake are the
+//! exporter's to rewrite: it is given the same [`Scrubber`].
 //!
 //! What is counted stays, under pseudonyms that nobody can resolve, so that sums and distinct counts keep their values. Harmless
 //! to repeat: what is erased already is not found. Cut short, it has erased a part, and a repetition erases the rest under another
@@ -9,7 +10,6 @@
 //! and looking at them would spend their deliveries.
 
 use crate::{
-    clock::Clock,
     failure::Failure,
     runtime::Announcer,
     schema::ChannelId,
@@ -47,6 +47,17 @@ impl Search {
         Ok(Self { channel: erasure.channel.clone(), scrubber })
     }
 
+    /// What knows the channel, and what to put in its place.
+    pub fn scrubber(&self) -> &Scrubber {
+        &self.scrubber
+    }
+
+    /// The same search, for these names too.
+    #[must_use]
+    pub fn also(self, names: Vec<String>) -> Self {
+        Self { scrubber: self.scrubber.also(names), ..self }
+    }
+
     /// Counts where the channel is found. Changes nothing.
     pub async fn count(&self, store: &Store, announcer: &Announcer) -> Result<Places, Failure> {
         let mut found = Places::new();
@@ -71,16 +82,8 @@ impl Search {
         Ok(found)
     }
 
-    /// Erases it, searches for it again, and keeps a record that does not say whose data it was. Where it is still found.
-    pub async fn erase(
-        &self,
-        store: &Store,
-        announcer: &Announcer,
-        clock: &Clock,
-        by: &str,
-        counts: &Places,
-    ) -> Result<Places, Failure> {
-        let record = store.begin_erasure(by, counts, clock.now()).await?;
+    /// Erases it, and searches for it again. Where it is still found.
+    pub async fn erase(&self, store: &Store, announcer: &Announcer) -> Result<Places, Failure> {
         let columns: Vec<TextColumn> = store.text_columns().await?;
         // First the rows of its own, which are found by its id, and last what its names are known from.
         store.erase_own_rows(&self.channel, &self.scrubber).await?;
@@ -98,9 +101,7 @@ impl Search {
                 .await?;
         }
         store.forget_channel(&self.channel).await?;
-        let found = self.count(store, announcer).await?;
-        store.end_erasure(record, &found, clock.now()).await?;
-        Ok(found)
+        self.count(store, announcer).await
     }
 }
 

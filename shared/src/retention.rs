@@ -166,7 +166,7 @@ async fn remove_all(
         let mut removed = Removed::of(class);
         if let Some(cutoff) = cutoff(ttl(class, &set), begun) {
             for place in class.places {
-                remove(store, place, cutoff, beyond_lake, &mut removed).await?;
+                remove(store, place, cutoff, begun, beyond_lake, &mut removed).await?;
             }
         }
         all.push(removed);
@@ -179,9 +179,14 @@ async fn remove(
     store: &Store,
     place: &Place,
     cutoff: DateTime<Utc>,
+    now: DateTime<Utc>,
     beyond_lake: bool,
     removed: &mut Removed,
 ) -> Result<(), Failure> {
+    if matches!(place, Place::LakeSnapshots) {
+        removed.rows += store.expire_lake_snapshots(cutoff, now).await?.snapshots;
+        return Ok(());
+    }
     let Place::Days { table, in_lake, .. } = place else {
         loop {
             let (rows, more) = store.remove_batch(place, cutoff).await?;
@@ -229,6 +234,16 @@ fn past(days: Vec<StoredDay>, cutoff: Option<DateTime<Utc>>) -> (Vec<KeptDay>, V
         .filter_map(|day| Some(KeptDay { day: day.from.date_naive(), why: day.kept? }))
         .collect();
     (kept, due)
+}
+
+/// What of a class is older than this may go; none where it is kept for ever.
+pub async fn cutoff_of(
+    store: &Store,
+    class: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<DateTime<Utc>>, Failure> {
+    let set = store.retention().await?;
+    Ok(RetentionClass::find(class).and_then(|class| cutoff(ttl(class, &set), now)))
 }
 
 /// How long after a run the next is due.

@@ -5,7 +5,11 @@
 //! characters than digits, and in prose only where it has six digits or more: a shorter one cannot be told from a number. Names
 //! of games, and the words that programs use among themselves, are left alone, though a channel may be called like one.
 
-use ring::{hmac, rand::SystemRandom};
+use ring::{
+    hmac,
+    rand::{SecureRandom, SystemRandom},
+};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// What stands where something was.
@@ -63,14 +67,21 @@ const AUTHORED: [&str; 3] = ["title", "tags", "description"];
 /// Members and columns that hold the id of a channel.
 const IDS: [&str; 5] = ["user_id", "channel_id", "broadcaster_id", "channel_ids", "channel"];
 
-/// Knows a channel by its id and its names, and what to put in their place.
-#[derive(Debug)]
+/// Knows a channel by its id and its names, and what to put in their place. As JSON, another program goes on with the same
+/// pseudonyms; whoever writes it down has to forget it.
+#[derive(Clone, Serialize, Deserialize)]
 pub struct Scrubber {
     id: String,
     names: Vec<String>,
     mentions: bool,
-    /// Thrown away with this: whoever has only a pseudonym cannot find out whose it is.
-    key: hmac::Key,
+    /// The pseudonyms' key. Thrown away with this: whoever has only a pseudonym cannot find out whose it is.
+    key: [u8; 32],
+}
+
+impl std::fmt::Debug for Scrubber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scrubber").finish_non_exhaustive()
+    }
 }
 
 /// What a column of a row of the channel itself becomes.
@@ -102,16 +113,25 @@ pub fn own_column(name: &str) -> Option<Own> {
 impl Scrubber {
     /// For the channel of this id and these names. Without `mentions`, what others wrote about it stays.
     pub fn new(id: &str, names: impl IntoIterator<Item = String>, mentions: bool) -> Option<Self> {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok()?;
-        let mut names: Vec<String> = names
-            .into_iter()
-            .map(|name| name.to_lowercase())
-            .filter(|name| !name.is_empty() && name != ERASED)
-            .collect();
+        let mut key = [0; 32];
+        SystemRandom::new().fill(&mut key).ok()?;
+        Some(Self { id: id.to_owned(), names: Vec::new(), mentions, key }.also(names))
+    }
+
+    /// The same, for these names too.
+    #[must_use]
+    pub fn also(mut self, names: impl IntoIterator<Item = String>) -> Self {
+        let names = names.into_iter().map(|name| name.to_lowercase());
+        self.names.extend(names.filter(|name| !name.is_empty() && name != ERASED));
         // The longest first: one may contain another.
-        names.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
-        names.dedup();
-        Some(Self { id: id.to_owned(), names, mentions, key })
+        self.names.sort_by_key(|name| (std::cmp::Reverse(name.len()), name.clone()));
+        self.names.dedup();
+        self
+    }
+
+    /// Whether this is the channel's id.
+    pub fn is_id(&self, id: &str) -> bool {
+        self.id == id
     }
 
     /// What to look for: whatever holds none of these, in any case, has nothing of the channel.
@@ -122,7 +142,8 @@ impl Scrubber {
     /// A number of 18 digits that is no id of Twitch, the same for the same `original`.
     pub fn pseudonym(&self, original: &str) -> String {
         const RANGE: u64 = 100_000_000_000_000_000;
-        let tag = hmac::sign(&self.key, original.as_bytes());
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
+        let tag = hmac::sign(&key, original.as_bytes());
         let eight: [u8; 8] = std::array::from_fn(|at| tag.as_ref()[at]);
         (9 * RANGE + u64::from_be_bytes(eight) % RANGE).to_string()
     }

@@ -4,12 +4,17 @@
 //! Knows no SQL statement, no Parquet and no storage.
 
 mod column;
+mod erasure;
 mod file;
 pub mod redshift;
+mod scrub;
 mod table;
 mod value;
+#[cfg(test)]
+mod widths;
 
 pub use column::{Column, Kind};
+pub use erasure::{FoundInLake, LakeErasure};
 pub use file::{ColumnStats, LakeFile, StatsBuilder};
 pub use table::{TABLES, Table};
 pub use value::{Row, Value};

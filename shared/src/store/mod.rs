@@ -108,8 +108,8 @@ pub use event::{EventFilter, EventRow};
 pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
 pub use lake::{
-    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, PullFiles,
-    Removable, TableStatus,
+    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, Moved,
+    PullFiles, Removable, TableStatus,
 };
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
@@ -125,7 +125,7 @@ pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
 pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 pub use retention::{
-    Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
+    LAKE_SNAPSHOTS, Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
 };
 pub use script::run_script;
 use session::Sessions;

@@ -122,6 +122,24 @@ enum Drill {
         #[arg(long, default_value_t = 365, value_name = "N")]
         days: u32,
     },
+    /// What an exporter costs a pull, and a day of pulls before, while and after it is compacted, as DuckDB and PostgreSQL see it
+    Lake {
+        /// Streams of each pull of the day
+        #[arg(long, default_value_t = 1_000, value_name = "N")]
+        day_streams: usize,
+        /// A Python with DuckDB, as the tests make one in target/lake-check; without, only we are asked
+        #[arg(long, value_name = "FILE")]
+        python: Option<std::path::PathBuf>,
+    },
+    /// Whole days and rows leave while others write: how long a write takes with and without
+    Retention {
+        /// Streams of each pull of the past
+        #[arg(long, default_value_t = 2_000, value_name = "N")]
+        past_streams: usize,
+        /// Days of the past, with four pulls each; all but ten leave
+        #[arg(long, default_value_t = 60, value_name = "N")]
+        days: u32,
+    },
     /// Ours beside the least that could do it and beside a Celery pool: time, processor, memory, calls, statements, messages
     Compare(drill::Options),
 }
@@ -165,6 +183,10 @@ impl Drill {
                 let past = drill::History { pulls, rows, days, half_today: false };
                 drill::growth(setting, past).await?;
             }
+            Self::Lake { day_streams, ref python } => {
+                drill::lake(setting, day_streams, python.as_deref()).await?;
+            }
+            Self::Retention { past_streams, days } => drill::retention(setting, past_streams, days).await?,
             Self::Compare(ref options) => drill::compare(setting, options).await?,
         }
         say(&format!("   passed in {:.0} s", begun.elapsed().as_secs_f64()))

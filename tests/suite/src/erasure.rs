@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Everything in the database, as text.
-fn dump(rig: &Rig) -> String {
+pub(crate) fn dump(rig: &Rig) -> String {
     let dump = Command::new("pg_dump")
         .arg(rig.database.plain_url())
         .args(["--no-owner", "--inserts"])

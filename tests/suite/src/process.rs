@@ -34,6 +34,8 @@ pub(crate) struct Options {
     pub(crate) delays: &'static str,
     /// More variables.
     pub(crate) variables: Vec<(&'static str, String)>,
+    /// What starts it, instead of the test: a command that ends in running what it is given.
+    pub(crate) through: &'static [&'static str],
     /// Nobody reads what it says, and there is no room for it, until [`Process::read`].
     pub(crate) unread: bool,
 }
@@ -49,7 +51,15 @@ impl Process {
             let mut filled = out.try_clone().expect("a pipe");
             std::thread::spawn(move || filled.write_all(&vec![b'\n'; PIPE]));
         }
-        let child = Command::new(binary(name))
+        let mut command = match told.through {
+            [] => Command::new(binary(name)),
+            [starter, words @ ..] => {
+                let mut command = Command::new(starter);
+                command.args(words).arg(binary(name));
+                command
+            }
+        };
+        let child = command
             .env_clear()
             .env("DATABASE_URL", rig.database.url_of(name))
             .env("AMQP_URL", amqp)

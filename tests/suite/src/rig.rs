@@ -12,7 +12,7 @@ use std::{
 use channel_enricher::ChannelEnricher;
 use chrono::TimeDelta;
 use clap::{Args, Parser};
-use exporter::{Exporter, Keep, Storage};
+use exporter::{Exporter, Storage};
 use extractor::{Extractor, Limits, Schedule};
 use fake_twitch::{FakeTwitch, Settings as TwitchSettings, World};
 use finalizer::Finalizer;
@@ -246,9 +246,8 @@ impl Rig {
 
     /// An exporter to a folder, which must be there.
     pub(crate) fn exporter(&self, folder: &Path) -> Exporter {
-        let keep = Keep { snapshots: TimeDelta::days(7), grace: TimeDelta::days(1) };
         let storage = Storage::folder(folder).expect("a folder");
-        Exporter::of(self.own_store("exporter"), storage, self.setup.clock.clone(), keep)
+        Exporter::of(self.own_store("exporter"), storage, self.setup.clock.clone(), TimeDelta::days(1))
     }
 
     /// Starts an exporter to a folder for the rest of the test, once it hears of completed pulls: one that comes too late

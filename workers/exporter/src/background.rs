@@ -11,7 +11,7 @@ use shared::{
     topology::EXPORTER,
 };
 
-use crate::{lake::Lake, tidy::Keep};
+use crate::lake::Lake;
 
 /// How often it is looked whether somebody has asked for something, and whether pulls are missing.
 const OFTEN: Duration = Duration::from_secs(2);
@@ -20,6 +20,8 @@ const SELDOM: Duration = Duration::from_mins(1);
 const HOURLY: Duration = Duration::from_hours(1);
 /// How long one run of the large ones may take.
 const LONG: Duration = Duration::from_hours(1);
+/// How long what people have asked for may take: an erasure reads the lake from end to end.
+const LONGEST: Duration = Duration::from_hours(24);
 /// How long the event of a completed pull is waited for.
 const EVENT_PATIENCE: TimeDelta = TimeDelta::minutes(2);
 /// Most pulls announced again at a time: the next come when these are done.
@@ -30,7 +32,8 @@ pub(crate) struct Background {
     pub(crate) lake: Lake,
     pub(crate) clock: Clock,
     pub(crate) announcer: Announcer,
-    pub(crate) keep: Keep,
+    /// How long a file stays in storage after the last snapshot that has it.
+    pub(crate) grace: TimeDelta,
 }
 
 impl Background {
@@ -38,7 +41,7 @@ impl Background {
     pub(crate) fn duties(self) -> Vec<Duty> {
         let all = Arc::new(self);
         vec![
-            every(OFTEN, "lake-requests", sharing(&all, requests)).within(LONG),
+            every(OFTEN, "lake-requests", sharing(&all, requests)).within(LONGEST),
             every(SELDOM, "lake-catch-up", sharing(&all, catch_up)),
             every(HOURLY, "lake-compaction", sharing(&all, compact)).within(LONG),
             every(HOURLY, "lake-expiry", sharing(&all, tidy)).within(LONG),
@@ -85,6 +88,6 @@ async fn compact(all: Arc<Background>) -> Result<(), Failure> {
 }
 
 async fn tidy(all: Arc<Background>) -> Result<(), Failure> {
-    all.lake.store.if_elected("lake-upkeep", all.lake.tidy(all.keep, all.clock.now()).boxed()).await?;
+    all.lake.store.if_elected("lake-upkeep", all.lake.tidy(all.grace, all.clock.now()).boxed()).await?;
     Ok(())
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use shared::{
     failure::Failure,
     lake::{TABLES, Table, folder},
+    store::Moved,
 };
 
 use crate::{lake::Lake, rewrite::rewrite};
@@ -24,6 +25,11 @@ pub struct Compacted {
     pub rows: i64,
 }
 
+/// How the paths of a closed day's files begin.
+pub(crate) fn day_stem(table: &Table, day: NaiveDate) -> String {
+    format!("{}day", folder(table.name, day, true))
+}
+
 impl Lake {
     /// Compacts one table of a day; none where there is nothing to do. The files of before stay for older snapshots.
     pub async fn compact(
@@ -37,7 +43,7 @@ impl Lake {
         if !files.iter().any(|file| file.path.starts_with(&hot)) {
             return Ok(None);
         }
-        let added = rewrite(self, table, day, &files, None, |_| true, now).await?;
+        let added = rewrite(self, table, &day_stem(table, day), &files, None, |_| true, now).await?;
         let rows: i64 = added.iter().map(|file| file.record_count).sum();
         let expected: i64 = files.iter().map(|file| file.rows).sum();
         if rows != expected {
@@ -47,7 +53,8 @@ impl Lake {
         let paths: Vec<String> = files.iter().map(|file| file.path.clone()).collect();
         let ended: Vec<i64> = files.iter().map(|file| file.id).collect();
         let why = format!("compaction of {day}");
-        self.store.replace_lake_files(&ended, &added, Some((table.name, &paths)), &why, now).await?;
+        let moved = Moved { table: table.name, paths: &paths, alone: false };
+        self.store.replace_lake_files(&ended, &added, moved, &why, now).await?;
         self.write_manifests().await?;
         Ok(Some(Compacted { table: table.name, day, before: files.len(), after: added.len(), rows }))
     }

@@ -8,11 +8,7 @@ use shared::{
     store::{ExportMark, Exported, PullFiles},
 };
 
-use crate::{
-    format::FileBuilder,
-    lake::{Lake, blocking},
-    rewrite::rewrite,
-};
+use crate::{blocking::blocking, compact::day_stem, format::FileBuilder, lake::Lake, rewrite::rewrite};
 
 impl Lake {
     /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,
@@ -29,10 +25,11 @@ impl Lake {
             return Ok(Some(Exported::Before));
         }
         self.open(now).await?;
+        let last_erasure = self.store.last_lake_erasure().await?;
         let day = pull.started_at.date_naive();
         let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
         let taken = self.store.lake_paths(&folders).await?;
-        let mut files = PullFiles::default();
+        let mut files = PullFiles { last_erasure, ..PullFiles::default() };
         for table in &TABLES {
             self.export_table(table, pull, &known, &taken, now, &mut files).await?;
         }
@@ -64,7 +61,7 @@ impl Lake {
             let ended = self.store.lake_files(table.id, &folders).await?;
             let (place, id) = (table.place("pull_id"), Value::Int(pull.pull_id.0));
             let keep = move |row: &Row| place.and_then(|place| row.get(place)) != Some(&id);
-            let added = rewrite(self, table, day, &ended, Some(encoded), keep, now).await?;
+            let added = rewrite(self, table, &day_stem(table, day), &ended, Some(encoded), keep, now).await?;
             let path = added.first().map(|file| file.path.clone()).unwrap_or_default();
             files.ended.extend(ended.iter().map(|file| file.id));
             files.added.extend(added);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
-    failure::{Class, Failure},
+    failure::Failure,
     lake::{LakeFile, MANIFEST, Table},
     store::Store,
 };
@@ -15,7 +15,7 @@ use crate::{format::Encoded, storage::Storage};
 
 /// How old a file may be that nobody has registered, to be taken for one of ours. What is older than the grace time, which is
 /// longer by far, may just be being removed.
-const ADOPTED: TimeDelta = TimeDelta::minutes(10);
+pub(crate) const ADOPTED: TimeDelta = TimeDelta::minutes(10);
 
 /// The lake. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -100,12 +100,4 @@ impl Lake {
 pub(crate) fn sha256(bytes: &[u8]) -> String {
     let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
-}
-
-/// Work that keeps a thread busy, beside those that keep heartbeats.
-pub(crate) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Failure::new(Class::Transient, "lake.interrupted", error.to_string()))
 }

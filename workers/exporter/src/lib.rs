@@ -4,7 +4,9 @@
 //! takes a pull in the transaction that marks it as exported. A pull that is made again replaces its files.
 
 mod background;
+mod blocking;
 mod compact;
+mod erase;
 mod export;
 pub mod format;
 mod lake;
@@ -12,6 +14,7 @@ mod requests;
 mod rewrite;
 mod storage;
 mod tidy;
+mod unfinished;
 mod verify;
 
 use std::{sync::Arc, time::Duration};
@@ -34,9 +37,8 @@ use shared::{
 
 pub use compact::Compacted;
 pub use lake::Lake;
-pub use rewrite::rewrite;
 pub use storage::{Storage, StorageError};
-pub use tidy::{Keep, Tidied};
+pub use tidy::Tidied;
 pub use verify::Findings;
 
 /// The shortest grace time: far longer than an export takes from its first upload to its commit.
@@ -49,9 +51,6 @@ pub struct Settings {
     database: Database,
     #[command(flatten)]
     lake: config::Lake,
-    /// How long the lake can be read as it was (time travel)
-    #[arg(long, env, default_value = "7days", value_name = "DURATION", value_parser = humantime::parse_duration)]
-    lake_keep_snapshots: Duration,
     /// How long a file stays in storage after the last snapshot that has it, for whoever is reading it
     #[arg(long, env, default_value = "1day", value_name = "DURATION", value_parser = humantime::parse_duration)]
     lake_grace: Duration,
@@ -62,7 +61,7 @@ pub struct Settings {
 pub struct Exporter {
     lake: Lake,
     clock: Clock,
-    keep: Keep,
+    grace: TimeDelta,
 }
 
 impl Exporter {
@@ -74,20 +73,12 @@ impl Exporter {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
         runtime.block_on(storage.check())?;
-        let keep = Keep {
-            snapshots: days("LAKE_KEEP_SNAPSHOTS", settings.lake_keep_snapshots)?,
-            grace: days("LAKE_GRACE", settings.lake_grace)?,
-        };
-        if keep.grace < SHORTEST_GRACE {
-            let why = "it must be at least 1h: a file may be in use, or about to be registered".to_owned();
-            return Err(ConfigError::Unusable { name: "LAKE_GRACE".into(), why }.into());
-        }
-        Ok(Self::of(store, storage, clock, keep))
+        Ok(Self::of(store, storage, clock, grace(settings.lake_grace)?))
     }
 
-    /// The worker, of its parts.
-    pub fn of(store: Store, storage: Storage, clock: Clock, keep: Keep) -> Self {
-        Self { lake: Lake::new(store, storage), clock, keep }
+    /// The worker, of its parts. `grace`: how long a file stays after the last snapshot that has it.
+    pub fn of(store: Store, storage: Storage, clock: Clock, grace: TimeDelta) -> Self {
+        Self { lake: Lake::new(store, storage), clock, grace }
     }
 
     /// The lake that it writes.
@@ -118,11 +109,13 @@ impl Exporter {
     }
 }
 
-fn days(name: &str, duration: Duration) -> Result<TimeDelta, ConfigError> {
-    TimeDelta::from_std(duration).map_err(|_| ConfigError::Unusable {
-        name: name.into(),
-        why: "it is longer than anybody lives".into(),
-    })
+fn grace(duration: Duration) -> Result<TimeDelta, ConfigError> {
+    let unusable = |why: &str| ConfigError::Unusable { name: "LAKE_GRACE".into(), why: why.into() };
+    let grace = TimeDelta::from_std(duration).map_err(|_| unusable("it is longer than anybody lives"))?;
+    if grace < SHORTEST_GRACE {
+        return Err(unusable("it must be at least 1h: a file may be in use, or about to be registered"));
+    }
+    Ok(grace)
 }
 
 impl Worker for Exporter {
@@ -157,7 +150,7 @@ impl Worker for Exporter {
     }
 
     fn duties(self: Arc<Self>, announcer: Announcer) -> Vec<Duty> {
-        let (lake, clock, keep) = (self.lake.clone(), self.clock.clone(), self.keep);
-        Background { lake, clock, announcer, keep }.duties()
+        let (lake, clock, grace) = (self.lake.clone(), self.clock.clone(), self.grace);
+        Background { lake, clock, announcer, grace }.duties()
     }
 }

@@ -1,8 +1,10 @@
 //! What a person asks for: `operator lake …` notes it in the database, because storage is the exporter's alone.
 
+use futures::FutureExt;
 use serde_json::{Value, json};
 use shared::{
     failure::Failure,
+    lake::LakeErasure,
     schema::PullId,
     store::{LakeAction, LakeRequest},
     topology::EXPORTER,
@@ -15,7 +17,7 @@ impl Background {
     pub(crate) async fn answer_requests(&self) -> Result<(), Failure> {
         while let Some(request) = self.lake.store.next_lake_request(self.clock.now()).await? {
             let LakeRequest { id, action, arguments, .. } = request;
-            tracing::info!(request = id, "asked to {} the lake", action.as_str());
+            tracing::info!(request = id, "carrying out request {id}: {}", action.as_str());
             let outcome = self.carry_out(action, &arguments).await.map_err(|failure| failure.to_string());
             self.lake.store.finish_lake_request(id, &outcome, self.clock.now()).await?;
         }
@@ -28,7 +30,8 @@ impl Background {
             LakeAction::Export => self.export_again(arguments).await?,
             LakeAction::Compact => json!({ "compacted": self.lake.compact_closed_days(now).await? }),
             LakeAction::Verify => json!(self.lake.verify(now).await?),
-            LakeAction::Expire => json!(self.lake.tidy(self.keep, now).await?),
+            LakeAction::Expire => json!(self.lake.tidy(self.grace, now).await?),
+            LakeAction::Erase => self.erase(arguments).await?,
         };
         Ok(answer)
     }
@@ -46,6 +49,25 @@ impl Background {
         }
         let announced = self.announce(&pulls).await?;
         Ok(json!({ "announced": announced }))
+    }
+
+    /// Searches the files for a channel, and takes it out of them unless it is only to be counted. While the lake is compacted or
+    /// tidied, files that name it come and go: neither is done at the time.
+    async fn erase(&self, arguments: &Value) -> Result<Value, Failure> {
+        let asked: LakeErasure = serde_json::from_value(arguments.clone()).map_err(|error| {
+            Failure::permanent("lake.request", format!("the request cannot be read: {error}"))
+        })?;
+        let work = async {
+            if asked.dry_run {
+                self.lake.search(asked.scrubber).await
+            } else {
+                self.lake.erase(asked.scrubber, self.clock.now()).await
+            }
+        };
+        let found = self.lake.store.if_elected("lake-upkeep", work.boxed()).await?;
+        let busy =
+            || Failure::transient("lake.busy", "the lake is being compacted or tidied: ask again later");
+        Ok(json!(found.ok_or_else(busy)?))
     }
 
     /// Announces the ends of these pulls to this stage alone.

@@ -2,27 +2,28 @@
 
 use std::{fs::File, io::Write};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use shared::{
     failure::Failure,
-    lake::{LakeFile, Row, Table, folder},
+    lake::{LakeFile, Row, Table},
     store::CatalogueFile,
 };
 
 use crate::{
+    blocking::blocking,
     format::{Encoded, FormatError, merge},
-    lake::{Lake, blocking},
+    lake::Lake,
 };
 
 /// Bytes after which the next file of a day begins: below the 256 MiB that readers like, and what is held in memory.
 const MOST_BYTES: usize = 128 * 1024 * 1024;
 
-/// Writes the rows of files that `keep` keeps, and those of `more`, to the day's folder as files of a new generation. They are
-/// in storage then, and in no catalogue: whoever calls this commits them. Also how rows are erased.
-pub async fn rewrite(
+/// Writes the rows of files that `keep` keeps, and those of `more`, to files of a new generation, whose paths begin with `stem`.
+/// They are in storage then, and in no catalogue: whoever calls this commits them.
+pub(crate) async fn rewrite(
     lake: &Lake,
     table: &'static Table,
-    day: NaiveDate,
+    stem: &str,
     files: &[CatalogueFile],
     more: Option<Encoded>,
     keep: impl Fn(&Row) -> bool + Send + 'static,
@@ -42,15 +43,14 @@ pub async fn rewrite(
         merge(table, both, MOST_BYTES, |_| true)
     });
     let merged: Vec<Encoded> = merged.await??;
-    let folder = folder(table.name, day, true);
-    let taken = lake.store.lake_paths(std::slice::from_ref(&folder)).await?;
+    let taken = lake.store.lake_paths(&[stem.to_owned()]).await?;
     let mut placed = Vec::with_capacity(merged.len());
     for (part, encoded) in merged.into_iter().enumerate() {
         let part = if part == 0 { String::new() } else { format!("-{}", part + 1) };
         placed.push(
             lake.place(
                 table,
-                |generation| format!("{folder}day-g{generation}{part}.parquet"),
+                |generation| format!("{stem}-g{generation}{part}.parquet"),
                 encoded,
                 &taken,
                 now,

@@ -1,6 +1,12 @@
 //! The place where the lake's files are: a folder, or a bucket.
 
-use std::{error::Error as _, fmt, io, path::Path as FsPath, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    fmt, io,
+    path::{Path as FsPath, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -14,6 +20,8 @@ use shared::{
     config::{ConfigError, Lake, LakePlace, SetupError},
     failure::{Class, Failure},
 };
+
+use crate::{blocking::blocking, unfinished::remove_unfinished};
 
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
 const MARKER: &str = "_lake";
@@ -29,6 +37,8 @@ const FIRST_ANSWER: Duration = Duration::from_secs(5);
 pub struct Storage {
     store: Arc<dyn ObjectStore>,
     root: String,
+    /// The folder, where it is one.
+    folder: Option<PathBuf>,
 }
 
 impl fmt::Debug for Storage {
@@ -70,6 +80,7 @@ impl From<object_store::Error> for StorageError {
             Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => Self::Full(error),
             Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => Self::Refused(error),
             _ if refused => Self::Refused(error),
+            _ if says_full(&error) => Self::Full(error),
             _ => Self::Unavailable(error),
         }
     }
@@ -80,6 +91,13 @@ impl From<object_store::Error> for StorageError {
 fn says_no_bucket(error: &object_store::Error) -> bool {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.map(ToString::to_string).any(|cause| cause.contains("NoSuchBucket"))
+}
+
+/// Whether a bucket has no room: the status 507, which Amazon's never has
+/// (<https://github.com/minio/minio/blob/master/cmd/api-errors.go>, `XMinioStorageFull`).
+fn says_full(error: &object_store::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.map(ToString::to_string).any(|cause| cause.contains("507 Insufficient Storage"))
 }
 
 /// What the operating system said, where it did.
@@ -119,7 +137,8 @@ impl Storage {
         tempfile::tempfile_in(folder).map_err(|error| unusable(&error))?;
         let store =
             LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?.with_fsync(true);
-        Ok(Self { store: Arc::new(store), root: with_slash(&folder.display().to_string()) })
+        let root = with_slash(&folder.display().to_string());
+        Ok(Self { store: Arc::new(store), root, folder: Some(folder.to_owned()) })
     }
 
     fn bucket(settings: &Lake, bucket: &str, prefix: &str) -> Result<Self, ConfigError> {
@@ -147,7 +166,7 @@ impl Storage {
         let root = with_slash(&format!("s3://{bucket}/{prefix}"));
         let store: Arc<dyn ObjectStore> =
             if prefix.is_empty() { Arc::new(store) } else { Arc::new(PrefixStore::new(store, prefix)) };
-        Ok(Self { store, root })
+        Ok(Self { store, root, folder: None })
     }
 
     /// Fails where the bucket says that it is not there. One that does not answer may be there later.
@@ -222,6 +241,13 @@ impl Storage {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes what processes that died had begun to write before `before`; how many files. A bucket shows none.
+    pub async fn remove_unfinished(&self, before: DateTime<Utc>) -> Result<usize, Failure> {
+        let Some(folder) = self.folder.clone() else { return Ok(0) };
+        let removed = blocking(move || remove_unfinished(&folder, before)).await?;
+        removed.map_err(|error| Failure::new(Class::Outage, "lake.storage_unavailable", error.to_string()))
     }
 
     /// Every file, but for the marker.

@@ -7,19 +7,11 @@ use serde::Serialize;
 use shared::{
     failure::Failure,
     lake::MANIFEST,
-    store::{Expired, Removable},
+    retention::cutoff_of,
+    store::{Expired, LAKE_SNAPSHOTS, Removable},
 };
 
 use crate::lake::Lake;
-
-/// How long what is old is kept.
-#[derive(Debug, Clone, Copy)]
-pub struct Keep {
-    /// How long a snapshot can be read.
-    pub snapshots: TimeDelta,
-    /// How long a file that no snapshot has stays in storage, for whoever is reading it just now.
-    pub grace: TimeDelta,
-}
 
 /// What was tidied.
 #[derive(Debug, Default, Serialize)]
@@ -35,24 +27,33 @@ pub struct Tidied {
 }
 
 impl Lake {
-    /// Expires old snapshots, and removes files whose grace time is over.
-    pub async fn tidy(&self, keep: Keep, now: DateTime<Utc>) -> Result<Tidied, Failure> {
+    /// Expires old snapshots, and removes files for which `grace` is over: how long a file that no snapshot has stays in
+    /// storage, for whoever is reading it just now.
+    pub async fn tidy(&self, grace: TimeDelta, now: DateTime<Utc>) -> Result<Tidied, Failure> {
         self.open(now).await?;
-        let Expired { snapshots, files } =
-            self.store.expire_lake_snapshots(now - keep.snapshots, now).await?;
-        let mut tidied = Tidied { snapshots, unnamed: files, ..Tidied::default() };
+        let mut tidied = Tidied::default();
+        if let Some(oldest) = cutoff_of(&self.store, LAKE_SNAPSHOTS, now).await? {
+            let Expired { snapshots, files } = self.store.expire_lake_snapshots(oldest, now).await?;
+            (tidied.snapshots, tidied.unnamed) = (snapshots, files);
+        }
+        tidied.removed = self.remove_expired(now - grace).await?;
+        tidied.orphans = self.sweep(now - grace).await? + self.storage.remove_unfinished(now - grace).await?;
+        // Of erasures whose operator went away before it read the answer.
+        self.store.forget_lake_erasures(now - grace).await?;
+        Ok(tidied)
+    }
+
+    /// Removes files that left the catalogue before `before`; how many.
+    pub(crate) async fn remove_expired(&self, before: DateTime<Utc>) -> Result<usize, Failure> {
+        let mut all = 0;
         loop {
-            let removed = self
-                .store
-                .remove_expired_lake_files(now - keep.grace, async |files| self.remove(files).await)
-                .await?;
-            tidied.removed += removed;
+            let removed =
+                self.store.remove_expired_lake_files(before, async |files| self.remove(files).await).await?;
+            all += removed;
             if removed == 0 {
-                break;
+                return Ok(all);
             }
         }
-        tidied.orphans = self.sweep(now - keep.grace).await?;
-        Ok(tidied)
     }
 
     async fn remove(&self, files: Vec<Removable>) -> Result<Vec<String>, Failure> {

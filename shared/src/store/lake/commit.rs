@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use deadpool_postgres::Transaction;
-use tokio_postgres::types::Json;
+use tokio_postgres::types::{Json, ToSql};
 
 use crate::{
     lake::LakeFile,
@@ -20,6 +20,17 @@ pub struct CatalogueFile {
     pub bytes: i64,
     /// Rows.
     pub rows: i64,
+}
+
+/// Pulls whose rows are in new files from now on.
+#[derive(Debug, Clone, Copy)]
+pub struct Moved<'a> {
+    /// The table.
+    pub table: &'a str,
+    /// Where their rows were.
+    pub paths: &'a [String],
+    /// Whether there is one new file, of one pull alone: otherwise it is a day's.
+    pub alone: bool,
 }
 
 /// Waits for everybody else who changes the catalogue, until the end of the transaction.
@@ -112,6 +123,16 @@ impl Store {
             .collect()
     }
 
+    /// Every file of a table that the newest snapshot has, once whoever is changing the catalogue just now has done so.
+    pub async fn all_lake_files(&self, table_id: i64) -> Result<Vec<CatalogueFile>, Error> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        lock(&transaction).await?;
+        transaction.commit().await?;
+        drop(client);
+        self.lake_files(table_id, &[]).await
+    }
+
     /// The files of the newest snapshot, with the SHA-256 of those that are of one pull alone.
     pub async fn lake_inventory(&self) -> Result<Vec<(CatalogueFile, Option<String>)>, Error> {
         let sql = "/* lake::inventory */
@@ -161,8 +182,7 @@ impl Store {
         rows.iter().map(|row| row.column("path")).collect()
     }
 
-    /// Replaces files of the catalogue by others with the same rows, or with fewer: a compaction, an erasure. `pulls` are
-    /// those whose rows are in the new files from now on, by the path of the first; none where no mark changes.
+    /// Replaces files of the catalogue by others with the same rows, as many: a compaction, an erasure.
     ///
     /// # Errors
     /// [`Error::LakeMoved`] where one of `ended` is no longer in the newest snapshot; nothing is changed then.
@@ -170,22 +190,28 @@ impl Store {
         &self,
         ended: &[i64],
         added: &[LakeFile],
-        moved: Option<(&str, &[String])>,
+        moved: Moved<'_>,
         why: &str,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let mark = "/* lake::replace_files, mark */
-            update lake.export set path = coalesce($3, path), sha256 = null, file_size_bytes = null
+            update lake.export set path = coalesce($3, path), sha256 = $4, file_size_bytes = $5
             where table_name = $1 and path = any($2)";
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
         expect_live(&transaction, ended).await?;
         change(&transaction, ended, added, why, now).await?;
-        if let Some((table, paths)) = moved {
-            let first = added.first().map(|file| &*file.path);
-            transaction.execute(mark, &[&table, &paths, &first]).await?;
-        }
+        let first = added.first();
+        let alone = first.filter(|_| moved.alone);
+        let parameters: [&(dyn ToSql + Sync); 5] = [
+            &moved.table,
+            &moved.paths,
+            &first.map(|file| &*file.path),
+            &alone.map(|file| &*file.sha256),
+            &alone.map(|file| file.file_size_bytes),
+        ];
+        transaction.execute(mark, &parameters).await?;
         super::manifest::refresh(&transaction).await?;
         transaction.commit().await?;
         Ok(())

@@ -35,6 +35,8 @@ pub struct PullFiles {
     /// The name of each table, the path that the pull's rows are at, the SHA-256 of that file where it is the pull's alone, and
     /// its number of rows.
     pub marks: Vec<(&'static str, String, Option<String>, i64)>,
+    /// The last erasure that had been asked for when the rows were read.
+    pub last_erasure: i64,
 }
 
 /// What came of an export.
@@ -72,6 +74,9 @@ impl Store {
     /// Puts a pull into the catalogue: its files, the manifests of their folders, and the marks, in one transaction.
     ///
     /// `known` are the marks that the files were made with; somebody who has changed them meanwhile was faster.
+    ///
+    /// # Errors
+    /// [`Error::LakeMoved`] where a channel is being erased since the rows were read: they may name it.
     pub async fn commit_export(
         &self,
         pull: &PullClosed,
@@ -84,7 +89,8 @@ impl Store {
             select status = 'success' and completed_at = $2 as current,
                    (select count(*) from lake.export e where e.pull_id = $1 and e.completed_at = $2
                         and not exists (select from jsonb_to_recordset($3) k (path text)
-                                        where k.path = e.path)) as by_others
+                                        where k.path = e.path)) as by_others,
+                   exists (select from lake.request where action = 'erase' and id > $4) as erased
             from pull where id = $1";
         let mark = "/* lake::commit_export, mark */
             insert into lake.export (pull_id, table_name, day, completed_at, path, sha256, file_size_bytes, record_count, exported_at)
@@ -105,7 +111,7 @@ impl Store {
         lock(&transaction).await?;
         let paths: Vec<_> = known.iter().map(|mark| serde_json::json!({ "path": mark.path })).collect();
         let row = transaction
-            .query_opt(current, &[&pull.pull_id.0, &pull.completed_at, &Json(&paths)])
+            .query_opt(current, &[&pull.pull_id.0, &pull.completed_at, &Json(&paths), &files.last_erasure])
             .await?
             .ok_or(Error::NoPull(pull.pull_id))?;
         if row.column::<i64>("by_others")? > 0 {
@@ -113,6 +119,9 @@ impl Store {
         }
         if !row.column::<bool>("current")? {
             return Ok(Exported::Outdated);
+        }
+        if row.column::<bool>("erased")? {
+            return Err(Error::LakeMoved);
         }
         expect_live(&transaction, &files.ended).await?;
         change(&transaction, &files.ended, &files.added, &format!("pull {}", pull.pull_id), now).await?;

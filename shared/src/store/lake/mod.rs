@@ -12,7 +12,7 @@ mod request;
 mod rows;
 mod status;
 
-pub use commit::CatalogueFile;
+pub use commit::{CatalogueFile, Moved};
 pub use expire::{Expired, Removable};
 pub use export::{ExportMark, Exported, PullFiles};
 pub use manifest::Manifest;

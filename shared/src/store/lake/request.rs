@@ -16,6 +16,8 @@ pub enum LakeAction {
     Verify,
     /// Expire snapshots, and remove what nothing names any more.
     Expire,
+    /// Search the files for a channel, or take it out of them.
+    Erase,
 }
 
 impl LakeAction {
@@ -26,11 +28,12 @@ impl LakeAction {
             Self::Compact => "compact",
             Self::Verify => "verify",
             Self::Expire => "expire",
+            Self::Erase => "erase",
         }
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        [Self::Export, Self::Compact, Self::Verify, Self::Expire]
+        [Self::Export, Self::Compact, Self::Verify, Self::Expire, Self::Erase]
             .into_iter()
             .find(|action| action.as_str() == name)
     }
@@ -45,12 +48,13 @@ pub struct LakeRequest {
     pub action: LakeAction,
     /// About what.
     pub arguments: Value,
+    /// Whether an exporter has begun with it.
+    pub started: bool,
     /// What came of it; none as long as it is not done.
     pub outcome: Option<Result<Value, String>>,
 }
 
-const COLUMNS: &str =
-    "id, action, arguments, finished_at is not null as finished, coalesce(result, '{}') as result, error";
+const COLUMNS: &str = "id, action, arguments, started_at is not null as started, finished_at is not null as finished, coalesce(result, '{}') as result, error";
 
 impl Store {
     /// Asks the exporter; the request's number.
@@ -85,7 +89,30 @@ impl Store {
         client.query_opt(&sql, &[&now]).await?.map(|row| read(&row)).transpose()
     }
 
-    /// Notes what came of a request.
+    /// Takes a request back that no exporter has begun with. False where one has.
+    pub async fn withdraw_lake_request(&self, id: i64) -> Result<bool, Error> {
+        let sql =
+            "/* lake::withdraw_request */ delete from lake.request where id = $1 and started_at is null";
+        Ok(self.client().await?.execute(sql, &[&id]).await? > 0)
+    }
+
+    /// Forgets whose data the erasures that ended before `before` were about.
+    pub async fn forget_lake_erasures(&self, before: DateTime<Utc>) -> Result<(), Error> {
+        let sql = "/* lake::forget_erasures */
+            update lake.request set arguments = '{}', result = '{}', error = null
+            where action = 'erase' and finished_at <= $1 and result is distinct from '{}'";
+        self.client().await?.execute(sql, &[&before]).await?;
+        Ok(())
+    }
+
+    /// The last erasure that was asked for; 0 for none. An export that begins now finds nothing of it in the database.
+    pub async fn last_lake_erasure(&self) -> Result<i64, Error> {
+        let sql = "/* lake::last_erasure */ select coalesce(max(id), 0) as id from lake.request where action = 'erase'";
+        let client = self.client().await?;
+        client.query_one(&client.prepare_cached(sql).await?, &[]).await?.column("id")
+    }
+
+    /// Notes what came of a request. What an erasure was about is forgotten.
     pub async fn finish_lake_request(
         &self,
         id: i64,
@@ -93,7 +120,9 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
         let sql = "/* lake::finish_request */
-            update lake.request set finished_at = $2, result = $3, error = $4 where id = $1 and finished_at is null";
+            update lake.request set finished_at = $2, result = $3, error = $4,
+                arguments = case when action = 'erase' then '{}' else arguments end
+            where id = $1 and finished_at is null";
         let (result, error) = (outcome.as_ref().ok(), outcome.as_ref().err());
         self.client().await?.execute(sql, &[&id, &now, &result, &error]).await?;
         Ok(())
@@ -107,6 +136,7 @@ fn read(row: &tokio_postgres::Row) -> Result<LakeRequest, Error> {
         id: row.column("id")?,
         action: LakeAction::from_name(row.column("action")?).unwrap_or(LakeAction::Verify),
         arguments: row.column("arguments")?,
+        started: row.column("started")?,
         outcome: finished.then(|| error.map_or(Ok(result), Err)),
     })
 }

@@ -55,10 +55,15 @@ pub enum Place {
     },
     /// Dead letters that are not open, with their history and their replays.
     DeadLetters,
+    /// Snapshots of the lake's catalogue: the files that only they have leave storage after them, by the exporter's hand.
+    LakeSnapshots,
 }
 
+/// The class of the lake's snapshots, which the exporter expires too.
+pub const LAKE_SNAPSHOTS: &str = "lake-snapshots";
+
 /// All classes.
-pub const RETENTION_CLASSES: [RetentionClass; 11] = [
+pub const RETENTION_CLASSES: [RetentionClass; 12] = [
     RetentionClass {
         name: "pages",
         about: "chunks: the raw page, the rejects, state and times of each stage (pull_chunk)",
@@ -137,6 +142,12 @@ pub const RETENTION_CLASSES: [RetentionClass; 11] = [
             Place::Rows { table: "operation", at: "requested_at", only: "ended_at is not null" },
             Place::Rows { table: "run_once", at: "requested_at", only: "ended_at is not null" },
         ],
+    },
+    RetentionClass {
+        name: LAKE_SNAPSHOTS,
+        about: "versions of the lake that can still be read, and the files that only they have (schema lake)",
+        default: Ttl::days(7),
+        places: &[Place::LakeSnapshots],
     },
 ];
 

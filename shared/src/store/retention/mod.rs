@@ -7,7 +7,7 @@ mod lake;
 mod policy;
 mod rows;
 
-pub use class::{Place, RETENTION_CLASSES, RetentionClass, Ttl};
+pub use class::{LAKE_SNAPSHOTS, Place, RETENTION_CLASSES, RetentionClass, Ttl};
 pub use days::{Leaving, StoredDay};
 pub use policy::RetentionRun;
 pub use rows::Stored;

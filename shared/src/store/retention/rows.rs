@@ -66,6 +66,15 @@ impl Store {
                 "d.state_at",
                 "d.state not in ('dead', 'held', 'replaying', 'replayed')",
             ),
+            // The newest one stays; one is due when the next has been there for long enough, too.
+            Place::LakeSnapshots => "/* rows::lake_snapshots */
+                select count(*) as rows, min(snapshot_time) as oldest,
+                       greatest(count(*) filter (where snapshot_time < $1), 0)
+                           - (coalesce(max(snapshot_time) < $1, false))::int as due,
+                       (select coalesce(sum(file_size_bytes), 0)::bigint from lake.ducklake_data_file
+                        where end_snapshot is not null) as bytes
+                from lake.ducklake_snapshot"
+                .to_owned(),
         };
         let row = self.client().await?.query_one(&sql, &[&cutoff]).await?;
         Ok(Stored {
@@ -79,8 +88,8 @@ impl Store {
     /// Removes a batch of what is older than `cutoff`. Returns how many rows were removed, and whether there may be more.
     pub async fn remove_batch(&self, place: &Place, cutoff: DateTime<Utc>) -> Result<(i64, bool), Error> {
         let removed = match place {
-            // Days leave as a whole.
-            Place::Days { .. } => 0,
+            // Days leave as a whole, and snapshots at once.
+            Place::Days { .. } | Place::LakeSnapshots => 0,
             Place::Rows { table, at, only } => {
                 let sql = format!(
                     "/* rows::delete */

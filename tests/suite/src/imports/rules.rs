@@ -9,7 +9,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
     ("version", &[]),
     ("schema", &[]),
     ("scrub", &[]),
-    ("lake", &[]),
+    ("lake", &["scrub"]),
     ("event", &[]),
     ("worker_state", &["event", "failure"]),
     ("steering", &["failure", "clock"]),

@@ -2,17 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     process::{Child, Command, Stdio},
 };
 
 use clap::{Args, Parser};
-use exporter::{Exporter, Keep, Storage};
+use exporter::{Exporter, Storage};
 use fake_twitch::{World, WorldConfig};
-use shared::{config, failure::Class, store::Exported};
+use shared::{config, failure::Class, scrub::Scrubber, store::Exported};
 use tempfile::TempDir;
 
-use super::duckdb::skipped;
+use super::duckdb::{skipped, with_packages};
 use crate::{eventually::eventually, rig::Rig};
 
 /// A server, killed when dropped.
@@ -31,21 +30,8 @@ impl Drop for Moto {
 impl Moto {
     /// Starts one with a bucket `lake`. `None`, said loudly in the name of `test`, where it cannot be had.
     async fn start(test: &str) -> Option<Self> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/moto-check");
-        let (python, done) = (folder.join("bin/python"), folder.join("done"));
-        let make = move || {
-            let ran = |command: &mut Command| {
-                command.stdin(Stdio::null()).output().is_ok_and(|out| out.status.success())
-            };
-            let made = done.exists()
-                || ran(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-                    && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet", "moto[server]"]));
-            made.then(|| {
-                std::fs::write(&done, "").expect("a file");
-                folder
-            })
-        };
-        let Some(folder) = tokio::task::spawn_blocking(make).await.expect("no panic") else {
+        let make = || with_packages("moto-check", &["moto[server]"]);
+        let Some(python) = tokio::task::spawn_blocking(make).await.expect("no panic") else {
             skipped(test, "moto", "moto[server]");
             return None;
         };
@@ -54,7 +40,7 @@ impl Moto {
             .local_addr()
             .expect("an address")
             .port();
-        let child = Command::new(folder.join("bin/moto_server"))
+        let child = Command::new(python.with_file_name("moto_server"))
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -112,8 +98,8 @@ async fn a_bucket_holds_the_lake_as_a_folder_does() {
 
     let storage = Storage::open(&moto.settings("lake", &keys)).expect("settings");
     storage.check().await.expect("the bucket is there");
-    let keep = Keep { snapshots: chrono::TimeDelta::days(7), grace: chrono::TimeDelta::days(1) };
-    let exporter = Exporter::of(rig.store.clone(), storage, rig.setup.clock.clone(), keep);
+    let exporter =
+        Exporter::of(rig.store.clone(), storage, rig.setup.clock.clone(), chrono::TimeDelta::days(1));
     let (lake, now) = (exporter.lake(), rig.setup.clock.now());
     let (a, b) = tokio::join!(lake.export(&closed, now), lake.export(&closed, now));
     assert_ne!(a.expect("exported"), b.expect("exported"), "one did it");
@@ -143,6 +129,17 @@ async fn a_bucket_holds_the_lake_as_a_folder_does() {
             assert_eq!(entry["mandatory"], true);
         }
     }
+
+    // A channel leaves a bucket as it leaves a folder: its files are written anew, and those of before are removed.
+    let sql = "select channel_id from pull_data order by viewer_count desc limit 1";
+    let id: String = rig.db.query_one(sql, &[]).await.expect("a channel").get(0);
+    let scrubber = Scrubber::new(&id, [], true).expect("random numbers");
+    let found = lake.search(scrubber.clone()).await.expect("searched");
+    assert_eq!((found.rows["stream_peek"], found.rows["channel"]), (1, 1), "{found:?}");
+    let left = lake.erase(scrubber, now).await.expect("erased");
+    assert!(left.rows.is_empty(), "{left:?}");
+    let findings = lake.verify(now).await.expect("verified");
+    assert!(findings.is_well() && findings.files == 4, "{findings:?}");
 
     // Away: the stage would pause, and no message is charged.
     drop(moto);

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use exporter::{Exporter, Keep};
+use exporter::Exporter;
 use fake_twitch::{World, WorldConfig};
 use shared::{clock::Clock, schema::PullId};
 
@@ -102,15 +102,15 @@ async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
     }
 
     // What only old snapshots have leaves the catalogue with them, and storage after the grace time.
-    let keep = Keep { snapshots: TimeDelta::days(7), grace: TimeDelta::days(1) };
-    let early = lake.tidy(keep, now).await.expect("tidied");
+    let grace = TimeDelta::days(1);
+    let early = lake.tidy(grace, now).await.expect("tidied");
     assert_eq!((early.snapshots, early.removed), (0, 0), "everything is still to be read");
     let stored = files(folder.path()).len();
     let later = now + TimeDelta::days(8);
-    let expired = lake.tidy(keep, later).await.expect("tidied");
+    let expired = lake.tidy(grace, later).await.expect("tidied");
     assert!(expired.snapshots > 16 && expired.unnamed == 4 * 12 + 4, "{expired:?}");
     assert_eq!(files(folder.path()).len(), stored, "the grace time goes on");
-    let removed = lake.tidy(keep, later + TimeDelta::days(2)).await.expect("tidied");
+    let removed = lake.tidy(grace, later + TimeDelta::days(2)).await.expect("tidied");
     assert_eq!(removed.removed, 4 * 12 + 4, "{removed:?}");
     let left = files(folder.path());
     assert_eq!(left.len(), 4 + 4 * 4, "the day's files and those of the four pulls after midnight: {left:?}");

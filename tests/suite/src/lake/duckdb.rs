@@ -25,14 +25,19 @@ pub(super) async fn python(test: &str) -> Option<PathBuf> {
 }
 
 fn make() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/lake-check");
+    with_packages("lake-check", &PACKAGES)
+}
+
+/// A Python with these packages, made once in a folder of that name beside the programs; none where they cannot be had.
+pub(super) fn with_packages(name: &str, packages: &[&str]) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target").join(name);
     let (python, done) = (folder.join("bin/python"), folder.join("done"));
     if !done.exists() {
         let ran = |command: &mut Command| {
             command.stdin(Stdio::null()).output().is_ok_and(|out| out.status.success())
         };
         let made = ran(Command::new("python3").args(["-m", "venv"]).arg(&folder))
-            && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(PACKAGES));
+            && ran(Command::new(&python).args(["-m", "pip", "install", "--quiet"]).args(packages));
         if !made {
             return None;
         }

@@ -1,7 +1,7 @@
 //! The load into Redshift, on a PostgreSQL that is taught what it lacks: it changes nothing the second time. No Redshift can be
 //! reached here; what only Redshift can tell is not told.
 
-use std::{fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use fake_twitch::{World, WorldConfig};
 use shared::lake::{Row, TABLES, Table, Value, redshift::Redshift};
@@ -12,12 +12,20 @@ use super::{
 };
 use crate::rig::Rig;
 
-/// Redshift's DDL as PostgreSQL takes it: `super` is a domain, and distribution and sorting are left out.
+/// Redshift's DDL as PostgreSQL takes it: `super` is a domain, as is each `varchar`, whose bytes are counted as in Redshift, and
+/// distribution and sorting are left out.
 fn on_postgresql(ddl: &str) -> String {
     let kept = ddl.lines().filter(|line| !["diststyle", "distkey"].iter().any(|word| line.starts_with(word)));
-    let ddl =
-        kept.map(|line| if line.starts_with("sortkey") { ";" } else { line }).collect::<Vec<_>>().join("\n");
-    format!("create domain super as jsonb;\n{}", ddl.replace("varchar(65535)", "text"))
+    let lines = kept.map(|line| if line.starts_with("sortkey") { ";" } else { line });
+    let mut ddl = lines.collect::<Vec<_>>().join("\n");
+    let mut domains = "create domain super as jsonb;\n".to_owned();
+    let widths = ddl.split("varchar(").skip(1).filter_map(|rest| rest.split(')').next());
+    for width in widths.map(str::to_owned).collect::<BTreeSet<_>>() {
+        writeln!(domains, "create domain bytes_{width} as text check (octet_length(value) <= {width});")
+            .expect("a text");
+        ddl = ddl.replace(&format!("varchar({width})"), &format!("bytes_{width}"));
+    }
+    domains + &ddl
 }
 
 /// The load with each COPY replaced by inserts of the rows in the files of its table.
@@ -81,5 +89,38 @@ async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
     let ours = "select array[(select count(*) from pull), count(*), sum(viewer_count)] from pull_data";
     let ours: Vec<i64> = rig.db.query_one(ours, &[]).await.expect("sums").get(0);
     assert_eq!(seen[0][..3], ours);
+
+    // The widest text that fits, and one more byte: refused, with all that the load would have brought.
+    let widest = "🎮".repeat(1024 / 4);
+    let name =
+        "update pull_data set channel_name = $1 where stream_id = (select min(stream_id) from pull_data)";
+    for (text, fits) in [(widest.clone(), true), (widest + "a", false)] {
+        rig.db.execute(name, &[&text]).await.expect("renamed");
+        rig.db
+            .execute("update pull set completed_at = completed_at + interval '1 s'", &[])
+            .await
+            .expect("closed again");
+        let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
+        rig.announcer.announce(vec![shared::topology::EXPORTER.repeat(&closed)]).await.expect("announced");
+        exported(&rig, pull).await;
+        let newest = tempfile::tempdir().expect("a folder");
+        let live = "select path from lake.ducklake_data_file where end_snapshot is null";
+        for row in rig.db.query(live, &[]).await.expect("paths") {
+            let path: String = row.get(0);
+            let copy = newest.path().join(&path);
+            std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
+            std::fs::copy(folder.path().join(path), copy).expect("copied");
+        }
+        let script = with_rows(&redshift.load(&manifests), newest.path());
+        let loaded = shared::store::run_script(&rig.database.url(), &script).await;
+        assert_eq!(loaded.is_ok(), fits, "{loaded:?}");
+        let widest: Option<i32> = rig
+            .db
+            .query_one("select max(octet_length(channel_name)) from warehouse.stream_peek", &[])
+            .await
+            .expect("one")
+            .get(0);
+        assert_eq!(widest, Some(1024), "nothing is cut");
+    }
     rig.end(&[]).await;
 }

@@ -16,7 +16,7 @@ pub(crate) struct Erased {
     pub(crate) counts: Places,
     /// The same after it was erased; none where it was not.
     pub(crate) found: Option<Places>,
-    /// Whether there is a lake, whose files were not searched.
+    /// Whether there is a lake whose files were left as they are.
     pub(crate) lake: bool,
 }
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use crate::{context::Context, error::Error};
 
 /// How often it is looked whether the answer is there.
-const PERIOD: Duration = Duration::from_millis(200);
+pub(super) const PERIOD: Duration = Duration::from_millis(200);
 
 /// Who asks, and for how long the answer is waited for.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ const JSON: &str = r#"JSON: {"snapshots", "unnamed", "removed", "orphans"}"#;
 
 /// Expire old snapshots now, and remove files whose grace time is over
 ///
-/// The exporter does it every hour. How long is kept what: its settings `LAKE_KEEP_SNAPSHOTS` and `LAKE_GRACE`.
+/// The exporter does it every hour. How long: `operator retention show` (lake-snapshots), and its setting `LAKE_GRACE`.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(super) struct Expire {

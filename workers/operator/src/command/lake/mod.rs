@@ -6,9 +6,11 @@
 mod ask;
 mod compact;
 mod dispatch;
+mod erase;
 mod expire;
 mod export;
 mod status;
 mod verify;
 
 pub(crate) use dispatch::Lake;
+pub(super) use erase::LakeFiles;
