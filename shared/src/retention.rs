@@ -187,9 +187,13 @@ async fn remove(
             let (rows, more) = store.remove_batch(place, cutoff).await?;
             removed.rows += rows;
             if !more {
-                return Ok(());
+                break;
             }
         }
+        if let Place::RowsOfDays { table, .. } = place {
+            removed.days.extend(store.drop_empty_days(table, cutoff).await?);
+        }
+        return Ok(());
     };
     let days = store.stored_days(table, Some(cutoff), *in_lake && !beyond_lake).await?;
     let (kept, due) = past(days, Some(cutoff));

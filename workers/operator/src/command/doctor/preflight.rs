@@ -72,6 +72,10 @@ async fn database(context: &Context) -> Vec<Check> {
             Some("create another database: create database … encoding 'UTF8' template template0"),
         )
     });
+    checks.push(match store.try_write().await {
+        Ok(()) => well("writes", "the database takes what is written"),
+        Err(error) => wrong("writes", Error::from(error).to_string(), None),
+    });
     checks.push(schema(&store).await);
     checks.push(rights(&found));
     checks.push(if found.sessions_left >= SESSIONS {
