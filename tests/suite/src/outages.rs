@@ -152,7 +152,9 @@ async fn a_database_that_is_away_under_load_leaves_queues_short_and_every_due_pu
         addresses.push(worker.ready().await);
     }
     // In the middle of a pull, and others are due each second.
-    rig.reached(PullId(1), "merged", 1).await;
+    let latest = || async { rig.store.latest_pull().await.expect("an answer").ok_or("there is none") };
+    let first = eventually("a pull should be due", latest).await;
+    rig.reached(first, "merged", 1).await;
     rig.database.allow_connections(false).await;
     rig.database.cut_connections().await;
     let mut waiting = 0;
@@ -166,7 +168,7 @@ async fn a_database_that_is_away_under_load_leaves_queues_short_and_every_due_pu
     rig.database.allow_connections(true).await;
     rig.db = rig.database.client().await;
     eventually("the store should work again", || async { rig.store.check().await }).await;
-    for pull in [PullId(1), PullId(2)] {
+    for pull in [first, PullId(first.0 + 1)] {
         rig.succeeded(pull).await;
         assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }

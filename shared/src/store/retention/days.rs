@@ -5,13 +5,12 @@
 //! PostgreSQL knows and everybody can live with: the next run finishes it. A detached day is marked before, so that it is
 //! dropped even if whoever detached it died, and a table that somebody else has detached to keep it is left alone.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Days, NaiveTime, Utc};
 
 use super::{
     super::{Error, Store, column::Columns},
     lake,
 };
-use crate::failure::{Class, Failure};
 
 /// The comment on a partition that is on its way out.
 const MARK: &str = "to be dropped by retention";
@@ -63,7 +62,7 @@ impl Store {
         let client = self.client().await?;
         let mut days = Vec::new();
         for row in client.query(sql, &[&table, &MARK]).await? {
-            let day: NaiveDate = row.column("day")?;
+            let day: chrono::NaiveDate = row.column("day")?;
             let from = day.and_time(NaiveTime::MIN).and_utc();
             let to = from + Days::new(1);
             let leaving = match (row.column("attached")?, row.column("pending")?) {
@@ -112,40 +111,30 @@ impl Store {
         Ok(())
     }
 
-    /// Drops the days of `table` that end by `cutoff` and are empty. Writers wait for a lock on the table meanwhile, so one that is
-    /// not to be had at once is left to the next run.
-    pub async fn drop_empty_days(&self, table: &str, cutoff: DateTime<Utc>) -> Result<Vec<NaiveDate>, Error> {
-        let mut dropped = Vec::new();
-        for StoredDay { table: name, from, .. } in self.stored_days(table, None, false).await? {
-            if from + Days::new(1) > cutoff {
-                break;
-            }
-            let empty = format!("/* days::is_empty */ select not exists (select from {name}) as empty");
-            let lock = format!(
-                "/* days::lock */ set local lock_timeout = '100ms'; lock table only {table} in access exclusive mode"
-            );
-            let drop = format!("/* days::drop_empty */ drop table {name}");
-            let mut client = self.client().await?;
-            if !client.query_one(&empty, &[]).await?.column::<bool>("empty")? {
-                continue;
-            }
-            let transaction = client.transaction().await?;
-            let dropping = async {
-                transaction.batch_execute(&lock).await?;
-                // Somebody may have written to it just now.
-                if transaction.query_one(&empty, &[]).await?.column("empty")? {
-                    transaction.batch_execute(&drop).await?;
-                    dropped.push(from.date_naive());
-                }
-                Ok::<_, Error>(())
-            };
-            match dropping.await {
-                Ok(()) => transaction.commit().await?,
-                Err(error) if Failure::from(error).class == Class::Contention => break,
-                Err(error) => return Err(error),
-            }
+    /// Drops a day of a table with a default partition, which cannot give it up concurrently, if it is empty. Returns whether.
+    ///
+    /// # Errors
+    /// Of class contention where the table's lock is not to be had at once: writers wait behind whoever waits for it.
+    pub async fn drop_empty_day(&self, table: &str, day: &StoredDay) -> Result<bool, Error> {
+        let name = &day.table;
+        let empty = format!("/* days::is_empty */ select not exists (select from {name}) as empty");
+        let lock = format!(
+            "/* days::lock */ set local lock_timeout = '100ms'; lock table only {table} in access exclusive mode"
+        );
+        let drop = format!("/* days::drop_empty */ drop table {name}");
+        let mut client = self.client().await?;
+        if !client.query_one(&empty, &[]).await?.column("empty")? {
+            return Ok(false);
         }
-        Ok(dropped)
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(&lock).await?;
+        // Somebody may have written to it just now.
+        let empty = transaction.query_one(&empty, &[]).await?.column("empty")?;
+        if empty {
+            transaction.batch_execute(&drop).await?;
+        }
+        transaction.commit().await?;
+        Ok(empty)
     }
 
     /// Drops a day that is detached.

@@ -14,6 +14,7 @@ mod restart;
 mod same;
 mod scale;
 mod table;
+mod trace;
 
 pub(crate) use backlog::run as backlog;
 pub(crate) use cluster::run as cluster;
@@ -29,6 +30,7 @@ pub(crate) use restart::run as restart;
 pub(crate) use same::{replicas, thrice};
 pub(crate) use scale::run as scale;
 pub(crate) use table::{History, run as table};
+pub(crate) use trace::run as trace;
 
 use shared::schema::PullId;
 

@@ -27,7 +27,7 @@ const MINUTES: i64 = 30;
 /// What the page reads beside the sample; nothing while PostgreSQL is unavailable.
 struct Lately {
     minutes: Vec<StageMinute>,
-    waiting: [Option<DateTime<Utc>>; 3],
+    waiting: [Option<DateTime<Utc>>; 4],
     slots: Vec<DateTime<Utc>>,
 }
 
@@ -42,7 +42,7 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
             slots: store.latest_slots(2).await?,
         }
     } else {
-        Lately { minutes: Vec::new(), waiting: [None; 3], slots: Vec::new() }
+        Lately { minutes: Vec::new(), waiting: [None; 4], slots: Vec::new() }
     };
     let facts = &sample.known;
     let rates = rates(&lately.minutes, now);
@@ -135,7 +135,7 @@ fn chain(sample: &Sample, lately: &Lately, rates: &[i64], now: DateTime<Utc>) ->
         count(dead, "dead letter")
     );
     let rows = stages.iter().enumerate().map(|(place, queues)| {
-        let oldest = place.checked_sub(1).and_then(|place| lately.waiting.get(place).copied().flatten());
+        let oldest = lately.waiting.get(place).copied().flatten();
         stage_row(queues, hands[place], rates[place], paused[place], oldest, now)
     });
     let head = vec![
