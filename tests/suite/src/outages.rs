@@ -8,11 +8,7 @@ use std::{net::SocketAddr, time::Duration};
 use fake_twitch::{Latency, Settings as TwitchSettings, World, WorldConfig};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use shared::{
-    failure::Class,
-    schema::{PullId, PullRequested},
-    topology::EXTRACTOR,
-};
+use shared::{failure::Class, schema::PullRequested, topology::EXTRACTOR};
 
 use crate::{
     builders::now,
@@ -168,8 +164,14 @@ async fn a_database_that_is_away_under_load_leaves_queues_short_and_every_due_pu
     rig.database.allow_connections(true).await;
     rig.db = rig.database.client().await;
     eventually("the store should work again", || async { rig.store.check().await }).await;
-    for pull in [first, PullId(first.0 + 1)] {
-        rig.succeeded(pull).await;
+    rig.succeeded(first).await;
+    let next = eventually("the next pull should be due", || async {
+        let latest = rig.store.latest_pull().await.expect("an answer");
+        latest.filter(|latest| *latest > first).ok_or(latest)
+    })
+    .await;
+    rig.succeeded(next).await;
+    for pull in [first, next] {
         assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }
     for worker in workers.into_iter().rev() {

@@ -149,7 +149,7 @@ fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Finding
     Some(Finding {
         code: "no-worker",
         cause: text,
-        next: Some(format!("start a {}, and read its log", stage.name)),
+        next: Some(format!("start the {}, and read its log", stage.name)),
     })
 }
 
