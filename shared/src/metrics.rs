@@ -36,7 +36,7 @@ pub const STREAMS: &str = "pull_streams";
 pub const LAST_SUCCESS: &str = "pull_last_success_timestamp_seconds";
 /// How late the newest scheduled pull was started.
 pub const SLOT_LAG: &str = "pull_slot_lag_seconds";
-/// For how long the oldest chunk waits for a stage.
+/// For how long the oldest chunk waits for a stage; for the extractor, the oldest pull for its first page.
 pub const CHUNK_AGE: &str = "pull_chunk_oldest_age_seconds";
 /// Dead letters that lie in a dead-letter queue.
 pub const DEAD_LETTERS: &str = "dead_letters";

@@ -192,9 +192,13 @@ async fn remove(
             let (rows, more) = store.remove_batch(place, cutoff).await?;
             removed.rows += rows;
             if !more {
-                return Ok(());
+                break;
             }
         }
+        return match place {
+            Place::RowsOfDays { table, .. } => drop_empty_days(store, table, cutoff, removed).await,
+            _ => Ok(()),
+        };
     };
     let days = store.stored_days(table, Some(cutoff), *in_lake && !beyond_lake).await?;
     let (kept, due) = past(days, Some(cutoff));
@@ -212,6 +216,28 @@ async fn remove(
                 removed.kept.push(KeptDay { day: day.from.date_naive(), why });
                 break;
             }
+            Err(failure) => return Err(failure),
+        }
+    }
+    Ok(())
+}
+
+async fn drop_empty_days(
+    store: &Store,
+    table: &str,
+    cutoff: DateTime<Utc>,
+    removed: &mut Removed,
+) -> Result<(), Failure> {
+    let days = store.stored_days(table, None, false).await?;
+    for day in past(days, Some(cutoff)).1 {
+        match store.drop_empty_day(table, &day).await.map_err(Failure::from) {
+            Ok(true) => {
+                removed.bytes += day.bytes;
+                removed.days.push(day.from.date_naive());
+            }
+            Ok(false) => {}
+            // Somebody writes: the next run drops it.
+            Err(failure) if failure.class == Class::Contention => break,
             Err(failure) => return Err(failure),
         }
     }

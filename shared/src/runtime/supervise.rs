@@ -122,7 +122,7 @@ pub async fn run<W: Worker>(
     // Where there was no session to stop in.
     background.abort();
     ending.cancel();
-    let _ = timeout(Duration::from_secs(2), async { tokio::join!(reporting, events) }).await;
+    let _ = tokio::join!(timeout(Duration::from_secs(2), reporting), events);
     result
 }
 

@@ -1,6 +1,7 @@
 //! The server, the database and the user: what a person should know before the first start. Needs no schema of ours.
 
 use chrono::{DateTime, Utc};
+use tokio_postgres::error::SqlState;
 
 use super::{Error, Store, column::Columns};
 
@@ -51,6 +52,25 @@ impl Store {
             sessions_left: row.column("sessions_left")?,
             denied: row.column("denied")?,
         })
+    }
+
+    /// Whether the database takes what is written: a temporary table is filled, and gone again. Nothing of ours changes.
+    ///
+    /// # Errors
+    /// What is in the way: a full disk, a database that is read-only. A user who may not have temporary tables is not told.
+    pub async fn try_write(&self) -> Result<(), Error> {
+        // Larger than what a page may have left, and not to be compressed to less.
+        let sql = "/* environment::try_write */
+            create temporary table try_write as
+            select string_agg(md5(random()::text), '') as text from generate_series(1, 2000)";
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        let written = transaction.batch_execute(sql).await;
+        transaction.rollback().await?;
+        match written {
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => Ok(()),
+            written => Ok(written?),
+        }
     }
 
     /// The time by the database's clock.

@@ -11,16 +11,17 @@ pub struct Progress {
     pub last_success: Option<(i32, DateTime<Utc>)>,
     /// Slot and start of the newest scheduled pull.
     pub last_slot: Option<(DateTime<Utc>, DateTime<Utc>)>,
-    /// Since when the oldest chunk waits for its games, for its channels, and to be merged.
-    pub waiting: [Option<DateTime<Utc>>; 3],
+    /// Since when the oldest pull waits for its first page, and the oldest chunk for its games, for its channels, and to be merged.
+    pub waiting: [Option<DateTime<Utc>>; 4],
 }
 
 impl Store {
     /// How the flow moves, over pulls under way and two index lookups.
     pub async fn progress(&self) -> Result<Progress, Error> {
         let pulls = "/* progress::pulls */
-            select s.stored, s.completed_at, l.slot, l.started_at, open.ids, open.times
-            from (select array_agg(id) as ids, array_agg(started_at) as times
+            select s.stored, s.completed_at, l.slot, l.started_at, open.ids, open.times, open.oldest
+            from (select array_agg(id) as ids, array_agg(started_at) as times,
+                         min(started_at) filter (where pages = 0) as oldest
                   from pull where status not in ('success', 'failed')) open
             left join lateral
                 (select stored, completed_at from pull where status = 'success' order by id desc limit 1) s on true
@@ -35,10 +36,11 @@ impl Store {
         let row = client.query_one(&client.prepare_cached(pulls).await?, &[]).await?;
         let (ids, times): (Option<Vec<i64>>, Option<Vec<DateTime<Utc>>>) =
             (row.column("ids")?, row.column("times")?);
-        let mut waiting = [None; 3];
+        let mut waiting = [row.column("oldest")?, None, None, None];
         if let (Some(ids), Some(times)) = (ids, times) {
             let row = client.query_one(&client.prepare_cached(chunks).await?, &[&ids, &times]).await?;
-            waiting = [row.column("games")?, row.column("channels")?, row.column("merge")?];
+            let chunks = [row.column("games")?, row.column("channels")?, row.column("merge")?];
+            waiting[1..].copy_from_slice(&chunks);
         }
         Ok(Progress {
             last_success: row.column::<Option<i32>>("stored")?.zip(row.column("completed_at")?),

@@ -18,8 +18,8 @@ const FRESH: TimeDelta = TimeDelta::seconds(60);
 const SILENT: TimeDelta = TimeDelta::seconds(30);
 /// A worker's clock may be ahead by any amount of time that a person would set by mistake.
 const AHEAD: TimeDelta = TimeDelta::days(36_500);
-/// Rows of processes that are gone are removed after this.
-const FORGOTTEN: TimeDelta = TimeDelta::hours(1);
+/// Rows of processes that are gone are removed after this: whoever restarts them has done so by then.
+const FORGOTTEN: TimeDelta = TimeDelta::minutes(10);
 
 /// A worker's row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// The workers that have been silent for half a minute and did not say that they end: frozen, killed, or cut off from the
-    /// database. They are forgotten after an hour.
+    /// database. They are forgotten after ten minutes.
     pub async fn silent_workers(&self, now: DateTime<Utc>) -> Result<Vec<WorkerRow>, Error> {
         self.workers_seen(now - FORGOTTEN, now - SILENT).await
     }

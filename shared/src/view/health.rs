@@ -6,7 +6,7 @@ use super::{
     describe_pull::describe_incomplete,
     facts::{Facts, Vanished},
     format::{ago, count},
-    obstacles::{long_retries, pauses, person_pause},
+    obstacles::{long_retries, pauses, person_pause, silence},
     suggest,
 };
 use crate::{
@@ -89,6 +89,7 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<Trouble> {
     let workers = missing_workers(facts).into_iter().chain(facts.paused.iter().map(person_pause));
     workers
         .chain(pauses(&facts.workers, now))
+        .chain(facts.silent.iter().map(|worker| silence(worker, now)))
         .chain(long_retries(&facts.retries, now))
         .for_each(|text| add(About::Workers, text));
     for pull in facts.under_way.iter().filter(|pull| pull.rescues > 0) {

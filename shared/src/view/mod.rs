@@ -27,7 +27,7 @@ pub use facts::{Facts, Vanished};
 pub use health::{About, Health, Trouble};
 pub use moment::Moment;
 pub use obstacles::{
-    behind, long_retries, no_worker, pause, pauses, person_pause, pull_obstacle, reason, retries,
+    behind, long_retries, no_worker, pause, pauses, person_pause, pull_obstacle, reason, retries, silence,
     stages_with_work,
 };
 pub use queues::{StageQueues, by_stage, count_rows, ready};

@@ -113,6 +113,13 @@ pub fn no_worker(stage: StageInfo) -> String {
     format!("no {name} is running: queue {name:?} has no consumer; the pull continues when one starts")
 }
 
+/// A worker that does not say any longer that it lives.
+pub fn silence(worker: &WorkerRow, now: DateTime<Utc>) -> String {
+    let WorkerRow { stage, replica, host, .. } = worker;
+    let silence = duration(now - worker.seen_at);
+    format!("the {stage} {replica} on {host} has been silent for {silence}: frozen, killed, or cut off")
+}
+
 /// A pull that waits for its turn.
 pub fn behind(pull: PullId, other: PullId) -> String {
     format!("the extractor is fetching pull {other}; pull {pull} is next")

@@ -140,6 +140,21 @@ enum Drill {
         #[arg(long, default_value_t = 60, value_name = "N")]
         days: u32,
     },
+    /// A month of pulls behind it: how soon the operator explains rows and streams that are not there
+    Trace {
+        /// Finished pulls put in place
+        #[arg(long, default_value_t = 4_320, value_name = "N")]
+        pulls: u32,
+        /// Rows of each; at most as many as a pull stores
+        #[arg(long, default_value_t = 2_000, value_name = "N")]
+        rows: u32,
+        /// Over so many days
+        #[arg(long, default_value_t = 30, value_name = "N")]
+        days: u32,
+        /// Rows, and absent streams, that are traced
+        #[arg(long, default_value_t = 200, value_name = "N")]
+        asked: u32,
+    },
     /// Ours beside the least that could do it and beside a Celery pool: time, processor, memory, calls, statements, messages
     Compare(drill::Options),
 }
@@ -187,6 +202,10 @@ impl Drill {
                 drill::lake(setting, day_streams, python.as_deref()).await?;
             }
             Self::Retention { past_streams, days } => drill::retention(setting, past_streams, days).await?,
+            Self::Trace { pulls, rows, days, asked } => {
+                let past = drill::History { pulls, rows, days, half_today: false };
+                drill::trace(setting, past, asked).await?;
+            }
             Self::Compare(ref options) => drill::compare(setting, options).await?,
         }
         say(&format!("   passed in {:.0} s", begun.elapsed().as_secs_f64()))

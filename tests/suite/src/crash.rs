@@ -8,6 +8,7 @@ use shared::{schema::ChunkStored, topology::GAME_ENRICHER};
 
 use crate::{
     builders::{now, pages, store_page},
+    dead_letter_rig::operator,
     eventually::eventually,
     process::{Options, Process, probe},
     rig::{Rig, Running, Setup},
@@ -90,6 +91,16 @@ async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wak
     let other = Process::start(&rig, "finalizer", &told);
     rig.succeeded(pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+
+    // It is named once it has missed to say that it lives, though nothing waits for it.
+    let name = format!("%-{}-%", frozen.id());
+    let sql = "update worker_state set seen_at = seen_at - interval '35 s' where replica like $1";
+    assert_eq!(rig.db.execute(sql, &[&name]).await.expect("an update"), 1);
+    for command in ["status", "doctor"] {
+        let (code, said, err) = operator(&rig, command).await;
+        let named = said.contains("the finalizer") && said.contains(&format!("-{}-", frozen.id()));
+        assert!(code == 1 && named && said.contains("has been silent for 3"), "{said} {err}");
+    }
     frozen.signal("CONT");
     eventually("the frozen one should work again", || async {
         let (status, why) = probe(address, "readyz").await;

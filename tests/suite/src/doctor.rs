@@ -126,6 +126,16 @@ async fn the_true_cause_of_a_pull_that_is_not_done_comes_first() {
     assert!(silent["causes"].to_string().contains("has been silent for 3"), "{silent}");
     drop(refused);
     rig.db.batch_execute("delete from worker_state").await.expect("a delete");
+    let down = vec![("TWITCH_TOKEN_URL", format!("http://{NOBODY}/token"))];
+    let waiting = Process::start(&rig, "extractor", &Options { variables: down, ..Options::default() });
+    eventually("the extractor should pause", || async {
+        let states = rig.store.worker_states(now()).await.expect("states");
+        if states.iter().any(WorkerRow::is_paused) { Ok(()) } else { Err(states) }
+    })
+    .await;
+    score.note("Twitch down", &why(&[]).await, "trouble", "the extractor is paused for");
+    drop(waiting);
+    rig.db.batch_execute("delete from worker_state").await.expect("a delete");
 
     rig.vhost.call(Method::DELETE, "queues/{vhost}/finalizer.dead", None).await;
     score.note("queue gone", &why(&[]).await, "topology", "finalizer.dead is not there");
@@ -227,6 +237,10 @@ async fn what_the_first_start_lacks_is_named_before_it() {
     rig.db.batch_execute(sql).await.expect("an update");
     score.check("old schema", &preflight(vec![]).await, "schema", "operator migrate");
     rig.db.batch_execute("update _sqlx_migrations set success = true").await.expect("an update");
+    let read_only = format!("alter database {} set default_transaction_read_only", rig.database.name());
+    rig.db.batch_execute(&format!("{read_only} = on")).await.expect("read-only");
+    score.check("read-only", &preflight(vec![]).await, "writes", "the database is read-only");
+    rig.db.batch_execute(&format!("{read_only} = off")).await.expect("read-write");
 
     let amqp = |url: String| vec![("AMQP_URL", url)];
     let broker = rig.vhost.url_of("operator").expose_secret().to_owned();

@@ -1,6 +1,7 @@
 //! Whoever waits for a pull is told what it waits for: by `pull --wait`, `status` and `show`, and not by a log.
 
 use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
+use serde_json::Value;
 
 use crate::{
     dead_letter_rig::{operator, operator_json},
@@ -27,6 +28,11 @@ async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     let last = told.lines().last().unwrap_or_default();
     assert!(last.contains("waiting: the extractor is paused"), "the end says it as well: {last}");
     assert!(!told.contains("not-the-secret"), "a secret is told to nobody");
+    // The doctor's sentence is the same, but for how long it has been so.
+    let (_, reason) = last.split_once("waiting: the extractor is paused for ").expect("a reason");
+    let (_, reason) = reason.split_once(": ").expect("a reason");
+    let (_, doctor, _) = operator(&rig, "doctor latest").await;
+    assert!(doctor.starts_with("1. the extractor is paused") && doctor.contains(reason), "{doctor} {last}");
 
     let (code, status, _) = operator(&rig, "status").await;
     assert!(code == 1 && status.contains("check TWITCH_CLIENT_SECRET"), "{status}");
@@ -40,6 +46,47 @@ async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     rig.succeeded(pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_reads_the_doctors_sentence() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let doctor = async || operator(&rig, "doctor --json").await.1;
+    let cause = |said: &str| -> String {
+        let said: Value = serde_json::from_str(said).unwrap_or_else(|error| panic!("{error}: {said}"));
+        said["causes"][0]["cause"].as_str().unwrap_or_else(|| panic!("a cause: {said}")).to_owned()
+    };
+
+    let (code, _, told) = operator(&rig, "pull --wait --timeout 7s").await;
+    let no_worker = cause(&doctor().await);
+    assert!(code == 124 && told.contains(&no_worker), "{told} {no_worker}");
+    assert!(no_worker.starts_with("no extractor is running"), "{no_worker}");
+
+    let read_only = format!("alter database {} set default_transaction_read_only", rig.database.name());
+    rig.db.batch_execute(&format!("{read_only} = on")).await.expect("read-only");
+    let (code, _, told) = operator(&rig, "pull --wait").await;
+    let said = cause(&doctor().await);
+    assert!(said.starts_with("the database is read-only"), "{said}");
+    assert!(code == 69 && told.contains(&said), "{told} {said}");
+    rig.db.batch_execute(&format!("{read_only} = off")).await.expect("read-write");
+
+    // What PostgreSQL says when it finds no room for another page.
+    let full = "
+        create function full_disk() returns trigger language plpgsql as $$ begin
+            raise exception 'could not extend file \"base/1/2\": No space left on device'
+                using errcode = 'disk_full', hint = 'Check free disk space.'; end $$;
+        create function full_disk_too() returns event_trigger language plpgsql as $$ begin
+            raise exception 'could not extend file \"base/1/2\": No space left on device'
+                using errcode = 'disk_full', hint = 'Check free disk space.'; end $$;
+        create trigger full_disk before insert or update on pull for each row execute function full_disk();
+        create event trigger full_disk on ddl_command_start execute function full_disk_too()";
+    rig.db.batch_execute(full).await.expect("a full disk");
+    let (code, _, told) = operator(&rig, "pull --wait").await;
+    let said = cause(&doctor().await);
+    assert!(said.contains("the database has run out of something: could not extend file"), "{said}");
+    assert!(code == 69 && told.contains(&said), "{told} {said}");
+    rig.db.batch_execute("drop event trigger full_disk").await.expect("room");
+    rig.end(&[("extractor", 1)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -137,6 +137,60 @@ async fn without_its_database_a_worker_waits_and_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_under_load_leaves_queues_short_and_every_due_pull_accounted_for() {
+    let mut rig = rig().await;
+    let variables = vec![("PULL_INTERVAL", "1s".to_owned())];
+    let told = Options { delays: "1h", variables, ..Options::default() };
+    let workers = ["finalizer", "channel-enricher", "game-enricher", "extractor"];
+    let workers = workers.map(|name| Process::start(&rig, name, &told));
+    let mut addresses = Vec::new();
+    for worker in &workers {
+        addresses.push(worker.ready().await);
+    }
+    // In the middle of a pull, and others are due each second.
+    let latest = || async { rig.store.latest_pull().await.expect("an answer").ok_or("there is none") };
+    let first = eventually("a pull should be due", latest).await;
+    rig.reached(first, "merged", 1).await;
+    rig.database.allow_connections(false).await;
+    rig.database.cut_connections().await;
+    let mut waiting = 0;
+    for address in &addresses {
+        readiness(*address, StatusCode::SERVICE_UNAVAILABLE).await;
+        let depths = rig.announcer.depths().await.expect("depths");
+        waiting = waiting.max(depths.iter().filter_map(|queue| queue.ready).sum::<u32>());
+    }
+    assert!(waiting <= 20, "no more than the messages of a pull or two: {waiting}");
+
+    rig.database.allow_connections(true).await;
+    rig.db = rig.database.client().await;
+    eventually("the store should work again", || async { rig.store.check().await }).await;
+    rig.succeeded(first).await;
+    let next = eventually("the next pull should be due", || async {
+        let latest = rig.store.latest_pull().await.expect("an answer");
+        latest.filter(|latest| *latest > first).ok_or(latest)
+    })
+    .await;
+    rig.succeeded(next).await;
+    for pull in [first, next] {
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    }
+    for worker in workers.into_iter().rev() {
+        worker.terminate().await;
+    }
+    // Each due pull was made, or is recorded with the reason.
+    let sql = "select count(*) as due, count(*) filter (where p.id is null and m.reason is null) as lost
+               from generate_series((select min(slot) from pull), (select max(slot) from pull), interval '1 s') due
+               left join pull p on p.slot = due left join missed_slot m on m.slot = due";
+    let row = rig.db.query_one(sql, &[]).await.expect("slots");
+    let (due, lost): (i64, i64) = (row.get("due"), row.get("lost"));
+    assert!(due > 2 && lost == 0, "{lost} of {due}");
+    let dead: i64 = rig.db.query_one("select count(*) from dead_letter", &[]).await.expect("a count").get(0);
+    assert_eq!(dead, 0);
+    rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_broker_a_worker_says_so_and_stays_alive() {
     let mut rig = rig().await;
     let line = Proxy::to(&rig.amqp_url).await;

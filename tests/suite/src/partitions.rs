@@ -113,7 +113,7 @@ async fn a_year(rig: &Rig) {
 /// touches one waits in vain for its lock, were it only to make a plan.
 async fn close_other_days(db: &Client) -> usize {
     let sql = "select inhrelid::regclass::text from pg_inherits
-               where inhparent in ('pull_chunk'::regclass, 'pull_data'::regclass)
+               where inhparent in ('pull_chunk'::regclass, 'pull_data'::regclass, 'provenance'::regclass)
                  and right(inhrelid::regclass::text, 8)
                      not in (to_char(now() at time zone 'UTC', 'YYYYMMDD'),
                              to_char(now() at time zone 'UTC' + interval '1 day', 'YYYYMMDD'))";
@@ -130,13 +130,17 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     let mut rig = Rig::new(world).await;
     a_year(&rig).await;
     let other = rig.database.client().await;
-    assert!(close_other_days(&other).await > 700);
+    assert!(close_other_days(&other).await > 1_100);
 
     // More chunks than after which PostgreSQL would try a plan for all values.
     rig.start_all();
     let report = rig.whole_pull().await;
     assert_eq!(report.stored, 1_500);
     let pull = report.pull_id;
+
+    let stored = "select stream_id from pull_data where pull_id = $1 and pulled_at = $2 limit 1";
+    let stored: String =
+        rig.db.query_one(stored, &[&pull.0, &report.started_at]).await.expect("a row").get(0);
 
     // What else the programs ask, in all the states that a pull can be in.
     let chunk = rig.store.chunks_with_rejects(pull).await.expect("chunks")[0];
@@ -150,6 +154,10 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
         "rerun latest --from merge --yes",
         "rerun latest --from games --yes",
         "dead-letters list",
+        "trace --pull 1 --chunk 1",
+        &format!("trace --stream {stored}"),
+        &format!("trace --stream {stored} --pull 1"),
+        "trace --stream 99000001 --pull 1",
     ] {
         let (code, _, err) = operator(&rig, words).await;
         assert_eq!(code, 0, "{words}: {err}");

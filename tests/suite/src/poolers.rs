@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use url::Url;
 
-use crate::{builders::now, eventually::eventually, rig::Rig, services::Database};
+use crate::{builders::now, dead_letter_rig::command, eventually::eventually, rig::Rig, services::Database};
 
 /// Where Debian puts it.
 const PGBOUNCER: &str = "/usr/sbin/pgbouncer";
@@ -84,6 +84,14 @@ async fn a_pooler_in_transaction_mode_is_refused_where_pgbouncer_is_installed() 
         assert_eq!((failure.class, failure.code), (Class::Outage, "store.pooler"), "{told}");
         assert!(told.contains("transaction mode") && told.contains("session mode"), "{told}");
     }
+    let mut preflight = command(&rig, "doctor --preflight");
+    preflight.env("DATABASE_URL", &pooler.url);
+    let checked = tokio::task::spawn_blocking(move || preflight.output()).await.expect("a thread");
+    let said = String::from_utf8(checked.expect("the operator").stdout).expect("text");
+    assert!(
+        said.starts_with("NOT OK  database: DATABASE_URL leads to a pooler in transaction mode"),
+        "{said}"
+    );
     drop(pooler);
     rig.end(&[]).await;
 }

@@ -75,7 +75,11 @@ async fn ages(db: &Client, table: &str) -> Vec<i64> {
 }
 
 async fn keep_rows_for(rig: &Rig, days: u32) {
-    let (code, _, err) = operator(rig, &format!("retention set rows {days}d --yes")).await;
+    keep(rig, "rows", days).await;
+}
+
+async fn keep(rig: &Rig, class: &str, days: u32) {
+    let (code, _, err) = operator(rig, &format!("retention set {class} {days}d --yes")).await;
     assert_eq!(code, 0, "{err}");
 }
 
@@ -163,6 +167,62 @@ async fn rows_leave_in_batches_and_open_dead_letters_never() {
     let row = rig.db.query_one(left, &[]).await.expect("counts");
     let left: Vec<i64> = (0..5).map(|column| row.get(column)).collect();
     assert_eq!(left, [1, 1, 1, 0, 1]);
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_noted_leaves_when_it_is_old_and_open_orders_never() {
+    let rig = rig().await;
+    // Each chunk leaves provenance of its day; that of the oldest day has no partition.
+    for days in [0, 89, 91, 100] {
+        succeeded(&rig, days).await;
+    }
+    let fill = "
+        insert into event (day, fingerprint, level, stage, message, build, host, count, first_at, last_at)
+            select current_date - days, 'cause', 'WARN', 'finalizer', '', '', '', 1, now() - make_interval(days => days),
+                   now() - make_interval(days => days)
+            from unnest(array[0, 89, 91, 200]) days;
+        insert into provenance (pull_id, pulled_at, chunk, at, stage, action, build)
+            select 1, now() - make_interval(days => days), 1, now(), 'finalizer', 'ROUTE', '' from unnest(array[95, 5]) days;
+        insert into pull_history (pull_id, at, event, stored, rejected)
+            values (1, now() - interval '366 days', 'success', 1, 0);
+        insert into worker_history (at, stage, replica, build, host, event)
+            select now() - make_interval(days => days), 'finalizer', '', '', '', 'started' from unnest(array[1, 366]) days;
+        insert into steering (at, by, action, stage)
+            select now() - make_interval(days => days), 'ada', 'pause', 'finalizer' from unnest(array[1, 366]) days;
+        insert into run_once (stage, requested_by, requested_at, outcome, ended_at)
+            values ('finalizer', 'ada', now() - interval '366 days', null, null),
+                   ('finalizer', 'ada', now() - interval '366 days', 'nothing-waits', now());
+        insert into stage_pause (stage, paused_by, paused_at) values ('finalizer', 'ada', now() - interval '400 days')";
+    rig.db.batch_execute(fill).await.expect("rows");
+    let before = ages(&rig.db, "provenance").await;
+    assert_eq!(before, [0, 89, 91, 100], "each day has its partition");
+
+    let removed = apply(&rig).await;
+    let rows = |class| of(&removed, class).rows;
+    // Of each pull that left: received, its games, its channels, merged.
+    assert_eq!([rows("events"), rows("provenance"), rows("history")], [2, 2 * 4 + 1, 4], "{removed:?}");
+    let days: Vec<i64> =
+        of(&removed, "provenance").days.iter().map(|day| (now().date_naive() - *day).num_days()).collect();
+    assert_eq!(days, [100, 91], "days that are empty then are dropped");
+    assert_eq!(ages(&rig.db, "provenance").await, [0, 89]);
+    let left = "select (select count(*) from event), (select count(*) from provenance), (select count(*) from pull_history),
+                       (select count(*) from worker_history), (select count(*) from steering), (select count(*) from run_once),
+                       (select count(*) from stage_pause)";
+    let row = rig.db.query_one(left, &[]).await.expect("counts");
+    let left: Vec<i64> = (0..7).map(|column| row.get(column)).collect();
+    assert_eq!(left, [2, 2 * 4 + 1, 4, 1, 1, 1, 1]);
+
+    // A day that somebody is writing to is left to the next run, and nobody waits for it.
+    rig.db.batch_execute("delete from provenance").await.expect("deleted");
+    let mut other = rig.database.client().await;
+    let writer = other.transaction().await.expect("a transaction");
+    writer.execute("insert into provenance select * from provenance", &[]).await.expect("a lock");
+    keep(&rig, "provenance", 1).await;
+    assert_eq!(of(&apply(&rig).await, "provenance").days, [], "somebody writes");
+    writer.commit().await.expect("a commit");
+    assert_eq!(of(&apply(&rig).await, "provenance").days.len(), 1);
+    assert_eq!(ages(&rig.db, "provenance").await, [0]);
     rig.end(&[]).await;
 }
 

@@ -29,6 +29,30 @@ fn about<'a>(events: &'a [Value], words: &str) -> Vec<&'a Value> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_ends_says_what_it_could_not_write_down() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(100))).await;
+    let process = Process::start(&rig, "game-enricher", &Options::default());
+    process.ready().await;
+    let mut locking = rig.database.client().await;
+    let held = locking.transaction().await.expect("a transaction");
+    held.batch_execute("lock table event").await.expect("a lock");
+    let nowhere = GAME_ENRICHER.request(&ChunkStored(message(1).0));
+    rig.announcer.announce(vec![nowhere]).await.expect("announced");
+    eventually("the error should wait to be written down", || async {
+        let sql = "select count(*) from pg_locks where relation = 'event'::regclass and not granted";
+        let waiting: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get(0);
+        if waiting > 0 { Ok(()) } else { Err(process.log()) }
+    })
+    .await;
+    let log = process.whole_log().await;
+    let lost = log.iter().filter(|line| line.contains("events.lost")).count();
+    assert_eq!(lost, 1, "{log:#?}");
+    held.rollback().await.expect("a rollback");
+    drop(locking);
+    rig.end(&[(DEAD, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_storm_of_one_cause_is_one_row_and_an_outage_loses_none() {
     let rig = Rig::new(World::generate(WorldConfig::plain(100))).await;
     let url = SecretString::from(rig.database.url_of("game-enricher"));

@@ -7,7 +7,7 @@ use metrics::gauge;
 use shared::{
     failure::Failure,
     metrics::{CHUNK_AGE, LAST_SUCCESS, SLOT_LAG, STREAMS},
-    topology::{CHANNEL_ENRICHER, FINALIZER, GAME_ENRICHER},
+    topology::STAGES,
 };
 
 use crate::background::Background;
@@ -23,9 +23,8 @@ pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
     if let Some((slot, started)) = progress.last_slot {
         gauge!(SLOT_LAG).set(seconds(slot, started));
     }
-    let stages = [GAME_ENRICHER.info().name, CHANNEL_ENRICHER.info().name, FINALIZER.info().name];
-    for (stage, since) in stages.into_iter().zip(progress.waiting) {
-        gauge!(CHUNK_AGE, "stage" => stage).set(since.map_or(0.0, |since| seconds(since, now)));
+    for (stage, since) in STAGES.into_iter().zip(progress.waiting) {
+        gauge!(CHUNK_AGE, "stage" => stage.name).set(since.map_or(0.0, |since| seconds(since, now)));
     }
     Ok(())
 }

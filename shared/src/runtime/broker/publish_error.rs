@@ -27,7 +27,7 @@ pub enum PublishError {
         to: String,
     },
     /// The broker reads nothing that is published.
-    #[error("the broker blocks publishers: {0}")]
+    #[error("RabbitMQ takes no messages: {0}")]
     Blocked(String),
     /// The broker refused the message.
     #[error("the broker refuses messages for {0}: is the queue at its limit (a policy with max-length)?")]

@@ -1,8 +1,9 @@
 //! Warnings and errors on their way to the database, where they outlive the log.
 //!
 //! They are collected in memory by their cause, which costs a storm of one cause no more room than a single one; a task
-//! writes down what there is, all at once, every second. What cannot be written down is kept for the next try. The room is
-//! bounded: once it is full, events of further causes are dropped and counted, and their number is an event too.
+//! writes down what there is, all at once, every second. What is not known to be written down is kept for the next try, also
+//! where writing is cut short. The room is bounded: once it is full, events of further causes are dropped and counted, and their
+//! number is an event too. What the end of the process leaves unwritten is counted in the log.
 //!
 //! An event holds what its log line holds, and so no secrets. What is told while events are written down is for the log alone:
 //! it would never end.
@@ -14,6 +15,7 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -38,7 +40,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const TRY_AGAIN: Duration = Duration::from_secs(5);
 /// How long writing may take; when it takes longer, it is done again, and those events may be counted twice.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// The same when the process ends.
+/// The same once the process ends.
 const LAST_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What this process has to tell: `tracing` has one subscriber per process, and so has this.
@@ -56,54 +58,70 @@ struct Collected(Arc<Mutex<Room>>);
 #[derive(Debug, Default)]
 struct Room {
     events: BTreeMap<String, Event>,
+    /// Events that are being written down: kept until that has succeeded.
+    writing: Vec<Event>,
     /// Events that found no room since somebody was last told.
     dropped: u64,
 }
 
+impl Room {
+    fn add(&mut self, event: Event) {
+        if let Some(known) = self.events.get_mut(&event.fingerprint) {
+            known.add(event);
+        } else if self.events.len() < MOST_CAUSES {
+            self.events.insert(event.fingerprint.clone(), event);
+        } else {
+            self.dropped = self.dropped.saturating_add(event.count);
+        }
+    }
+}
+
 impl Collected {
     fn add(&self, event: Event) {
-        self.with(|room| {
-            if let Some(known) = room.events.get_mut(&event.fingerprint) {
-                known.add(event);
-            } else if room.events.len() < MOST_CAUSES {
-                room.events.insert(event.fingerprint.clone(), event);
-            } else {
-                room.dropped = room.dropped.saturating_add(event.count);
-            }
-        });
+        self.with(|room| room.add(event));
     }
 
-    /// Takes out all there is, with an event of its own for those that were dropped.
+    /// All there is to be written down, with an event of its own for those that were dropped.
     fn take(&self, stage: &str, now: DateTime<Utc>) -> Vec<Event> {
-        let Room { events, dropped } = self.with(std::mem::take);
-        let told = (dropped > 0).then(|| {
-            let message = "events were dropped: they could not be written down in time, and there was no room to keep them";
-            let code = Some("events.dropped".to_owned());
-            Event { count: dropped, ..new_event(Level::WARN, stage, code, message, now) }
-        });
-        events.into_values().chain(told).collect()
+        self.with(|room| {
+            // Whoever wrote these down was cut short.
+            for unwritten in std::mem::take(&mut room.writing) {
+                room.add(unwritten);
+            }
+            let dropped = std::mem::take(&mut room.dropped);
+            let told = (dropped > 0).then(|| {
+                let message = "events were dropped: they could not be written down in time, and there was no room to keep them";
+                let code = Some("events.dropped".to_owned());
+                Event { count: dropped, ..new_event(Level::WARN, stage, code, message, now) }
+            });
+            room.writing = std::mem::take(&mut room.events).into_values().chain(told).collect();
+            room.writing.clone()
+        })
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut Room) -> T) -> T {
         f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Writes down what there is; keeps it where that fails.
-    async fn write(&self, reporter: &dyn StatusReporter, events: Vec<Event>, patience: Duration) -> bool {
+    /// Writes down what there is; keeps it where that fails, or has not succeeded when `given_up` ends.
+    async fn write(
+        &self,
+        reporter: &dyn StatusReporter,
+        events: &[Event],
+        given_up: impl Future<Output = ()>,
+    ) -> bool {
         if events.is_empty() {
             return true;
         }
-        let written = WRITING.scope((), timeout(patience, reporter.record_events(&events))).await;
-        if matches!(written, Ok(Ok(()))) {
-            return true;
+        let written = tokio::select! {
+            written = WRITING.scope((), reporter.record_events(events)) => written,
+            () = given_up => return false,
+        };
+        match written {
+            Ok(()) => self.with(|room| room.writing.clear()),
+            Err(Failure { code, .. }) => tracing::debug!(code, "events are not written down, and are kept"),
         }
-        if let Ok(Err(Failure { code, .. })) = written {
-            tracing::debug!(code, "events are not written down, and are kept");
-        }
-        for event in events {
-            self.add(event);
-        }
-        false
+        self.with(|room| room.writing.is_empty())
     }
 }
 
@@ -171,26 +189,37 @@ fn new_event(level: Level, stage: &str, code: Option<String>, message: &str, now
     }
 }
 
-/// Writes down what the process has to tell, until told to stop.
+/// Writes down what the process has to tell, until told to stop; what it is writing then gets a little longer.
 pub(in crate::runtime) async fn keep<W: Worker>(worker: Arc<W>, clock: Clock, stop: CancellationToken) {
     let Some(reporter) = worker.status_reporter() else { return };
     let mut wait = EVERY;
     while stop.run_until_cancelled(sleep(wait)).await.is_some() {
         let events = COLLECTED.take(W::STAGE.info().name, clock.now());
-        wait = if COLLECTED.write(reporter, events, PATIENCE).await { EVERY } else { TRY_AGAIN };
+        let given_up = async {
+            let _ = timeout(PATIENCE, stop.cancelled().then(|()| sleep(LAST_PATIENCE))).await;
+        };
+        wait = if COLLECTED.write(reporter, &events, given_up).await { EVERY } else { TRY_AGAIN };
     }
 }
 
-/// Writes down what is left when the process ends, if that does not take long.
+/// Writes down what is left when the process ends, if that does not take long; otherwise the log tells how much is lost.
 pub(in crate::runtime) async fn keep_last<W: Worker>(worker: &W, clock: &Clock) {
-    if let Some(reporter) = worker.status_reporter() {
-        let events = COLLECTED.take(W::STAGE.info().name, clock.now());
-        COLLECTED.write(reporter, events, LAST_PATIENCE).await;
+    let Some(reporter) = worker.status_reporter() else { return };
+    let events = COLLECTED.take(W::STAGE.info().name, clock.now());
+    if !COLLECTED.write(reporter, &events, sleep(LAST_PATIENCE)).await {
+        let lost: u64 = events.iter().map(|event| event.count).sum();
+        tracing::warn!(
+            code = "events.lost",
+            lost,
+            "{lost} warnings and errors could not be written down before the end: only the log has them"
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use futures::future::BoxFuture;
     use tracing_subscriber::{Registry, layer::SubscriberExt};
 
@@ -236,19 +265,26 @@ mod tests {
         assert_eq!(events.len(), MOST_CAUSES + 1);
         let last = events.last().unwrap();
         assert_eq!((last.code.as_deref(), last.count), (Some("events.dropped"), 100));
-        assert_eq!(to.take("finalizer", NOW), [], "told once");
+        // As long as they are not written down they are told again, and are no more.
+        assert_eq!(to.take("finalizer", NOW).last().map(|last| last.count), Some(100));
+        to.with(|room| room.writing.clear());
+        assert!(to.take("finalizer", NOW).is_empty(), "told once");
     }
 
-    /// Keeps events while the database is there, and warns of it while it is not.
+    /// Keeps events while the database is there, and warns of it while it is not; or never answers.
     #[derive(Default)]
     struct Database {
         there: bool,
+        hangs: bool,
         kept: Mutex<Vec<Event>>,
     }
 
     impl StatusReporter for Database {
         fn record_events<'a>(&'a self, events: &'a [Event]) -> BoxFuture<'a, Result<(), Failure>> {
             Box::pin(async move {
+                if self.hangs {
+                    pending::<()>().await;
+                }
                 if !self.there {
                     tracing::warn!("the database is gone");
                     return Err(Failure::transient("store.unreachable", "gone"));
@@ -292,12 +328,28 @@ mod tests {
         tracing::error!("first");
         let (gone, back) = (Database::default(), Database { there: true, ..Database::default() });
         for _ in 0..3 {
-            assert!(!to.write(&gone, to.take("finalizer", NOW), PATIENCE).await);
+            assert!(!to.write(&gone, &to.take("finalizer", NOW), pending()).await);
         }
         tracing::error!("first");
-        assert!(to.write(&back, to.take("finalizer", NOW), PATIENCE).await);
+        assert!(to.write(&back, &to.take("finalizer", NOW), pending()).await);
         let kept = back.kept.lock().unwrap();
         let told: Vec<_> = kept.iter().map(|event| (event.message.as_str(), event.count)).collect();
         assert_eq!(told, [("first", 2)]);
+    }
+    #[tokio::test]
+    async fn what_was_being_written_down_when_it_was_cut_short_is_kept() {
+        let to = Collected::default();
+        let event = || new_event(Level::WARN, "finalizer", None, "first", NOW);
+        to.add(event());
+        let hanging = Database { hangs: true, ..Database::default() };
+        // Its time is over; and whoever wrote is ended in the middle, without a word.
+        assert!(!to.write(&hanging, &to.take("finalizer", NOW), async {}).await);
+        assert!(to.write(&hanging, &to.take("finalizer", NOW), pending()).now_or_never().is_none());
+        to.add(event());
+        let back = Database { there: true, ..Database::default() };
+        assert!(to.write(&back, &to.take("finalizer", NOW), pending()).await);
+        let kept: Vec<u64> = back.kept.lock().unwrap().iter().map(|event| event.count).collect();
+        assert_eq!(kept, [2]);
+        assert!(to.take("finalizer", NOW).is_empty(), "once");
     }
 }

@@ -141,28 +141,29 @@ fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<Exi
         let stop = shutdown::on_signals()
             .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
         let deadline = settings.shutdown_deadline;
-        let worker = Arc::new(worker);
+        let (worker, clock) = (Arc::new(worker), settings.clock.clone());
         let running = async {
-            let clock = settings.clock.clone();
             let ended = run(Arc::clone(&worker), settings, stop.clone()).await;
             if let Err(failure) = &ended {
                 tracing::error!(code = failure.code, "{} stops: {failure}", W::STAGE.info().name);
             }
-            tokio::join!(traces.close(), events::keep_last(&*worker, &clock));
+            traces.close().await;
             if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         };
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(deadline).await;
         };
-        tokio::select! {
-            ended = running => Ok(ended),
+        let ended = tokio::select! {
+            ended = running => ended,
             // What is not acknowledged by now is delivered again, to somebody else.
             () = overdue => {
                 tracing::warn!("the deadline to finish has passed: leaving the rest to another delivery");
-                Ok(ExitCode::SUCCESS)
+                ExitCode::SUCCESS
             }
-        }
+        };
+        events::keep_last(&*worker, &clock).await;
+        Ok(ended)
     })
 }
 

@@ -46,6 +46,14 @@ pub enum Place {
         /// Which rows may go at all.
         only: &'static str,
     },
+    /// Rows of a table that is partitioned by day and has a default partition, deleted in batches; days that are empty then are
+    /// dropped. A whole day would leave only under a lock that its writers would wait for.
+    RowsOfDays {
+        /// The table.
+        table: &'static str,
+        /// The column whose time is their age.
+        at: &'static str,
+    },
     /// Columns of `pull_chunk`, emptied in batches.
     Columns {
         /// The columns.
@@ -128,8 +136,7 @@ pub const RETENTION_CLASSES: [RetentionClass; 12] = [
         name: "provenance",
         about: "what each stage did with a chunk (provenance)",
         default: Ttl::days(90),
-        // Row by row: a table with a default partition gives up a day only under a lock that its writers would wait for.
-        places: &[Place::Rows { table: "provenance", at: "pulled_at", only: "true" }],
+        places: &[Place::RowsOfDays { table: "provenance", at: "pulled_at" }],
     },
     RetentionClass {
         name: "history",

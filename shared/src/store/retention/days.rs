@@ -111,6 +111,32 @@ impl Store {
         Ok(())
     }
 
+    /// Drops a day of a table with a default partition, which cannot give it up concurrently, if it is empty. Returns whether.
+    ///
+    /// # Errors
+    /// Of class contention where the table's lock is not to be had at once: writers wait behind whoever waits for it.
+    pub async fn drop_empty_day(&self, table: &str, day: &StoredDay) -> Result<bool, Error> {
+        let name = &day.table;
+        let empty = format!("/* days::is_empty */ select not exists (select from {name}) as empty");
+        let lock = format!(
+            "/* days::lock */ set local lock_timeout = '100ms'; lock table only {table} in access exclusive mode"
+        );
+        let drop = format!("/* days::drop_empty */ drop table {name}");
+        let mut client = self.client().await?;
+        if !client.query_one(&empty, &[]).await?.column("empty")? {
+            return Ok(false);
+        }
+        let transaction = client.transaction().await?;
+        transaction.batch_execute(&lock).await?;
+        // Somebody may have written to it just now.
+        let empty = transaction.query_one(&empty, &[]).await?.column("empty")?;
+        if empty {
+            transaction.batch_execute(&drop).await?;
+        }
+        transaction.commit().await?;
+        Ok(empty)
+    }
+
     /// Drops a day that is detached.
     pub async fn drop_day(&self, day: &StoredDay) -> Result<(), Error> {
         let drop = format!("/* days::drop */ drop table if exists {}", day.table);

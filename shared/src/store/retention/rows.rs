@@ -54,6 +54,7 @@ impl Store {
                 from pull where {counted} > 0 and started_at >= coalesce($1::timestamptz, '-infinity')"
             ),
             Place::Rows { table, at, only } => count(&format!("{table} t"), "pg_column_size(t.*)", at, only),
+            Place::RowsOfDays { table, at } => count(&format!("{table} t"), "pg_column_size(t.*)", at, "true"),
             Place::Columns { names, only } => {
                 let sizes: Vec<String> =
                     names.iter().map(|name| format!("coalesce(pg_column_size({name}), 0)")).collect();
@@ -90,16 +91,8 @@ impl Store {
         let removed = match place {
             // Days leave as a whole, and snapshots at once.
             Place::Days { .. } | Place::LakeSnapshots => 0,
-            Place::Rows { table, at, only } => {
-                let sql = format!(
-                    "/* rows::delete */
-                    with old as (
-                        select tableoid as part, ctid from {table} where {only} and {at} < $1
-                        limit $2 for update skip locked)
-                    delete from {table} t using old where t.tableoid = old.part and t.ctid = old.ctid"
-                );
-                self.client().await?.execute(&sql, &[&cutoff, &BATCH]).await?
-            }
+            Place::Rows { table, at, only } => self.delete_rows(table, at, only, cutoff).await?,
+            Place::RowsOfDays { table, at } => self.delete_rows(table, at, "true", cutoff).await?,
             Place::Columns { names, only } => {
                 let emptied: Vec<String> = names.iter().map(|name| format!("{name} = null")).collect();
                 let sql = format!(
@@ -119,6 +112,23 @@ impl Store {
         };
         let removed = i64::try_from(removed).unwrap_or(i64::MAX);
         Ok((removed, removed == BATCH || (removed > 0 && matches!(place, Place::DeadLetters))))
+    }
+
+    async fn delete_rows(
+        &self,
+        table: &str,
+        at: &str,
+        only: &str,
+        cutoff: DateTime<Utc>,
+    ) -> Result<u64, Error> {
+        let sql = format!(
+            "/* rows::delete */
+            with old as (
+                select tableoid as part, ctid from {table} where {only} and {at} < $1
+                limit $2 for update skip locked)
+            delete from {table} t using old where t.tableoid = old.part and t.ctid = old.ctid"
+        );
+        Ok(self.client().await?.execute(&sql, &[&cutoff, &BATCH]).await?)
     }
 
     /// Deletes closed dead letters with all that refers to them, and replays that are left without any.

@@ -16,6 +16,7 @@ mod retention;
 mod same;
 mod scale;
 mod table;
+mod trace;
 
 pub(crate) use backlog::run as backlog;
 pub(crate) use cluster::run as cluster;
@@ -33,6 +34,7 @@ pub(crate) use retention::run as retention;
 pub(crate) use same::{replicas, thrice};
 pub(crate) use scale::run as scale;
 pub(crate) use table::{History, run as table};
+pub(crate) use trace::run as trace;
 
 use shared::schema::PullId;
 

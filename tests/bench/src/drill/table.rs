@@ -170,8 +170,11 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
         from history h, pull p where p.id = $1";
     let chunk = "insert into pull_chunk
         select (jsonb_populate_record(c, jsonb_build_object(
-            'pull_id', p.id, 'pulled_at', p.started_at, 'page', '[]'::jsonb))).*
+            'pull_id', p.id, 'pulled_at', p.started_at))).*
         from pull p, pull_chunk c where p.requested_by = 'history' and c.pull_id = $1 and c.chunk <= $2::int / 100";
+    let provenance = "insert into provenance
+        select p.id, p.started_at, v.chunk, p.started_at, v.stage, v.action, v.attempt, v.calls, v.detail, v.build
+        from pull p, provenance v where p.requested_by = 'history' and v.pull_id = $1 and v.chunk <= $2::int / 100";
     let data = "insert into pull_data
         select p.id, p.started_at, d.stream_id, d.chunk, d.channel_id, d.channel_login, d.channel_name, d.game_id, d.game_name,
                d.viewer_count, d.language, d.started_at, d.type, d.title, d.tags, d.is_mature, d.data
@@ -182,10 +185,11 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
     db.execute(places, &[&like.0, &pulls, &days, &half_today]).await?;
     db.execute(pull, &[&like.0]).await?;
     db.execute(chunk, &[&like.0, &rows]).await?;
+    db.execute(provenance, &[&like.0, &rows]).await?;
     let stored = db.execute(data, &[&like.0, &rows]).await?;
     db.batch_execute("set synchronous_commit = on; drop table history").await?;
     // As autovacuum leaves them.
-    db.batch_execute("vacuum analyze pull_data, pull_chunk, pull").await?;
+    db.batch_execute("vacuum analyze pull_data, pull_chunk, provenance, pull").await?;
     say(&format!("   history: {pulls} finished pulls over {days} days, {stored} rows"))
 }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use fake_twitch::{World, WorldConfig};
-use shared::{schema::PullClosed, store::Exported};
+use shared::{schema::PullClosed, steering::PAUSED_BY_PERSON, store::Exported};
 
 use super::{
     export::exported,
@@ -14,6 +14,7 @@ use crate::{
     dead_letter_rig::{operator, operator_json},
     eventually::eventually,
     rig::Rig,
+    scripted::paused,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,6 +55,33 @@ async fn storage_that_is_away_pauses_the_exporter_alone_and_it_catches_up_in_ord
     assert_eq!(order, [first.0, second.0, third.0]);
     let dead: i64 = rig.db.query_one("select count(*) from dead_letter", &[]).await.expect("a count").get(0);
     assert_eq!(dead, 0);
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_exporter_exports_nothing_but_what_it_is_asked_for_and_catches_up() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(120))).await;
+    rig.start_all();
+    rig.start_exporter(folder.path()).await;
+    let (code, _, err) = operator(&rig, "pause exporter --by anna --reason inventory").await;
+    assert_eq!(code, 0, "{err}");
+    let told = paused(&rig, "exporter", PAUSED_BY_PERSON).await;
+    assert!(told.reason.is_some_and(|reason| reason.ends_with("inventory")));
+    let first = rig.whole_pull().await.pull_id;
+    let second = rig.whole_pull().await.pull_id;
+    rig.waits("exporter", 2).await;
+    assert_eq!(files(folder.path()), Vec::<String>::new());
+
+    let ran = operator_json(&rig, "run-once exporter").await;
+    assert_eq!(ran["outcome"], "settled", "{ran}");
+    exported(&rig, first).await;
+    rig.waits("exporter", 1).await;
+    let status = operator_json_of_status(&rig).await.to_string();
+    assert!(status.contains("the exporter is paused by anna: inventory"), "{status}");
+
+    operator_json(&rig, "resume exporter").await;
+    exported(&rig, second).await;
     rig.end(&[]).await;
 }
 

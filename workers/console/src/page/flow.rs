@@ -26,7 +26,7 @@ const MINUTES: i64 = 30;
 /// What the page reads beside the sample; nothing while PostgreSQL is unavailable.
 struct Lately {
     minutes: Vec<StageMinute>,
-    waiting: [Option<DateTime<Utc>>; 3],
+    waiting: [Option<DateTime<Utc>>; 4],
     slots: Vec<DateTime<Utc>>,
     /// When pulls are started, in the words of the extractor.
     schedule: Option<String>,
@@ -44,7 +44,7 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
             schedule: store.latest_schedule().await?,
         }
     } else {
-        Lately { minutes: Vec::new(), waiting: [None; 3], slots: Vec::new(), schedule: None }
+        Lately { minutes: Vec::new(), waiting: [None; 4], slots: Vec::new(), schedule: None }
     };
     let facts = &sample.known;
     let rates = rates(&lately.minutes, now);
@@ -142,7 +142,7 @@ fn chain(context: &Context<'_>, lately: &Lately, rates: &[i64]) -> Vec<Block> {
         count(dead, "dead letter")
     );
     let rows = stages.iter().enumerate().map(|(place, queues)| {
-        let oldest = place.checked_sub(1).and_then(|place| lately.waiting.get(place).copied().flatten());
+        let oldest = lately.waiting.get(place).copied().flatten();
         stage_row(queues, hands[place], rates[place], paused[place], oldest, now)
     });
     let head = vec![

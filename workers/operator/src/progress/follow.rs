@@ -87,7 +87,7 @@ impl<'a> Follower<'a> {
 
     async fn until_closed(&mut self) -> Result<(), Failure> {
         loop {
-            self.show();
+            self.show().await;
             if self.pull.completed_at.is_some() {
                 return Ok(());
             }
@@ -96,14 +96,16 @@ impl<'a> Follower<'a> {
         }
     }
 
-    fn show(&mut self) {
+    async fn show(&mut self) {
         let now = self.clock.now();
         self.rate.record(&self.pull, now);
         self.display.show(&self.pull, &self.rate, now);
         if let Some(missing) =
             self.missing_worker.check(&self.pull, &self.queue_poller.queues(), &self.workers, now)
         {
-            self.display.warn(&missing);
+            // In a database that takes nothing no worker can write that it is there.
+            let written = self.store.try_write().await;
+            self.display.warn(&written.map_or_else(|error| describe_failure(&error.into()), |()| missing));
         }
     }
 

@@ -9,7 +9,7 @@ use shared::{
     schema::PullStatus,
     store::{PullReport, WorkerRow},
     topology::{STAGES, StageInfo},
-    view::{behind, long_retries, no_worker, pause, retries},
+    view::{behind, long_retries, no_worker, pause, retries, silence},
 };
 
 use super::{
@@ -120,6 +120,7 @@ fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Finding> {
         Some(pull) => causes.extend(of_pull(pull, facts, now)),
         None => causes.extend(in_general(facts, now)),
     }
+    causes.extend(silent(facts, now));
     causes
 }
 
@@ -137,16 +138,8 @@ fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Finding
     let queues = facts.stages.iter().find(|queues| queues.stage == stage.name)?;
     let silent =
         facts.silent.iter().filter(|worker| worker.stage == stage.name).max_by_key(|worker| worker.seen_at);
-    let is_silent = |worker: &WorkerRow| facts.silent.iter().any(|silent| silent.replica == worker.replica);
-    let is_there = facts.workers.iter().any(|worker| worker.stage == stage.name && !is_silent(worker));
-    let silence = silent.map(|worker| {
-        let silence = duration(now - worker.seen_at);
-        format!(
-            "the {} {} on {} has been silent for {silence}: frozen, killed, or cut off",
-            worker.stage, worker.replica, worker.host
-        )
-    });
-    let text = match (queues.workers, is_there, silence) {
+    let silence = silent.map(|worker| silence(worker, now));
+    let text = match (queues.workers, is_there(stage.name, facts), silence) {
         (0, false, None) => no_worker(stage),
         (0, false, Some(silence)) => format!("{}; {silence}", no_worker(stage)),
         (_, false, Some(silence)) => silence,
@@ -156,7 +149,22 @@ fn absent(stage: StageInfo, facts: &Facts, now: DateTime<Utc>) -> Option<Finding
     Some(Finding {
         code: "no-worker",
         cause: text,
-        next: Some(format!("start a {}, and read its log", stage.name)),
+        next: Some(format!("start the {}, and read its log", stage.name)),
+    })
+}
+
+/// Whether a worker of this stage says that it lives.
+fn is_there(stage: &str, facts: &Facts) -> bool {
+    let is_silent = |worker: &WorkerRow| facts.silent.iter().any(|silent| silent.replica == worker.replica);
+    facts.workers.iter().any(|worker| worker.stage == stage && !is_silent(worker))
+}
+
+/// Workers that are silent while others of their stage do their work.
+fn silent(facts: &Facts, now: DateTime<Utc>) -> impl Iterator<Item = Finding> {
+    facts.silent.iter().filter(|worker| is_there(&worker.stage, facts)).map(move |worker| Finding {
+        code: "silent",
+        cause: silence(worker, now),
+        next: Some("see what became of its process; another does its work meanwhile".into()),
     })
 }
 

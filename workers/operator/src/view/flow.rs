@@ -149,7 +149,9 @@ pub(crate) fn flow(flow: &Flow, columns: u16) -> String {
     lines.extend(points(flow));
     if !flow.troubles.is_empty() {
         lines.push(String::new());
-        lines.extend(flow.troubles.iter().map(|trouble| first_line(&format!("! {trouble}"), width)));
+        // Whole, because what to do stands at the end.
+        let troubles = Table::facts(flow.troubles.iter().map(|trouble| ("!", trouble))).of_width(columns);
+        lines.extend(troubles.to_string().lines().map(str::to_owned));
     }
     lines.join("\n")
 }
@@ -221,7 +223,7 @@ fn pull_lines(flow: &Flow, width: usize) -> Vec<String> {
         let filled = usize::try_from(merged.saturating_mul(20) / all.max(1)).unwrap_or_default().min(BAR);
         let bar = format!("{}{}", "█".repeat(filled), "░".repeat(BAR - filled));
         let progress = describe_progress(pull, flow.at);
-        first_line(&format!("{bar} {progress}: {merged} of {all} chunks merged"), width)
+        first_line(&format!("{bar} {merged} of {all} chunks merged: {progress}"), width)
     };
     flow.pulls.iter().map(line).collect()
 }
@@ -271,6 +273,12 @@ mod tests {
                 assert!(screen.contains(words), "{words}: {screen}");
             }
         }
+        // In a narrow terminal, too, it is said what to do.
+        let screen = flow(&later, 60);
+        assert!(
+            screen.split_whitespace().collect::<Vec<_>>().join(" ").contains("`operator resume"),
+            "{screen}"
+        );
         let lines = flow_lines(&later);
         assert!(lines.lines().all(|line| line.starts_with("2026-07-12 10:42:02 UTC ")), "{lines}");
         assert!(lines.contains("finalizer: trouble, 1 workers, 12 ready, 1 in hand"), "{lines}");

@@ -130,12 +130,14 @@ fn bare() -> comfy_table::Table {
     table
 }
 
+/// Colours of the terminal's own sixteen, of which each can be read on a light and on a dark background: bright green and both
+/// yellows cannot be on a light one.
 fn styled(text: String, style: Style) -> Cell {
     let cell = Cell::new(text);
     match style {
         Style::Plain => cell,
-        Style::Good => cell.fg(Color::Green),
-        Style::Busy => cell.fg(Color::Yellow),
+        Style::Good => cell.fg(Color::DarkGreen),
+        Style::Busy => cell.fg(Color::DarkMagenta),
         Style::Bad => cell.fg(Color::Red),
     }
 }

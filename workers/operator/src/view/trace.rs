@@ -1,5 +1,7 @@
 //! Where a row comes from, or why there is none.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::{
@@ -179,25 +181,29 @@ fn stages(stages: &[StageWork]) -> String {
 }
 
 fn steps(steps: &[TraceStep], pull: &PullFacts) -> String {
-    let mut table = Table::new(&["  AFTER", "STAGE", "ACTION", ">ATTEMPT", ">CALLS", "~DETAIL; BUILD"]);
+    let mut table = Table::new(&["  AFTER", "STAGE", "ACTION", "~DETAIL"]);
+    // A build that did everything need not stand on every line.
+    let builds: BTreeSet<&str> = steps.iter().filter_map(|step| step.build.as_deref()).collect();
     for step in steps {
         let style = if step.action == "DROP" { Style::Busy } else { Style::Plain };
-        let told = [Some(&step.detail), step.build.as_ref()];
-        let told: Vec<&str> =
-            told.into_iter().flatten().map(String::as_str).filter(|text| !text.is_empty()).collect();
+        let attempt = (step.attempt > 1).then(|| format!("attempt {}", step.attempt));
+        let calls = (step.calls > 0).then(|| count(step.calls, "call"));
+        let build = step.build.clone().filter(|_| builds.len() > 1);
+        let told = [attempt, calls, Some(step.detail.clone()), build];
+        let told: Vec<String> = told.into_iter().flatten().filter(|text| !text.is_empty()).collect();
         table.styled_row(
             &[Style::Plain, Style::Plain, style],
             [
                 format!("  +{}", duration(step.at - pull.started_at)),
                 step.stage.clone(),
                 step.action.clone(),
-                step.attempt.to_string(),
-                number(step.calls),
                 told.join("; "),
             ],
         );
     }
-    table.to_string()
+    let only = builds.first().filter(|_| builds.len() == 1);
+    let only = only.map(|build| format!("  all by build {build}\n")).unwrap_or_default();
+    format!("{table}{only}")
 }
 
 /// The record as it was fetched; where it is stored otherwise, both.

@@ -30,6 +30,10 @@ pub(super) async fn examine(
     };
     let facts = facts::gather(context, &store, depths).await;
     examined.facts = facts;
+    if examined.facts.database_trouble.is_none() {
+        let untaken = store.try_write().await.err().map(|error| Error::from(error).to_string());
+        examined.facts.database_trouble = untaken;
+    }
     if examined.facts.broker_trouble.is_none() {
         examined.differences.extend(missing_bindings(context, management).await);
     }

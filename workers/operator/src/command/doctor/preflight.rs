@@ -72,6 +72,10 @@ async fn database(context: &Context) -> Vec<Check> {
             Some("create another database: create database … encoding 'UTF8' template template0"),
         )
     });
+    checks.push(match store.try_write().await {
+        Ok(()) => well("writes", "the database takes what is written"),
+        Err(error) => wrong("writes", Error::from(error).to_string(), None),
+    });
     checks.push(schema(&store).await);
     checks.push(rights(&found));
     checks.push(if found.sessions_left >= SESSIONS {
@@ -89,18 +93,17 @@ async fn database(context: &Context) -> Vec<Check> {
             ),
         )
     });
-    let ahead = context.clock.now() - found.now;
-    checks.push(if ahead.abs() <= CLOCKS_DIFFER {
-        well("clock", "as the database's")
-    } else {
-        let way = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
-        wrong(
-            "clock",
-            format!("this machine is {} {way} the database", duration(ahead.abs())),
-            Some("set the clocks by NTP"),
-        )
-    });
+    checks.push(clock(context.clock.now() - found.now));
     checks
+}
+
+fn clock(ahead: TimeDelta) -> Check {
+    if ahead.abs() <= CLOCKS_DIFFER {
+        return well("clock", "as the database's");
+    }
+    let way = if ahead > TimeDelta::zero() { "ahead of" } else { "behind" };
+    let finding = format!("this machine is {} {way} the database", duration(ahead.abs()));
+    wrong("clock", finding, Some("set the clocks by NTP"))
 }
 
 async fn schema(store: &Store) -> Check {
@@ -185,5 +188,18 @@ async fn twitch(context: &Context, twitch: &Twitch) -> Vec<Check> {
             Ok(()) => well("twitch", "it answers, and takes the credentials"),
             Err(failure) => wrong("twitch", failure.to_string(), None),
         }],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_wrong_is_told_with_the_way() {
+        assert!(clock(TimeDelta::seconds(-4)).well);
+        let behind = clock(TimeDelta::minutes(-3));
+        assert_eq!(behind.finding, "this machine is 3m 00s behind the database");
+        assert!(!behind.well && clock(TimeDelta::seconds(6)).finding.contains("6.0s ahead of"));
     }
 }
