@@ -41,7 +41,7 @@ impl Chains {
         let unreadable =
             |error| Failure::permanent("extractor.cursor", format!("the pull's cursors: {error}"));
         match so_far.cursor.as_deref().and_then(|cursor| cursor.strip_prefix(SEVERAL)) {
-            Some(several) => serde_json::from_str(several).map(Self).map_err(|error| unreadable(error)),
+            Some(several) => serde_json::from_str(several).map(Self).map_err(unreadable),
             None if so_far.pages > 0 || side_by_side.is_empty() => Ok(Self(vec![Chain::of_one(so_far)])),
             None => Ok(Self::split(side_by_side)),
         }
