@@ -1,31 +1,13 @@
 //! Dead letters that travel to another place, and those that are edited.
 
-use std::time::Instant;
-
-use fake_twitch::{World, WorldConfig};
-use lapin::{
-    BasicProperties,
-    types::{AMQPValue, FieldTable, LongString},
-};
-use secrecy::ExposeSecret;
-use shared::{
-    dead_letter::DeadLetterStore,
-    dead_letters::{self, Revalidation},
-    failure::Failure,
-    runtime::{Job, Outcome, Worker, header},
-    schema::{ChunkStored, GamesFilled, encode},
-    store::{DeadLetterFilter, Store},
-    topology::{GAME_ENRICHER, REJECTED, Stage},
-};
+use shared::{schema::encode, store::DeadLetterFilter};
 
 use crate::{
     dead_letter_rig::{
-        DEAD, FailingWorker, announce, await_dead_letters, empty_rig, leave_dead_letters, message, operator,
-        operator_json, report_figure, settled,
+        DEAD, FailingWorker, await_dead_letters, empty_rig, leave_dead_letters, message, operator,
+        operator_json, settled,
     },
     eventually::eventually,
-    rig::Rig,
-    wire::Wire,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -3,10 +3,7 @@
 use std::time::Instant;
 
 use fake_twitch::{World, WorldConfig};
-use lapin::{
-    BasicProperties,
-    types::{AMQPValue, FieldTable, LongString},
-};
+use lapin::types::AMQPValue;
 use secrecy::ExposeSecret;
 use shared::{
     dead_letter::DeadLetterStore,
@@ -21,9 +18,8 @@ use shared::{
 use crate::{
     dead_letter_rig::{
         DEAD, FailingWorker, announce, await_dead_letters, empty_rig, leave_dead_letters, message, operator,
-        operator_json, report_figure, settled,
+        operator_json, report_figure,
     },
-    eventually::eventually,
     rig::Rig,
     wire::Wire,
 };

@@ -1,29 +1,13 @@
 //! Discarding dead letters: they come back as they were, and what was begun is finished.
 
-use std::time::Instant;
-
-use fake_twitch::{World, WorldConfig};
 use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldTable, LongString},
 };
-use secrecy::ExposeSecret;
-use shared::{
-    dead_letter::DeadLetterStore,
-    dead_letters::{self, Revalidation},
-    failure::Failure,
-    runtime::{Job, Outcome, Worker, header},
-    schema::{ChunkStored, GamesFilled, encode},
-    store::{DeadLetterFilter, Store},
-    topology::{GAME_ENRICHER, REJECTED, Stage},
-};
+use shared::store::DeadLetterFilter;
 
 use crate::{
-    dead_letter_rig::{
-        DEAD, FailingWorker, announce, await_dead_letters, empty_rig, leave_dead_letters, message, operator,
-        operator_json, report_figure, settled,
-    },
-    eventually::eventually,
+    dead_letter_rig::{DEAD, await_dead_letters, empty_rig, leave_dead_letters, operator, operator_json},
     rig::Rig,
     wire::Wire,
 };

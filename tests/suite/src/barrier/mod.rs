@@ -5,22 +5,18 @@
 
 mod schedule;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use fake_twitch::{World, WorldConfig};
 use futures::{StreamExt, stream};
 use shared::{
     failure::Failure,
-    runtime::{Job, Outcome, Step, Worker},
-    schema::{
-        ChannelsFilled, ChunkRef, ChunkStored, GamesFilled, Message, PullClosed, PullId, PullStatus, Record,
-        decode,
-    },
-    store::{Kind, Store},
+    runtime::Worker,
+    schema::{ChannelsFilled, ChunkRef, ChunkStored, GamesFilled, PullClosed, PullStatus, decode},
     topology::Announcement,
 };
 
-use self::schedule::{Dice, Programs, done, learn_everything, overdue, play};
+use self::schedule::{Programs, done, learn_everything, overdue, play};
 use crate::{
     builders::{assert_closed_once, dead_letter, extracted, filled, note_closings, now, pages, store_page},
     rig::Rig,

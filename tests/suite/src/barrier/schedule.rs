@@ -1,22 +1,18 @@
 //! A schedule at random: who works next, what is delivered twice, and who dies.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use fake_twitch::{World, WorldConfig};
-use futures::{StreamExt, stream};
 use shared::{
-    failure::Failure,
     runtime::{Job, Outcome, Step, Worker},
     schema::{
-        ChannelsFilled, ChunkRef, ChunkStored, GamesFilled, Message, PullClosed, PullId, PullStatus, Record,
-        decode,
+        ChannelsFilled, ChunkRef, ChunkStored, GamesFilled, Message, PullClosed, PullId, Record, decode,
     },
     store::{Kind, Store},
     topology::Announcement,
 };
 
 use crate::{
-    builders::{assert_closed_once, dead_letter, extracted, filled, note_closings, now, pages, store_page},
+    builders::{extracted, now, store_page},
     rig::Rig,
 };
 
@@ -45,10 +41,10 @@ impl Dice {
 
 /// The programs of a flow, two of each kind that could get in each other's way.
 pub(super) struct Programs {
-    store: Store,
-    games: game_enricher::GameEnricher,
-    channels: channel_enricher::ChannelEnricher,
-    finalizers: [finalizer::Finalizer; 2],
+    pub(super) store: Store,
+    pub(super) games: game_enricher::GameEnricher,
+    pub(super) channels: channel_enricher::ChannelEnricher,
+    pub(super) finalizers: [finalizer::Finalizer; 2],
 }
 
 impl Programs {

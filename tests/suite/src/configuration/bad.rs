@@ -1,11 +1,7 @@
 //! Every kind of setting that cannot be used.
 
-use std::{
-    fs,
-    process::{Command, Output},
-};
+use std::fs;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::CANARY;
@@ -13,9 +9,9 @@ use super::CANARY;
 /// A program, what is set beside what can be used, and what its one line must say: which setting, what is wrong, and what
 /// to do.
 pub(super) struct Bad {
-    program: &'static str,
-    settings: Vec<(&'static str, String)>,
-    says: &'static [&'static str],
+    pub(super) program: &'static str,
+    pub(super) settings: Vec<(&'static str, String)>,
+    pub(super) says: &'static [&'static str],
 }
 
 /// Every kind of setting that cannot be used; `folder` holds files that cannot be used either.

@@ -1,17 +1,6 @@
 //! The commands that documents print, and whether there are such.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
 use clap::error::ErrorKind;
-use shared::store::migrate;
-
-use crate::{
-    services::{Database, connect},
-    settings::project_file,
-};
 
 /// How a person reaches the operator: by itself, in a quickstart, in compose.
 pub(super) const PREFIXES: [&[&str]; 3] =

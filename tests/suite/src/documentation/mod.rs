@@ -8,13 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::error::ErrorKind;
 use shared::store::migrate;
 
-use self::commands::{
-    AS_READER, OF_A_SERVICE, PLACEHOLDERS, PREFIXES, arguments, blocks, commands, is_of_a_name, spans,
-    unknown,
-};
+use self::commands::{AS_READER, OF_A_SERVICE, arguments, blocks, commands, is_of_a_name, spans, unknown};
 use crate::{
     services::{Database, connect},
     settings::project_file,

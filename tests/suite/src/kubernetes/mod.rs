@@ -22,7 +22,7 @@ use k8s_openapi::api::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use shared::topology::{RetryDelays, StageInfo, all_stages, queues};
+use shared::topology::all_stages;
 
 use self::secrets::mounted_files;
 use crate::{

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k8s_openapi::api::core::v1::{Container, PodSpec, Secret};
 use serde_json::Value;
 
-use super::{all, environment, pods};
+use super::{all, pods};
 use crate::settings::project_file;
 
 /// A secret's key, and where it is mounted.
