@@ -348,7 +348,7 @@ mod tests {
         let slots = vec![at("2026-07-12T10:40:00Z"), at("2026-07-12T10:25:00Z")];
         let lately = |schedule: Option<&str>| Lately {
             minutes: Vec::new(),
-            waiting: [None; 3],
+            waiting: [None; 4],
             slots: slots.clone(),
             schedule: schedule.map(str::to_owned),
         };
