@@ -21,7 +21,7 @@ fn side_by_side(languages: &[&str]) -> Setup {
 }
 
 fn world() -> World {
-    World::generate(WorldConfig::plain(STREAMS))
+    World::generate(WorldConfig { tail: STREAMS / 2, test_record: false, ..WorldConfig::sized(STREAMS / 2) })
 }
 
 /// Shows that a pull has every stream once, in at most two pages more for each list than one list takes: the last of a list
@@ -40,7 +40,9 @@ async fn lists_side_by_side_hold_what_one_list_of_all_holds() {
     let report = rig.whole_pull().await;
     assert_whole(&rig, &report, 5).await;
     rig.mop_up().await;
-    rig.end(&[]).await;
+    let rejecting = "select count(*) from pull_chunk where rejected > 0";
+    let rejecting: i64 = rig.db.query_one(rejecting, &[]).await.expect("a count").get(0);
+    rig.end(&[("streams.rejected", rejecting.try_into().expect("a few"))]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -60,5 +62,7 @@ async fn lists_side_by_side_go_on_where_another_extractor_left_them() {
     let report = rig.succeeded(pull).await;
     assert_whole(&rig, &report, 4).await;
     rig.mop_up().await;
-    rig.end(&[]).await;
+    let rejecting = "select count(*) from pull_chunk where rejected > 0";
+    let rejecting: i64 = rig.db.query_one(rejecting, &[]).await.expect("a count").get(0);
+    rig.end(&[("streams.rejected", rejecting.try_into().expect("a few"))]).await;
 }

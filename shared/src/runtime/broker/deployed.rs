@@ -13,7 +13,10 @@ use tokio::{
 };
 
 use super::{
-    amqp_url::Address, connection::Connection, depth::look_at, error::BrokerError, session::is_soft,
+    amqp_url::Address,
+    connection::Connection,
+    depth::look_at,
+    error::{BrokerError, is_soft},
 };
 use crate::topology::{OPTIONAL_STAGES, StageInfo};
 

@@ -1,5 +1,10 @@
 //! What can go wrong with the broker, and the class of each.
 
+use lapin::{
+    ErrorKind,
+    protocol::{AMQPErrorKind, AMQPSoftError},
+};
+
 use crate::{
     dial::DialError,
     failure::{Class, Failure},
@@ -48,4 +53,10 @@ impl From<BrokerError> for Failure {
         };
         Self::of(class, code, &error)
     }
+}
+
+/// Whether the broker has closed a channel, and for this reason.
+pub(super) fn is_soft(error: &lapin::Error, wanted: &AMQPSoftError) -> bool {
+    matches!(error.kind(), ErrorKind::ProtocolError(refusal)
+        if matches!(refusal.kind(), AMQPErrorKind::Soft(soft) if soft == wanted))
 }

@@ -9,14 +9,17 @@ use futures::future::try_join_all;
 use lapin::{
     Channel, ErrorKind, ExchangeKind,
     options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions, QueueDeleteOptions},
-    protocol::{AMQPErrorKind, AMQPSoftError},
+    protocol::AMQPSoftError,
     types::{AMQPValue, FieldTable, LongString},
 };
 use secrecy::SecretString;
 use tokio::time::timeout;
 
 use super::{
-    super::message::headers::short, amqp_url::Address, connection::Connection, error::BrokerError,
+    super::message::headers::short,
+    amqp_url::Address,
+    connection::Connection,
+    error::{BrokerError, is_soft},
     publisher::Publisher,
 };
 use crate::{
@@ -227,11 +230,6 @@ fn absent(name: &str, error: lapin::Error) -> BrokerError {
     } else {
         refused(name, error)
     }
-}
-
-pub(super) fn is_soft(error: &lapin::Error, wanted: &AMQPSoftError) -> bool {
-    matches!(error.kind(), ErrorKind::ProtocolError(refusal)
-        if matches!(refusal.kind(), AMQPErrorKind::Soft(soft) if soft == wanted))
 }
 
 /// A refusal of this one declaration names the argument and both values; anything else is the connection's trouble. So is

@@ -4,7 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::CANARY;
+/// Stands in every secret: nobody may show it.
+pub(super) const CANARY: &str = "canary-7f3a";
 
 /// A program, what is set beside what can be used, and what its one line must say: which setting, what is wrong, and what
 /// to do.

@@ -10,13 +10,11 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use self::bad::{Bad, bad};
+use self::bad::{Bad, CANARY, bad};
 use crate::process::binary;
 
 const PROGRAMS: [&str; 7] =
     ["extractor", "game-enricher", "channel-enricher", "finalizer", "exporter", "operator", "console"];
-/// Stands in every secret: nobody may show it.
-const CANARY: &str = "canary-7f3a";
 
 /// Settings that can be used, though nobody is there.
 fn usable() -> Vec<(&'static str, String)> {

@@ -6,7 +6,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use serde_json::Value;
 use shared::topology::{RetryDelays, StageInfo, queues};
 
-use super::{all, kustomization, secrets::example};
+use super::documents::{all, example, kustomization};
 use crate::settings::project_file;
 
 #[test]

@@ -4,59 +4,25 @@
 //! with the servers.
 
 mod components;
+mod documents;
 mod secrets;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-    process::Command,
-    time::Duration,
-};
+use std::{collections::BTreeSet, process::Command, time::Duration};
 
 use k8s_openapi::api::{
     apps::v1::Deployment,
     batch::v1::Job,
-    core::v1::{Container, PodSpec, Secret, SecurityContext},
+    core::v1::{Secret, SecurityContext},
     policy::v1::PodDisruptionBudget,
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 use shared::topology::all_stages;
 
-use self::secrets::mounted_files;
-use crate::{
-    process::binary,
-    settings::{project_file, settings_of},
+use self::documents::{
+    FOLDERS, all, containers, documents, environment, kustomization, mounted_files, pods, program,
 };
-
-const FOLDERS: [&str; 5] = ["base", "example", "keda", "lake", "prometheus"];
-
-/// All documents, each with its file.
-fn documents() -> Vec<(String, Value)> {
-    let mut documents = Vec::new();
-    for folder in FOLDERS {
-        let path = format!("deploy/kubernetes/{folder}");
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(&path);
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let file = format!("{path}/{}", entry.expect("an entry").file_name().display());
-            let found: Vec<Value> = serde_saphyr::from_multiple(&project_file(&file))
-                .unwrap_or_else(|error| panic!("{file}: {error}"));
-            assert!(!found.is_empty(), "{file} is empty");
-            documents.extend(found.into_iter().map(|document| (file.clone(), document)));
-        }
-    }
-    documents
-}
-
-/// The documents of a kind as what Kubernetes takes them for.
-fn all<T: DeserializeOwned>(kind: &str) -> Vec<T> {
-    let of_kind = documents().into_iter().filter(|(_, document)| document["kind"] == kind);
-    let all: Vec<T> =
-        of_kind.map(|(file, document)| serde_json::from_value(document).expect(&file)).collect();
-    assert!(!all.is_empty(), "there should be a {kind}");
-    all
-}
+use crate::{process::binary, settings::settings_of};
 
 /// Kubernetes ignores what it does not know, so a typing error would go unnoticed: what is read must be all there is.
 fn assert_is<T: DeserializeOwned + Serialize>(file: &str, document: &Value) {
@@ -89,11 +55,6 @@ fn every_document_is_what_kubernetes_takes() {
     }
 }
 
-fn kustomization(folder: &str) -> Value {
-    let text = project_file(&format!("deploy/kubernetes/{folder}/kustomization.yaml"));
-    serde_saphyr::from_str(&text).expect("a kustomization")
-}
-
 #[test]
 fn what_lies_there_is_applied_but_for_the_example_of_secrets() {
     for folder in FOLDERS {
@@ -114,64 +75,6 @@ fn what_lies_there_is_applied_but_for_the_example_of_secrets() {
         applied.retain(|file| !documents().iter().any(|(there, _)| there == file));
         assert_eq!(applied, BTreeSet::new(), "not there");
     }
-}
-
-/// The settings that the base and the lake's component generate, by the name of their config map.
-fn config_maps() -> BTreeMap<String, BTreeMap<String, String>> {
-    let kustomizations = [kustomization("base"), kustomization("lake")];
-    let generated =
-        kustomizations.iter().map(|one| one["configMapGenerator"].as_array().expect("config maps"));
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
-    generated
-        .flatten()
-        .map(|map| {
-            let literals = map["literals"].as_array().expect("literals").iter().map(|literal| {
-                let (name, value) = literal.as_str().and_then(|l| l.split_once('=')).expect("NAME=value");
-                (name.to_owned(), value.to_owned())
-            });
-            (text(&map["name"]), literals.collect())
-        })
-        .collect()
-}
-
-/// The pods there are, each with the name of its workload.
-fn pods() -> Vec<(String, PodSpec)> {
-    let deployments = all::<Deployment>("Deployment")
-        .into_iter()
-        .map(|deployment| (deployment.metadata.name, deployment.spec.and_then(|spec| spec.template.spec)));
-    let jobs = all::<Job>("Job")
-        .into_iter()
-        .map(|job| (job.metadata.name, job.spec.and_then(|spec| spec.template.spec)));
-    deployments.chain(jobs).map(|(name, pod)| (name.expect("a name"), pod.expect("a pod"))).collect()
-}
-
-fn containers(pod: &PodSpec) -> impl Iterator<Item = &Container> {
-    pod.init_containers.iter().flatten().chain(&pod.containers)
-}
-
-/// What a container finds in its environment.
-fn environment(container: &Container) -> BTreeMap<String, String> {
-    let maps = config_maps();
-    let mut environment = BTreeMap::new();
-    for source in container.env_from.iter().flatten() {
-        let name = &source.config_map_ref.as_ref().expect("a config map").name;
-        let map = maps.get(name).unwrap_or_else(|| panic!("no config map {name} is generated"));
-        environment.extend(map.clone());
-    }
-    for variable in container.env.iter().flatten() {
-        let from = variable.value_from.as_ref().and_then(|from| from.secret_key_ref.as_ref());
-        match &variable.value {
-            Some(value) => _ = environment.insert(variable.name.clone(), value.clone()),
-            // Of a secret that need not be there.
-            None => assert_eq!(from.and_then(|secret| secret.optional), Some(true), "{}", variable.name),
-        }
-    }
-    environment
-}
-
-/// The program that a container runs.
-fn program(container: &Container) -> &str {
-    container.command.as_ref().and_then(|command| command.first()).expect("a command")
 }
 
 #[test]

@@ -1,55 +1,12 @@
 //! Secrets: described by the example, mounted where they are used, and of users that somebody makes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use k8s_openapi::api::core::v1::{Container, PodSpec, Secret};
+use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value;
 
-use super::{all, pods};
+use super::documents::{all, example, mounted, pods};
 use crate::settings::project_file;
-
-/// A secret's key, and where it is mounted.
-type Mounted = (String, String, String);
-
-fn mounted(pod: &PodSpec) -> Vec<(String, Mounted)> {
-    let mut mounted = Vec::new();
-    for volume in pod.volumes.iter().flatten() {
-        let projected = volume.projected.iter().flat_map(|all| all.sources.iter().flatten());
-        let projected = projected.filter_map(|source| source.secret.as_ref());
-        let projected = projected.map(|secret| (secret.name.clone(), secret.items.clone()));
-        let plain = volume.secret.iter();
-        let plain =
-            plain.map(|secret| (secret.secret_name.clone().unwrap_or_default(), secret.items.clone()));
-        for (secret, items) in projected.chain(plain) {
-            for item in items.expect("only what is needed is mounted") {
-                mounted.push((volume.name.clone(), (secret.clone(), item.key, item.path)));
-            }
-        }
-    }
-    mounted
-}
-
-pub(super) fn mounted_files(pod: &PodSpec, container: &Container) -> BTreeSet<String> {
-    let volumes = pod.volumes.iter().flatten();
-    let scratch: Vec<&str> =
-        volumes.filter(|volume| volume.empty_dir.is_some()).map(|volume| volume.name.as_str()).collect();
-    let mounts =
-        container.volume_mounts.iter().flatten().filter(|mount| !scratch.contains(&mount.name.as_str()));
-    mounts
-        .flat_map(|mount| {
-            assert_eq!(mount.read_only, Some(true));
-            let here = mounted(pod).into_iter().filter(|(volume, _)| *volume == mount.name);
-            here.map(|(_, (_, _, path))| format!("{}/{path}", mount.mount_path)).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-/// The keys of each secret in the example.
-pub(super) fn example() -> BTreeMap<String, BTreeSet<String>> {
-    let secrets = all::<Secret>("Secret").into_iter();
-    let keys = |secret: Secret| secret.string_data.into_iter().flatten().map(|(key, _)| key).collect();
-    secrets.map(|secret| (secret.metadata.name.clone().expect("a name"), keys(secret))).collect()
-}
 
 #[test]
 fn every_secret_is_in_the_example_and_each_worker_has_its_own() {
