@@ -37,10 +37,8 @@ async fn send(console: &Console, path: &str, headers: &[(&str, &str)], form: &st
 async fn sign_in(console: &Console, name: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let answer = send(console, "/login", &[OURS], &format!("name={name}&token=s3cret&next=/pulls")).await;
-    assert_eq!(
-        (answer.status(), &answer.headers()["location"]),
-        (StatusCode::SEE_OTHER, &"/pulls".parse().unwrap())
-    );
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers()["location"], "/pulls");
     let cookie = answer.headers()[SET_COOKIE].to_str().expect("text").to_owned();
     assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
     cookie.split(';').next().expect("a cookie").to_owned()
@@ -81,7 +79,7 @@ async fn forged_requests_change_nothing() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{what}");
     }
     // Nobody, somebody who makes a cookie up, and somebody who says what only a proxy may.
-    let made_up = format!("{}x", session);
+    let made_up = format!("{session}x");
     for headers in
         [vec![OURS], vec![OURS, (COOKIE.as_str(), made_up.as_str())], vec![OURS, ("x-forwarded-user", "ada")]]
     {
