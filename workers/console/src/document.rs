@@ -95,13 +95,13 @@ pub(crate) enum Input {
 
 impl Field {
     /// A field that is sent as it is.
-    pub(crate) fn hidden(name: &'static str, value: impl ToString) -> Self {
-        Self { name, label: "", hint: String::new(), value: value.to_string(), input: Input::Hidden }
+    pub(crate) fn hidden(name: &'static str, value: impl Into<String>) -> Self {
+        Self { name, label: "", hint: String::new(), value: value.into(), input: Input::Hidden }
     }
 
     /// A field for a text.
-    pub(crate) fn text(name: &'static str, label: &'static str, value: impl ToString) -> Self {
-        Self { name, label, hint: String::new(), value: value.to_string(), input: Input::Text }
+    pub(crate) fn text(name: &'static str, label: &'static str, value: impl Into<String>) -> Self {
+        Self { name, label, hint: String::new(), value: value.into(), input: Input::Text }
     }
 
     /// The same with more about it.

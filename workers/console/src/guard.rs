@@ -100,7 +100,12 @@ impl Guard {
         }
         match &self.access {
             Some(access) if reads && access.admits(headers).await => Ok(Visitor::default()),
-            Some(_) if self.actions && reads && !address.starts_with("/live") && !path.ends_with(".json") => {
+            Some(_)
+                if self.actions
+                    && reads
+                    && !address.starts_with("/live")
+                    && path.strip_suffix(".json").is_none() =>
+            {
                 let next: String = form_urlencoded::byte_serialize(address.as_bytes()).collect();
                 Err(Redirect::to(&format!("{LOGIN}?next={next}")).into_response())
             }

@@ -1,5 +1,5 @@
 //! The console: the flow in a browser. Beside every number stands the command of the operator that says more, or acts. Without
-//! ALLOW_ACTIONS it changes nothing; with it, what a person orders becomes an operation, which the server side carries out.
+//! `ALLOW_ACTIONS` it changes nothing; with it, what a person orders becomes an operation, which the server side carries out.
 //!
 //! A request names a page ([`route`]); the page asks the store ([`page`]) and makes a [`document`], which one template turns into
 //! HTML. [`sampler`] judges the flow for all open pages at once, [`live`] sends open pages their news, [`memory`] keeps what a page

@@ -129,12 +129,9 @@ async fn answer(State(console): State<Arc<Console>>, request: Request) -> Respon
 /// Does what a form asks for.
 async fn change(console: &Arc<Console>, request: Request, user: Option<String>) -> Response {
     let path = request.uri().path().to_owned();
-    let form = match to_bytes(request.into_body(), LONGEST_FORM)
-        .await
-        .map(|form| String::from_utf8(form.to_vec()))
-    {
-        Ok(Ok(form)) => form,
-        _ => return refuse(console, &path, &Error::BadRequest("The form cannot be read.".into())).await,
+    let form = to_bytes(request.into_body(), LONGEST_FORM).await;
+    let Ok(Ok(form)) = form.map(|form| String::from_utf8(form.to_vec())) else {
+        return refuse(console, &path, &Error::BadRequest("The form cannot be read.".into())).await;
     };
     if path == LOGIN {
         return login::enter(console, &form).await;

@@ -125,7 +125,7 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
                 input: Input::Box(canary.is_some()),
             });
             // A limit changes what is counted: it is part of the address.
-            fields.extend(limit.map(|limit| Field::hidden("limit", limit)));
+            fields.extend(limit.map(|limit| Field::hidden("limit", limit.to_string())));
             let rate = rate.map_or_else(String::new, |rate| rate.to_string());
             fields.push(Field::text("rate", "At most so many per second", rate).hint("empty for no limit"));
         }
@@ -134,7 +134,7 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
         }
         Action::Restore { ids } => fields.push(Field::hidden("id", joined(ids))),
         Action::Rerun { pull, .. } => {
-            fields.push(Field::hidden("pull", pull));
+            fields.push(Field::hidden("pull", pull.to_string()));
             fields.push(Field {
                 name: "from",
                 label: "From",
@@ -144,21 +144,21 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
             });
         }
         Action::Pause { stage, reason, .. } => {
-            fields.push(Field::hidden("stage", stage));
+            fields.push(Field::hidden("stage", stage.clone()));
             let reason = reason.clone().unwrap_or_default();
             fields.push(Field::text("reason", "Why", reason).hint("for whoever wonders; may be empty"));
             fields.push(
                 Field::text("minutes", "For so many minutes", "").hint("empty for until somebody resumes it"),
             );
         }
-        Action::Resume { stage } => fields.push(Field::hidden("stage", stage)),
+        Action::Resume { stage } => fields.push(Field::hidden("stage", stage.clone())),
         Action::Cancel { pull, reason } => {
-            fields.push(Field::hidden("pull", pull));
+            fields.push(Field::hidden("pull", pull.to_string()));
             let reason = reason.clone().unwrap_or_default();
             fields.push(Field::text("reason", "Why", reason).hint("for whoever wonders; may be empty"));
         }
     }
-    fields.extend(counted.map(|counted| Field::hidden("counted", counted)));
+    fields.extend(counted.map(|counted| Field::hidden("counted", counted.to_string())));
     let typed = order::to_type(action, counted);
     fields.extend(typed.map(|number| Field::text("typed", "To confirm, type", "").hint(number.to_string())));
     let button = match action {

@@ -58,14 +58,10 @@ pub(crate) fn operation(details: &OperationDetails) -> String {
     ];
     facts.extend(row.counted.map(|counted| ("dead letters then", number(counted))));
     facts.extend(row.carried_by.clone().map(|carrier| ("carried out by", carrier)));
-    let mut text = format!("{}\n{}", describe_operation(row), Table::facts(facts));
-    for OperationStep { at, step } in steps {
-        text += &format!("  {}  {step}\n", time(*at));
-    }
-    if let Some(replay) = replay {
-        text += &format!("\n{}", replay_report(replay));
-    }
-    text
+    let head = format!("{}\n{}", describe_operation(row), Table::facts(facts));
+    let steps = steps.iter().map(|OperationStep { at, step }| format!("  {}  {step}\n", time(*at)));
+    let replay = replay.iter().map(|replay| format!("\n{}", replay_report(replay)));
+    [head].into_iter().chain(steps).chain(replay).collect::<Vec<_>>().concat()
 }
 
 fn style(state: &str) -> Style {

@@ -5,7 +5,7 @@ use clap::Args;
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// What a program reads.
-const JSON: &str = r#"JSON: as `list`"#;
+const JSON: &str = "JSON: as `list`";
 
 /// Stop an operation before its next step
 ///
