@@ -129,6 +129,16 @@ impl Scrubber {
         self
     }
 
+    /// Whether a text holds the id or a name at all. Most hold none, and need no closer look.
+    pub fn may_name(&self, text: &str) -> bool {
+        let lower: String = if text.is_ascii() {
+            text.to_ascii_lowercase()
+        } else {
+            text.chars().flat_map(char::to_lowercase).collect()
+        };
+        lower.contains(&self.id) || self.names.iter().any(|name| lower.contains(name.as_str()))
+    }
+
     /// Whether this is the channel's id.
     pub fn is_id(&self, id: &str) -> bool {
         self.id == id

@@ -10,8 +10,6 @@ pub mod redshift;
 mod scrub;
 mod table;
 mod value;
-#[cfg(test)]
-mod widths;
 
 pub use column::{Column, Kind};
 pub use erasure::{FoundInLake, LakeErasure};

@@ -42,14 +42,14 @@ fn own_value(column: &str, value: &Value, scrubber: &Scrubber) -> Option<Value> 
 /// A text without what it says of the channel; none where it says nothing.
 fn mention(column: &str, value: &Value, scrubber: &Scrubber) -> Option<Value> {
     match value {
-        Value::Text(text) => scrubber.text(column, text).map(Value::Text),
-        Value::Texts(texts) => {
+        Value::Text(text) if scrubber.may_name(text) => scrubber.text(column, text).map(Value::Text),
+        Value::Texts(texts) if texts.iter().any(|text| scrubber.may_name(text)) => {
             let without: Vec<Option<String>> = texts.iter().map(|text| scrubber.text(column, text)).collect();
             let found = without.iter().any(Option::is_some);
             let texts = without.into_iter().zip(texts).map(|(new, old)| new.unwrap_or_else(|| old.clone()));
             found.then(|| Value::Texts(texts.collect()))
         }
-        Value::Null | Value::Int(_) | Value::Bool(_) | Value::Time(_) => None,
+        _ => None,
     }
 }
 

@@ -17,3 +17,4 @@ mod sqlfluff;
 mod storage;
 mod trouble;
 mod upkeep;
+mod widths;

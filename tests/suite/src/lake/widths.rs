@@ -1,9 +1,10 @@
 //! Redshift counts the bytes of a `varchar`, Twitch limits characters: whatever Twitch may send has to fit, in any script.
 
 use serde_json::{json, value::RawValue};
-
-use super::{Kind, Table};
-use crate::schema::{Record, validate};
+use shared::{
+    lake::{Kind, Table},
+    schema::{Record, validate},
+};
 
 /// Characters of one to four bytes, with those that join and combine.
 const CHARACTERS: [char; 12] = ['a', 'Z', '7', '_', ' ', 'é', 'ж', '純', 'ก', '\u{200d}', '🎮', '🇵'];
