@@ -28,6 +28,7 @@ mod dead_letter_rig;
 mod dead_letter_rows;
 mod dead_letters;
 mod delivery;
+mod denied_rights;
 mod discards;
 mod doctor;
 mod documentation;

@@ -36,7 +36,8 @@ pub(crate) struct Doctor {
 impl Doctor {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         if self.preflight {
-            let preflight = preflight::check(context, &self.management, &self.twitch).await;
+            // It asks a dozen things, which is too much for the stack of whoever may not ask.
+            let preflight = Box::pin(preflight::check(context, &self.management, &self.twitch)).await;
             let exit = if preflight.well() { Exit::Success } else { Exit::Failed };
             context.output.result(preflight, json::Preflight::from, view::preflight);
             return Ok(exit);
