@@ -229,6 +229,7 @@ async function drill(browser) {
   await other.goto(address + '/');
   await other.keyboard.press('g');
   await other.keyboard.press('o');
+  await other.getByRole('heading', { level: 1, name: 'Operations' }).waitFor();
   await tabTo(other, '#operations a[href^="/operations/"]');
   await other.keyboard.press('Enter');
   await other.getByText(/^✓ Operation \d+ \(replay\) is done/).waitFor();
