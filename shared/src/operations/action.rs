@@ -144,6 +144,27 @@ impl Action {
 mod tests {
     use super::*;
 
+    fn row() -> OperationRow {
+        OperationRow {
+            id: 1,
+            kind: String::new(),
+            arguments: serde_json::Value::Null,
+            command: String::new(),
+            requested_by: "ada".into(),
+            requested_from: "console".into(),
+            requested_at: chrono::DateTime::UNIX_EPOCH,
+            counted: None,
+            state: "requested".into(),
+            stop_by: None,
+            stop_at: None,
+            carried_by: None,
+            started_at: None,
+            ended_at: None,
+            outcome: None,
+            replay_id: None,
+        }
+    }
+
     #[test]
     fn what_is_kept_is_what_was_ordered() {
         let filter = DeadLetterFilter { fingerprint: Some("3fa9".into()), ..DeadLetterFilter::default() };
@@ -154,7 +175,7 @@ mod tests {
             Action::Resume { stage: "finalizer".into() },
         ] {
             let (kind, arguments) = action.to_row();
-            let row = OperationRow { kind, arguments, ..crate::operations::command::tests::row() };
+            let row = OperationRow { kind, arguments, ..row() };
             assert_eq!(Action::of(&row).unwrap(), action);
         }
     }

@@ -85,30 +85,9 @@ fn quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
-    use crate::{operations::Careful, store::OperationRow};
-
-    pub(crate) fn row() -> OperationRow {
-        OperationRow {
-            id: 1,
-            kind: String::new(),
-            arguments: serde_json::Value::Null,
-            command: String::new(),
-            requested_by: "ada".into(),
-            requested_from: "console".into(),
-            requested_at: chrono::DateTime::UNIX_EPOCH,
-            counted: None,
-            state: "requested".into(),
-            stop_by: None,
-            stop_at: None,
-            carried_by: None,
-            started_at: None,
-            ended_at: None,
-            outcome: None,
-            replay_id: None,
-        }
-    }
+    use crate::operations::Careful;
 
     #[test]
     fn each_order_has_its_command() {

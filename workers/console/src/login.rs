@@ -12,10 +12,9 @@ use crate::{
     access::{LASTS, SESSION, person},
     document::{Field, Form, Input},
     guard::LOGIN,
-    render,
+    render::{self, HTML},
     route::Filters,
     state::Console,
-    web::HTML,
 };
 
 /// The page; `query` says where a person goes from here.

@@ -11,6 +11,9 @@ use crate::{
     sampler::Sample,
 };
 
+/// What an answer with a page is.
+pub(crate) const HTML: &str = "text/html; charset=utf-8";
+
 /// The pages one can go to at any time: address, name, and the key after `g`.
 const PAGES: [(&str, &str, char); 8] = [
     ("/", "Flow", 'f'),

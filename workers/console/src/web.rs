@@ -31,13 +31,12 @@ use crate::{
     memory::Shown,
     order::{self, Placed},
     page::{self, Context},
-    render::{self, Frame},
+    render::{self, Frame, HTML},
     route::{self, Route},
     search,
     state::{Console, NAME},
 };
 
-pub(crate) const HTML: &str = "text/html; charset=utf-8";
 /// The longest form, in bytes.
 const LONGEST_FORM: usize = 64 * 1024;
 /// Around the part of a page that is sent again when it changes.
