@@ -38,7 +38,6 @@ mod duties;
 mod erasure;
 mod events;
 mod eventually;
-mod history;
 mod imports;
 mod kubernetes;
 mod lake;
