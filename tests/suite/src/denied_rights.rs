@@ -1,6 +1,5 @@
 //! What the database denies: to a program what is not its work, to a reader everything but reading.
 
-
 use fake_twitch::{World, WorldConfig};
 use tokio_postgres::{Client, error::SqlState};
 
