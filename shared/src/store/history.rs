@@ -11,7 +11,7 @@ use crate::schema::PullId;
 pub struct HistoryEntry {
     /// When, by the clock of who noted it.
     pub at: DateTime<Utc>,
-    /// `pull`, `missed-slot`, `worker`, `upgrade`, `pause`, `alarm`, `dead-letters`, `replay` or `rerun`.
+    /// `pull`, `missed-slot`, `worker`, `upgrade`, `pause`, `alarm`, `dead-letters`, `replay`, `rerun` or `order`.
     pub kind: String,
     /// Whether it is trouble.
     pub trouble: bool,
@@ -71,6 +71,12 @@ impl Store {
                 union all
                 select at, 'rerun', false, from_stage, pull_id, format('by %s; it was %s', by, was_status)
                 from pull_rerun where at >= $1
+                union all
+                select at, 'order', false, stage, pull_id,
+                       format('%s by %s', action, by)
+                       || coalesce(' until ' || to_char(until at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS'), '')
+                       || coalesce(': ' || reason, '')
+                from steering where at >= $1
                 order by at desc, kind limit $2) newest
             order by at, kind";
         let client = self.client().await?;

@@ -38,6 +38,7 @@ mod duties;
 mod erasure;
 mod events;
 mod eventually;
+mod history;
 mod imports;
 mod kubernetes;
 mod lake;

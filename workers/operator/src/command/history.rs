@@ -12,7 +12,7 @@ Times are UTC, RFC 3339"#;
 /// Show what happened, in one line of time
 ///
 /// Pulls and their ends, missed slots, starts, stops, upgrades and pauses of workers, alarms, dead letters (one line per
-/// minute, stage and code), replays and reruns.
+/// minute, stage and code), replays, reruns, and what people ordered.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct History {

@@ -6,7 +6,7 @@ use shared::{schema::PullId, store};
 use super::document::document;
 
 document! {
-    /// Something that happened. `kind` is pull, missed-slot, worker, upgrade, pause, alarm, dead-letters, replay or rerun.
+    /// Something that happened. `kind` is pull, missed-slot, worker, upgrade, pause, alarm, dead-letters, replay, rerun or order.
     HistoryEntry from store::HistoryEntry {
         at: DateTime<Utc>, kind: String, trouble: bool, stage: Option<String>, pull_id: Option<PullId>, detail: String,
     }
