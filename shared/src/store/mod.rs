@@ -48,6 +48,7 @@ mod lake;
 mod legacy;
 mod merge;
 mod migrate;
+mod missed_slot;
 mod operation;
 mod options;
 mod page;
@@ -114,6 +115,7 @@ pub use lake::{
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
 pub use migrate::{Migrated, migrate};
+pub use missed_slot::MissedSlot;
 pub use operation::{AuditRow, Claim, NewOperation, OperationNews, OperationRow, OperationStep, RENEW_EVERY};
 pub use page::PAGES_TOGETHER;
 pub use progress::Progress;
@@ -122,7 +124,7 @@ pub use pull_list::{PullFilter, RerunRow, StageEnds};
 pub use pull_settings::PullSettings;
 pub use queued::Queued;
 pub use rejected::{RejectedGroup, RejectedRecord, Revalidated};
-pub use report::{MissedSlot, PullReport, StageSpan, Waiting};
+pub use report::{PullReport, StageSpan, Waiting};
 pub use rerun::{Rerun, RerunFrom};
 pub use retention::{
     LAKE_SNAPSHOTS, Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,

@@ -97,15 +97,6 @@ pub struct StageSpan {
     pub last_at: Option<DateTime<Utc>>,
 }
 
-/// A scheduled time at which no pull was started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct MissedSlot {
-    /// The time.
-    pub slot: DateTime<Utc>,
-    /// Why.
-    pub reason: String,
-}
-
 pub(super) const COLUMNS: &str =
     "id, status, slot, requested_by, started_at, extracted_at, completed_at, stop_reason, error, pages,
     fetched, stored, rejected, duplicates, nul_replaced, chunks, games_added, games_missing, channels_filled,
@@ -203,14 +194,6 @@ impl Store {
             })
         };
         client.query(sql, &[&pull.0, &pulled_at, &limit]).await?.iter().map(waiting).collect()
-    }
-
-    /// The newest missed slots, newest first.
-    pub async fn missed_slots(&self, limit: i64) -> Result<Vec<MissedSlot>, Error> {
-        let sql =
-            "/* report::missed_slots */ select slot, reason from missed_slot order by slot desc limit $1";
-        let missed = |row: &Row| Ok(MissedSlot { slot: row.column("slot")?, reason: row.column("reason")? });
-        self.client().await?.query(sql, &[&limit]).await?.iter().map(missed).collect()
     }
 }
 

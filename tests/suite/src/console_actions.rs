@@ -8,7 +8,7 @@ use shared::{dead_letter::DeadLetterStore, schema::ChunkRef, store::OperationRow
 
 use crate::{
     builders::{dead_letter, now},
-    console::{Console, hostile},
+    console_rig::{Console, hostile},
     dead_letter_rig::{DEAD, await_dead_letters, empty_rig, leave_dead_letters},
     eventually::eventually,
     process::{Options, Process},

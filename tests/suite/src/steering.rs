@@ -125,7 +125,8 @@ async fn a_pull_waits_for_a_paused_extractor_and_is_not_failed_for_it() {
     let setup = Setup::default();
     let latency = Latency::of(Duration::from_millis(100));
     let setup = Setup {
-        stalled_after: Duration::from_millis(200),
+        // Longer than a busy machine takes for a page, or the watch asks for the pull once more.
+        stalled_after: Duration::from_secs(3),
         twitch: TwitchSettings { latency, ..setup.twitch },
         ..setup
     };

@@ -23,6 +23,7 @@ mod route;
 mod sampler;
 mod search;
 mod settings;
+mod show;
 mod state;
 mod web;
 

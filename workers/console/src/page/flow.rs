@@ -6,22 +6,21 @@ use shared::{
     store::StageMinute,
     topology::STAGES,
     view::{
-        About, Facts, StageQueues, Trouble, describe_incomplete, describe_progress, describe_rejects,
+        Facts, StageQueues, describe_incomplete, describe_progress, describe_rejects,
         format::{ago, count, duration, number, time},
         pauses, retries,
     },
 };
 
+use super::attention::attention;
 use super::context::{Context, Found, json_of};
+use super::throughput::{MINUTES, floor, rates, throughput};
 use crate::{
     cell::{Cell, Tone},
     document::{Block, Document, Plot, Section, Table, command},
     error::Error,
     picture,
 };
-
-/// How far back the plot of what stages have done goes, in minutes.
-const MINUTES: i64 = 30;
 
 /// What the page reads beside the sample; nothing while PostgreSQL is unavailable.
 struct Lately {
@@ -74,33 +73,6 @@ pub(super) async fn find(context: &Context<'_>) -> Result<Found, Error> {
         "missed_slots": json_of(&facts.missed_slots), "rejected": facts.rejected, "stage_minutes": json_of(&lately.minutes),
     });
     Ok(Found { document: Document { title: "Flow".into(), sections }, data })
-}
-
-/// What is not well, each with where to look and what to type.
-fn attention(troubles: &[Trouble]) -> Section {
-    let next = |about: &About| match about {
-        About::Database | About::Broker | About::Workers => ("/workers".to_owned(), command("status")),
-        About::Pull(pull) => (format!("/pulls/{pull}"), command(&format!("show {pull}"))),
-        About::DeadLetters(stage) => {
-            (format!("/dead-letters?stage={stage}"), command(&format!("dead-letters groups --stage {stage}")))
-        }
-        About::Vanished(stage) => (
-            format!("/dead-letters?stage={stage}&state=vanished"),
-            command(&format!("dead-letters list --stage {stage} --state vanished")),
-        ),
-    };
-    let rows = troubles.iter().map(|Trouble { text, about }| {
-        let (href, command) = next(about);
-        vec![Cell::text(text.clone()).tone(Tone::Bad).link(href), Cell::code(command)]
-    });
-    let rows: Vec<_> = rows.collect();
-    let blocks = if rows.is_empty() {
-        vec![Block::Text(Cell::text("Nothing needs you.").tone(Tone::Good))]
-    } else {
-        let caption = "What is not well, and the command that says more".to_owned();
-        vec![Block::Table(Table { caption, head: vec!["What", "Next"], rows, empty: "" })]
-    };
-    Section::new("attention", "Needs attention", blocks)
 }
 
 fn chain(context: &Context<'_>, lately: &Lately, rates: &[i64]) -> Vec<Block> {
@@ -284,57 +256,6 @@ fn points(facts: &Facts) -> Option<(i32, i32)> {
 /// Messages in the hands of a stage's workers.
 fn in_hand(facts: &Facts, stage: &str) -> i64 {
     facts.workers.iter().filter(|worker| worker.stage == stage).map(|worker| i64::from(worker.in_hand)).sum()
-}
-
-/// What each stage did in the minute before this one, or in this one if that was more.
-fn rates(minutes: &[StageMinute], now: DateTime<Utc>) -> [i64; 4] {
-    let since = floor(now) - TimeDelta::minutes(1);
-    let mut rates = [0; 4];
-    for done in minutes.iter().filter(|done| done.minute >= since) {
-        if let Some(rate) = rates.get_mut(done.stage) {
-            *rate = done.chunks.max(*rate);
-        }
-    }
-    rates
-}
-
-fn throughput(minutes: &[StageMinute], first: DateTime<Utc>) -> Plot {
-    let at = |stage: usize, minute: i64| {
-        let wanted = first + TimeDelta::minutes(minute);
-        let found = minutes.iter().find(|done| done.stage == stage && done.minute == wanted);
-        found.map_or(0, |done| done.chunks)
-    };
-    let rows = STAGES.iter().enumerate().map(|(stage, info)| {
-        (info.name.to_owned(), (0..MINUTES).map(|minute| (Some(at(stage, minute)), Tone::Plain)).collect())
-    });
-    let picture = picture::columns(rows.collect());
-    let busy = (0..MINUTES).filter(|minute| (0..STAGES.len()).any(|stage| at(stage, *minute) > 0));
-    let rows = busy.map(|minute| {
-        let mut row = vec![Cell::moment(first + TimeDelta::minutes(minute))];
-        row.extend((0..STAGES.len()).map(|stage| Cell::number(at(stage, minute))));
-        row
-    });
-    let head = ["Minute"].into_iter().chain(STAGES.iter().map(|stage| stage.name)).collect();
-    let merged: i64 =
-        minutes.iter().filter(|done| done.stage + 1 == STAGES.len()).map(|done| done.chunks).sum();
-    Plot {
-        id: "done-plot",
-        title: format!("Chunks done per minute in the last {MINUTES} minutes, by stage"),
-        summary: format!("{} merged in {MINUTES} minutes.", count(merged, "chunk")),
-        picture,
-        table: Table {
-            caption: "Chunks done, minutes without any left out".into(),
-            head,
-            rows: rows.collect(),
-            empty: "No stage has done anything.",
-        },
-        folded: true,
-    }
-}
-
-/// The beginning of a minute.
-fn floor(at: DateTime<Utc>) -> DateTime<Utc> {
-    at - TimeDelta::nanoseconds(at.timestamp_nanos_opt().unwrap_or_default().rem_euclid(60_000_000_000))
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The pages: each asks the store, and says what it found as a document and as data.
 
+mod attention;
 mod chunk;
+mod chunk_map;
 mod context;
 mod data;
 mod dead_letter;
@@ -13,7 +15,9 @@ mod operations;
 mod order;
 mod pull;
 mod pulls;
+mod throughput;
 mod trace;
+mod trace_sections;
 mod workers;
 
 pub(crate) use context::{Context, Found};

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use shared::{
     schema::PullId,
-    store::{ChunkState, PullReport, RejectedRecord, RerunRow, StageSpan, Waiting},
+    store::{PullReport, RejectedRecord, RerunRow, StageSpan, Waiting},
     view::{
         by_rule, describe_channels, describe_games, describe_incomplete, describe_records, describe_stop,
         format::{ago, count, duration, first_line, number},
@@ -12,17 +12,16 @@ use shared::{
     },
 };
 
+use super::chunk_map::{MAP, map};
 use super::context::{Context, Found, json_of};
 use crate::{
     cell::{Cell, Tone},
-    document::{Block, Document, MapCell, Plot, Section, Table, command},
+    document::{Block, Document, Plot, Section, Table, command},
     error::Error,
     picture,
     route::Filters,
 };
 
-/// So many chunks on the map at a time.
-const MAP: i32 = 200;
 /// The most waiting chunks that are shown, retried messages that are looked through, and rejected records of a rule.
 const MOST_WAITING: i64 = 20;
 const MOST_RETRIES: i64 = 1_000;
@@ -161,37 +160,6 @@ fn timeline(pull: &PullReport, stages: &[StageSpan], now: DateTime<Utc>) -> Plot
         },
         folded: false,
     }
-}
-
-fn map(pull: &PullReport, chunks: &[ChunkState], from: i32) -> Vec<Block> {
-    if pull.chunks == 0 {
-        return vec![Block::Text(Cell::text("It has no chunks yet."))];
-    }
-    let cell = |chunk: &ChunkState| {
-        let (class, sign) = match chunk {
-            ChunkState { merged: true, .. } => ("merged", "✓"),
-            ChunkState { failed: true, .. } => ("failed", "✗"),
-            ChunkState { channels: true, .. } => ("channels", "3"),
-            ChunkState { games: true, .. } => ("games", "2"),
-            _ => ("stored", "1"),
-        };
-        let href = format!("/pulls/{}/chunks/{}", pull.pull_id, chunk.chunk);
-        MapCell { href, text: format!("{}{sign}", chunk.chunk), class }
-    };
-    let mut blocks = vec![Block::Map(chunks.iter().map(cell).collect())];
-    if pull.chunks > MAP {
-        let ranges = (0..pull.chunks).step_by(200).map(|start| {
-            let (first, last) = (start + 1, (start + MAP).min(pull.chunks));
-            let cell = Cell::text(format!("{first}–{last}"));
-            if first == from {
-                cell
-            } else {
-                cell.link(format!("/pulls/{}?from={first}#chunks", pull.pull_id))
-            }
-        });
-        blocks.push(Block::Filters("Chunks", ranges.collect()));
-    }
-    blocks
 }
 
 fn counts(pull: &PullReport) -> Vec<Block> {

@@ -1,32 +1,19 @@
 //! A flow of one's own: a database, a vhost, a fake Twitch, and as many workers as a test starts.
 
-use std::{
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::Duration,
-};
+mod programs;
+mod waits;
 
-use channel_enricher::ChannelEnricher;
-use chrono::TimeDelta;
-use clap::{Args, Parser};
-use exporter::{Exporter, Storage};
-use extractor::{Extractor, Limits, Schedule};
+use std::{path::Path, sync::Arc, time::Duration};
+
+use extractor::Limits;
 use fake_twitch::{FakeTwitch, Settings as TwitchSettings, World};
-use finalizer::Finalizer;
-use game_enricher::GameEnricher;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use shared::{
     clock::Clock,
-    config::Twitch,
-    enrichment::EnricherSettings,
     failure::Failure,
-    helix,
     runtime::{Announcer, Inspection, QueueDepth, Settings, Worker, run},
     schema::{PullId, PullRequested},
-    store::{AlarmLimits, PullReport, Store, migrate},
+    store::{Store, migrate},
     topology::{EXTRACTOR, RetryDelays, STAGES},
 };
 use tokio::task::JoinHandle;
@@ -34,7 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{
     eventually::{DEADLINE, eventually},
-    services::{Database, Vhost, as_user_of},
+    services::{Database, Vhost},
 };
 
 /// What a test may set differently.
@@ -160,96 +147,6 @@ impl Rig {
         }
     }
 
-    /// The settings by which a program finds this rig's Twitch.
-    pub(crate) fn twitch_settings(&self) -> Twitch {
-        #[derive(Parser)]
-        struct Cli<S: Args> {
-            #[command(flatten)]
-            settings: S,
-        }
-        let id = secret_file(self.twitch.client_id());
-        let secret = secret_file(self.twitch.client_secret());
-        let flags = [
-            "test".to_owned(),
-            format!("--twitch-client-id-file={}", id.display()),
-            format!("--twitch-client-secret-file={}", secret.display()),
-            format!("--twitch-api-url={}", self.twitch.api_url()),
-            format!("--twitch-token-url={}", self.twitch.token_url()),
-        ];
-        Cli::<Twitch>::try_parse_from(flags).expect("settings").settings
-    }
-
-    /// A Helix client of one's own, as every process has one.
-    pub(crate) fn helix(&self) -> helix::Client {
-        self.helix_of(&self.store)
-    }
-
-    fn helix_of(&self, store: &Store) -> helix::Client {
-        let token_store = Arc::new(store.clone());
-        helix::Client::new(&self.twitch_settings(), token_store, self.setup.clock.clone())
-            .expect("a Helix client")
-    }
-
-    /// A store of one's own, as every process has one, with the rights of that program.
-    fn own_store(&self, program: &str) -> Store {
-        Store::new(&self.database.url_of(program).into(), 4, program).expect("a store")
-    }
-
-    /// Where a program finds the broker, and as whom.
-    pub(crate) fn amqp_url_of(&self, program: &str) -> SecretString {
-        if self.setup.may_declare {
-            return self.amqp_url.clone();
-        }
-        String::from(as_user_of(&self.amqp_url.expose_secret().parse().expect("a URL"), program)).into()
-    }
-
-    pub(crate) fn extractor(&self) -> Extractor {
-        let (store, clock) = (self.own_store("extractor"), self.setup.clock.clone());
-        Extractor::of(store.clone(), self.helix_of(&store), clock, Schedule::Never, self.setup.limits.clone())
-    }
-
-    fn enricher_settings(&self) -> EnricherSettings {
-        EnricherSettings {
-            collect_for: self.setup.collect_for,
-            missing_retry_after: self.setup.missing_retry_after,
-        }
-    }
-
-    pub(crate) fn game_enricher(&self) -> GameEnricher {
-        let (store, clock) = (self.own_store("game-enricher"), self.setup.clock.clone());
-        GameEnricher::of(
-            store.clone(),
-            self.helix_of(&store),
-            clock,
-            self.enricher_settings(),
-            self.setup.game_max_age,
-        )
-    }
-
-    pub(crate) fn channel_enricher(&self) -> ChannelEnricher {
-        let (store, clock) = (self.own_store("channel-enricher"), self.setup.clock.clone());
-        ChannelEnricher::of(
-            store.clone(),
-            self.helix_of(&store),
-            clock,
-            self.enricher_settings(),
-            self.setup.channel_max_age,
-        )
-    }
-
-    pub(crate) fn finalizer(&self) -> Finalizer {
-        let (store, clock) = (self.own_store("finalizer"), self.setup.clock.clone());
-        let alarms = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
-        let owner = store.clone();
-        Finalizer::of(store, owner, clock, self.setup.stalled_after, alarms, self.setup.max_rejected_share)
-    }
-
-    /// An exporter to a folder, which must be there.
-    pub(crate) fn exporter(&self, folder: &Path) -> Exporter {
-        let storage = Storage::folder(folder).expect("a folder");
-        Exporter::of(self.own_store("exporter"), storage, self.setup.clock.clone(), TimeDelta::days(1))
-    }
-
     /// Starts an exporter to a folder for the rest of the test, once it hears of completed pulls: one that comes too late
     /// for an event looks for its pull minutes later.
     pub(crate) async fn start_exporter(&mut self, folder: &Path) {
@@ -318,64 +215,6 @@ impl Rig {
         pull_id
     }
 
-    /// The pull, once it has come to its end.
-    pub(crate) async fn ended(&self, pull: PullId) -> PullReport {
-        eventually(&format!("pull {pull} should come to its end"), || async {
-            let report = self.store.pull_report(pull).await.expect("a report");
-            if matches!(report.status.as_str(), "success" | "failed") { Ok(report) } else { Err(report) }
-        })
-        .await
-    }
-
-    /// The pull, once it has succeeded.
-    pub(crate) async fn succeeded(&self, pull: PullId) -> PullReport {
-        let report = self.ended(pull).await;
-        assert_eq!(report.status, "success", "{report:#?}");
-        report
-    }
-
-    /// A pull from its request to its success.
-    pub(crate) async fn whole_pull(&self) -> PullReport {
-        self.succeeded(self.pull().await).await
-    }
-
-    /// Waits until `column` of the pull is at least `number`.
-    pub(crate) async fn reached(&self, pull: PullId, column: &str, number: i64) {
-        let sql = format!(
-            "select done.{column} from pull p, lateral (
-                 select count(*) as stored, count(games_at) as games, count(channels_at) as channels, count(merged_at) as merged
-                 from pull_chunk c where c.pull_id = p.id) done where id = $1"
-        );
-        eventually(&format!("pull {pull} should have {number} of {column}"), || async {
-            let found: i64 = self.db.query_one(&sql, &[&pull.0]).await.expect("a count").get(0);
-            if found >= number { Ok(()) } else { Err(found) }
-        })
-        .await;
-    }
-
-    /// As if the time had passed after which what a dead process held is free for others.
-    pub(crate) async fn let_leases_run_out(&self) {
-        let sql = "update helix_claim set expires_at = now() - interval '1 s';
-                   update pull set extractor_until = now() - interval '1 s' where extractor is not null";
-        self.db.batch_execute(sql).await.expect("leases");
-    }
-
-    /// How many messages wait in a queue.
-    pub(crate) async fn ready(&self, queue: &str) -> u32 {
-        let depths = self.announcer.depths().await.expect("depths");
-        let found = depths.iter().find(|depth| depth.name == queue).and_then(|depth| depth.ready);
-        found.unwrap_or_else(|| panic!("{queue} should be there: {depths:?}"))
-    }
-
-    /// Waits until this many messages wait in a queue.
-    pub(crate) async fn waits(&self, queue: &str, number: u32) {
-        eventually(&format!("{number} messages should wait in {queue}"), || async {
-            let ready = self.ready(queue).await;
-            if ready == number { Ok(()) } else { Err(ready) }
-        })
-        .await;
-    }
-
     /// Lets fresh workers handle what second deliveries left in the queues, once all others have stopped. Stage by stage,
     /// because what one stage does is work for the next; what a worker has in hand when it stops is back in its queue.
     pub(crate) async fn mop_up(&self) {
@@ -420,15 +259,4 @@ impl Rig {
         self.vhost.drop().await;
         self.database.drop().await;
     }
-}
-
-/// A file that holds a secret, the way the programs take theirs. The fake's secrets are none.
-fn secret_file(secret: &str) -> PathBuf {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let path = std::env::temp_dir().join(format!("suite-{}-{secret}", std::process::id()));
-    // In one move: another test may be reading it.
-    let fresh = path.with_extension(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
-    std::fs::write(&fresh, secret).expect("a file");
-    std::fs::rename(&fresh, &path).expect("a file");
-    path
 }
