@@ -34,6 +34,9 @@ pub(crate) struct Options {
     /// How many of each worker of ours
     #[arg(long, value_name = "N", value_delimiter = ',', default_values_t = [1, 2, 4])]
     replicas: Vec<usize>,
+    /// Also without provenance, events and histories: what it costs to explain a pull
+    #[arg(long)]
+    unexplained: bool,
     /// Runs that each figure is the median of
     #[arg(long, value_name = "N", default_value_t = 3)]
     runs: usize,
@@ -50,6 +53,7 @@ impl Options {
         let mut candidates = vec![Candidate::Floor, Candidate::WholeListFloor];
         candidates.extend((!self.without_celery).then_some(Candidate::Celery));
         candidates.extend(self.replicas.iter().copied().map(Candidate::Ours));
+        candidates.extend(self.unexplained.then_some(Candidate::Unexplained));
         // Where Twitch answers at once there is nothing to be gained.
         candidates.extend((load.milliseconds > 0).then_some(Candidate::SideBySide));
         candidates
