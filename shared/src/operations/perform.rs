@@ -85,11 +85,12 @@ impl fmt::Display for Effect {
 
 /// How far a replay has got.
 pub(super) fn sent(report: &ReplayReport) -> String {
-    let ReplayReport { letters, done, returned_same, returned_different, pending, not_sent, .. } = report;
+    let ReplayReport { letters: chosen, done, returned_same, returned_different, pending, not_sent, .. } =
+        report;
     format!(
         "{} of {} sent: {done} resolved, {} failed again, {pending} pending",
-        letters - not_sent,
-        count(*letters, "dead letter"),
+        chosen - not_sent,
+        count(*chosen, "dead letter"),
         returned_same + returned_different
     )
 }

@@ -13,7 +13,7 @@ use crate::{
 /// What a chunk needs before its stage is done with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Need {
-    /// The ids that are not known, or not fresh, and were not asked for lately in vain. Each once.
+    /// The ids that are unknown or stale, each once; without those that Twitch lately did not return.
     pub ids: Vec<String>,
 }
 

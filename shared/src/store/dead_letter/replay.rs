@@ -43,7 +43,7 @@ pub struct ReplayLease {
 pub struct Plan<'a> {
     /// The stage it sends to; none is each dead letter's own.
     pub target: Option<&'a str>,
-    /// Most letters.
+    /// Most dead letters.
     pub limit: Option<i64>,
     /// What is sent instead of each dead letter's own body.
     pub body: Option<&'a [u8]>,
@@ -51,7 +51,7 @@ pub struct Plan<'a> {
     pub by: &'a str,
     /// The operation that it is for.
     pub operation: Option<i64>,
-    /// It is planned only if so many letters are chosen.
+    /// It is planned only if so many dead letters are chosen.
     pub exactly: Option<i64>,
 }
 
@@ -94,12 +94,12 @@ impl Store {
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.extend([&plan.limit as &(dyn ToSql + Sync), &now, &plan.by, &replay, &plan.body]);
-        let letters = transaction.execute(&choose, &parameters).await?;
-        let letters = i64::try_from(letters).unwrap_or(i64::MAX);
-        if letters > 0 && plan.exactly.is_none_or(|exactly| letters == exactly) {
+        let chosen = transaction.execute(&choose, &parameters).await?;
+        let chosen = i64::try_from(chosen).unwrap_or(i64::MAX);
+        if chosen > 0 && plan.exactly.is_none_or(|exactly| chosen == exactly) {
             transaction.commit().await?;
         }
-        Ok((ReplayLease { replay_id: replay, lease: 0 }, letters))
+        Ok((ReplayLease { replay_id: replay, lease: 0 }, chosen))
     }
 
     /// How many dead letters [`Store::plan_replay`] would choose.
