@@ -31,14 +31,14 @@ pub async fn discard(
     await_queues(announcer, stages.into_iter().filter_map(StageInfo::find)).await?;
     let mut discarded = 0;
     loop {
-        let letters = store.discard_dead_letters(filter, AT_ONCE, by, clock.now()).await?;
-        if letters.is_empty() {
+        let dead_letters = store.discard_dead_letters(filter, AT_ONCE, by, clock.now()).await?;
+        if dead_letters.is_empty() {
             return Ok(discarded);
         }
-        discarded += letters.len();
+        discarded += dead_letters.len();
         let mut by_queue: BTreeMap<&str, HashSet<&str>> = BTreeMap::new();
-        for letter in &letters {
-            by_queue.entry(&letter.queue).or_default().insert(&letter.letter);
+        for dead_letter in &dead_letters {
+            by_queue.entry(&dead_letter.queue).or_default().insert(&dead_letter.letter);
         }
         for (queue, names) in by_queue {
             if let Some(stage) = stage_of(queue) {
@@ -79,12 +79,12 @@ pub async fn restore(
 ) -> Result<Vec<i64>, Failure> {
     let mut restored = Vec::new();
     loop {
-        let letters = store.restore_dead_letters(ids, AT_ONCE, by, clock.now()).await?;
-        if letters.is_empty() {
+        let dead_letters = store.restore_dead_letters(ids, AT_ONCE, by, clock.now()).await?;
+        if dead_letters.is_empty() {
             return Ok(restored);
         }
-        lay_down(announcer, &letters).await?;
-        restored.extend(letters.iter().map(|letter| letter.id));
+        lay_down(announcer, &dead_letters).await?;
+        restored.extend(dead_letters.iter().map(|dead_letter| dead_letter.id));
     }
 }
 
@@ -93,24 +93,24 @@ pub async fn import(
     store: &Store,
     announcer: &Announcer,
     clock: &Clock,
-    letters: &[DeadLetter],
+    dead_letters: &[DeadLetter],
     by: &str,
 ) -> Result<Vec<i64>, Failure> {
     let mut new = Vec::new();
-    for letters in letters.chunks(usize::try_from(AT_ONCE).unwrap_or(1)) {
-        let letters = store.import_dead_letters(letters, by, clock.now()).await?;
-        lay_down(announcer, &letters).await?;
-        new.extend(letters.iter().map(|letter| letter.id));
+    for dead_letters in dead_letters.chunks(usize::try_from(AT_ONCE).unwrap_or(1)) {
+        let dead_letters = store.import_dead_letters(dead_letters, by, clock.now()).await?;
+        lay_down(announcer, &dead_letters).await?;
+        new.extend(dead_letters.iter().map(|dead_letter| dead_letter.id));
     }
     Ok(new)
 }
 
-async fn lay_down(announcer: &Announcer, letters: &[Archived]) -> Result<(), Failure> {
-    if let Some(lost) = letters.iter().find(|letter| stage_of(&letter.queue).is_none()) {
+async fn lay_down(announcer: &Announcer, dead_letters: &[Archived]) -> Result<(), Failure> {
+    if let Some(lost) = dead_letters.iter().find(|dead_letter| stage_of(&dead_letter.queue).is_none()) {
         let why = format!("dead letter {} lay in {}, which this build does not have", lost.id, lost.queue);
         return Err(Failure::permanent("dead_letters.no_queue", why));
     }
-    announcer.lay_down(letters).await
+    announcer.lay_down(dead_letters).await
 }
 
 fn stage_of(queue: &str) -> Option<StageInfo> {

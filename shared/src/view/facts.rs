@@ -105,7 +105,10 @@ impl Facts {
         self.retries = store.retries(MOST_RETRIES).await?;
         self.alarms = store.alarms(since, MOST_ALARMS).await?;
         let vanished = store.vanished_dead_letters(since).await?;
-        self.vanished = vanished.into_iter().map(|(stage, letters)| Vanished { stage, letters }).collect();
+        self.vanished = vanished
+            .into_iter()
+            .map(|(stage, dead_letters)| Vanished { stage, letters: dead_letters })
+            .collect();
         Ok(store.dead_letters_by_queue().await?)
     }
 }

@@ -105,11 +105,11 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<Trouble> {
         let text = format!("{} of the {}", count(queues.dead, "dead letter"), queues.stage);
         add(About::DeadLetters(queues.stage.to_owned()), text);
     }
-    for Vanished { stage, letters } in &facts.vanished {
+    for Vanished { stage, letters: dead_letters } in &facts.vanished {
         let text = suggest::typed(&format!(
             "{} of the {stage} vanished from their queue in the last day (the broker dropped them or somebody took them): \
              `operator dead-letters list --state vanished` lists them, `operator dead-letters restore ID` brings one back",
-            count(*letters, "dead letter")
+            count(*dead_letters, "dead letter")
         ));
         add(About::Vanished(stage.clone()), text);
     }

@@ -84,7 +84,7 @@ enum Drill {
     Backlog {
         /// So many
         #[arg(long, default_value_t = 100_000, value_name = "N")]
-        letters: u32,
+        dead_letters: u32,
     },
     /// One and four channel-enrichers; memory at six times the streams
     Scale {
@@ -167,7 +167,7 @@ impl Drill {
         Self::Kill { kills: 0, pulls: 0, seed: 1, gently: false },
         Self::Restart,
         Self::Deaths,
-        Self::Backlog { letters: 100_000 },
+        Self::Backlog { dead_letters: 100_000 },
         Self::Scale { latency: 80 },
         Self::Table { pulls: 200, rows: 10_000 },
         Self::Kill { kills: 200, pulls: 50, seed: 1, gently: false },
@@ -190,7 +190,7 @@ impl Drill {
             Self::Cluster => drill::cluster(setting).await?,
             Self::Failover => drill::failover(setting).await?,
             Self::Deaths => drill::deaths(setting).await?,
-            Self::Backlog { letters } => drill::backlog(setting, letters).await?,
+            Self::Backlog { dead_letters } => drill::backlog(setting, dead_letters).await?,
             Self::Scale { latency } => drill::scale(setting, latency).await?,
             Self::Points { per_minute, ref replicas } => drill::points(setting, per_minute, replicas).await?,
             Self::Table { pulls, rows } => drill::table(setting, pulls, rows).await?,

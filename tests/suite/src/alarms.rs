@@ -62,7 +62,7 @@ async fn the_first_dead_letter_is_told_once_by_two_finalizers() {
     let limits = AlarmLimits { age: std::time::Duration::from_hours(1), growth: 100 };
     let later = now() + TimeDelta::hours(2);
     let (depths, alarms) = rig.store.raise_alarms(&queues, limits, later).await.expect("a look");
-    assert_eq!(depths.iter().map(|depth| depth.letters).sum::<i64>(), 3);
+    assert_eq!(depths.iter().map(|depth| depth.dead_letters).sum::<i64>(), 3);
     assert_eq!(alarms.iter().map(|alarm| alarm.kind.as_str()).collect::<Vec<_>>(), ["age"]);
     assert_eq!(rig.store.raise_alarms(&queues, limits, later).await.expect("a look").1, []);
     for finalizer in finalizers {

@@ -40,7 +40,7 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
         let order = Action::Cancel { pull: n.into(), reason: Some(text.clone()) };
         let requester = Requester { by: text, from: "console", counted: None };
         operations::request(&rig.store, &rig.setup.clock, &order, requester).await.expect("ordered");
-        let letter = DeadLetter {
+        let dead_letter = DeadLetter {
             letter: text.clone(),
             message: text.clone(),
             causes: text.clone(),
@@ -49,19 +49,19 @@ async fn the_console_shows_a_pull_its_chunks_and_its_dead_letters_and_every_host
             body: text.clone().into_bytes(),
             ..dead_letter("finalizer", about)
         };
-        rig.store.record(&letter).await.expect("recorded");
+        rig.store.record(&dead_letter).await.expect("recorded");
     }
     let groups = console.json("/dead-letters.json").await;
     assert_eq!(groups["letters"], 20);
     let group = groups["groups"][0]["fingerprint"].as_str().expect("a fingerprint").to_owned();
-    let letter = groups["groups"][0]["sample"].as_i64().expect("a number");
+    let dead_letter = groups["groups"][0]["sample"].as_i64().expect("a number");
 
     let mut pages =
         ["/", "/pulls", "/data", "/workers", "/operations", "/events", "/trace"].map(str::to_owned).to_vec();
     pages.push(format!("/pulls/{pull}"));
     pages.extend((1..=3).map(|chunk| format!("/pulls/{pull}/chunks/{chunk}")));
     pages.extend(["/dead-letters".to_owned(), "/dead-letters?stage=finalizer&state=dead".to_owned()]);
-    pages.extend([format!("/dead-letters/groups/{group}"), format!("/dead-letters/{letter}")]);
+    pages.extend([format!("/dead-letters/groups/{group}"), format!("/dead-letters/{dead_letter}")]);
     let stream: String =
         rig.db.query_one("select min(stream_id) from pull_data", &[]).await.expect("a stream").get(0);
     let channel: String =

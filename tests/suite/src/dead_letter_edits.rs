@@ -16,7 +16,7 @@ async fn dead_letters_travel_to_another_rig() {
     leave_dead_letters(&mut rig, 5, 50).await;
     let (code, exported, err) = operator(&rig, "dead-letters export").await;
     assert_eq!((code, exported.lines().count()), (0, 50), "{err}");
-    let file = std::env::temp_dir().join(format!("letters-{}.ndjson", std::process::id()));
+    let file = std::env::temp_dir().join(format!("dead-letters-{}.ndjson", std::process::id()));
     let mut other = empty_rig().await;
 
     std::fs::write(&file, &exported[..exported.len() / 2]).expect("a file");
@@ -78,8 +78,8 @@ async fn editing_is_off_by_default_and_leaves_a_trace() {
     assert_eq!(code, 0, "{err}");
     assert!(err.contains("+  \"remark\": \"x\""), "{err}");
     std::fs::remove_file(&file).expect("a file");
-    let letter = rig.store.dead_letter(1).await.expect("a dead letter").expect("it");
-    let event = letter.events.iter().find(|event| event.event == "edited").expect("an event");
+    let dead_letter = rig.store.dead_letter(1).await.expect("a dead letter").expect("it");
+    let event = dead_letter.events.iter().find(|event| event.event == "edited").expect("an event");
     assert_eq!(event.by, "ada");
     assert!(event.detail.contains("+  \"remark\": \"x\""), "{}", event.detail);
     eventually("it should be handled", || async {

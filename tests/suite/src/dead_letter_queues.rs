@@ -110,7 +110,7 @@ async fn dead_letters_that_the_broker_drops_are_told_until_they_are_back() {
     rig.vhost.call(Method::DELETE, "policies/{vhost}/limit", None).await;
     rig.waits(DEAD, 2).await;
     let gone = rig.store.list_dead_letters(&in_state("vanished"), 0, 10).await.expect("letters");
-    let ids: Vec<String> = gone.iter().map(|letter| letter.id.to_string()).collect();
+    let ids: Vec<String> = gone.iter().map(|dead_letter| dead_letter.id.to_string()).collect();
     // The policy may still be at work for a moment.
     eventually("all should be back", || async {
         let gone = rig.store.list_dead_letters(&in_state("vanished"), 0, 10).await.expect("letters");

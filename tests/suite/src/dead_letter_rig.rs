@@ -106,29 +106,29 @@ pub(crate) fn message(chunk: i32) -> ChunkStored {
     ChunkStored(ChunkRef { pull_id: PullId(1), pulled_at: DateTime::UNIX_EPOCH, chunk })
 }
 
-/// Starts a worker that fails with so many causes, and leaves dead letters of the chunks 1 to `letters`.
-pub(crate) async fn leave_dead_letters(rig: &mut Rig, causes: i32, letters: i32) -> FailingWorker {
+/// Starts a worker that fails with so many causes, and leaves dead letters of the chunks 1 to `dead_letters`.
+pub(crate) async fn leave_dead_letters(rig: &mut Rig, causes: i32, dead_letters: i32) -> FailingWorker {
     let worker = FailingWorker::of(rig, causes);
     rig.start(worker.clone());
-    announce(rig, letters).await;
+    announce(rig, dead_letters).await;
     worker
 }
 
-/// Work about the chunks 1 to `letters`, which becomes as many letters.
-pub(crate) async fn announce(rig: &Rig, letters: i32) {
-    let work = (1..=letters).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
+/// Work about the chunks 1 to `dead_letters`, which becomes as many dead letters.
+pub(crate) async fn announce(rig: &Rig, dead_letters: i32) {
+    let work = (1..=dead_letters).map(|chunk| GAME_ENRICHER.request(&message(chunk)));
     rig.announcer.announce(work.collect()).await.expect("announced");
-    await_dead_letters(rig, letters.into()).await;
+    await_dead_letters(rig, dead_letters.into()).await;
 }
 
 /// Waits until so many dead letters are open and in their queue.
-pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
-    eventually(&format!("{letters} dead letters should be recorded and in their queue"), || async {
+pub(crate) async fn await_dead_letters(rig: &Rig, dead_letters: i64) {
+    eventually(&format!("{dead_letters} dead letters should be recorded and in their queue"), || async {
         let recorded = rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count");
         let confirmed = rig.store.queued_dead_letters().await.expect("counts");
         let confirmed = confirmed.get(DEAD).copied().unwrap_or_default();
         let ready = i64::from(rig.ready(DEAD).await);
-        if (recorded, confirmed, ready) == (letters, letters, letters) {
+        if (recorded, confirmed, ready) == (dead_letters, dead_letters, dead_letters) {
             Ok(())
         } else {
             Err((recorded, confirmed, ready))
@@ -138,15 +138,15 @@ pub(crate) async fn await_dead_letters(rig: &Rig, letters: i64) {
 }
 
 /// Waits until a dead-letter queue is known to have so many dead letters.
-pub(crate) async fn await_queued(rig: &Rig, queue: &str, letters: i64) {
-    eventually(&format!("{letters} dead letters should be known to be in {queue}"), || async {
+pub(crate) async fn await_queued(rig: &Rig, queue: &str, dead_letters: i64) {
+    eventually(&format!("{dead_letters} dead letters should be known to be in {queue}"), || async {
         let confirmed = rig.store.queued_dead_letters().await.expect("counts");
-        if confirmed.get(queue) == Some(&letters) { Ok(()) } else { Err(confirmed) }
+        if confirmed.get(queue) == Some(&dead_letters) { Ok(()) } else { Err(confirmed) }
     })
     .await;
 }
 
-/// The report of a replay, once something came of all its letters.
+/// The report of a replay, once something came of all its dead letters.
 pub(crate) async fn settled(rig: &Rig, replay: i64) -> ReplayReport {
     eventually(&format!("something should come of all dead letters of replay {replay}"), || async {
         let report = rig.store.replay_report(replay).await.expect("a report").expect("a replay");

@@ -56,9 +56,9 @@ async fn a_dead_letter_tells_all_in_bounds_and_no_secret() {
     rig.start(Verbose(rig.store.clone()));
     rig.announcer.announce(vec![GAME_ENRICHER.request(&message(7))]).await.expect("announced");
     await_dead_letters(&rig, 1).await;
-    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
-    assert_eq!(letter.data, encode(&message(7)), "byte for byte");
-    let headers = letter.properties.headers().clone().expect("headers");
+    let dead_letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
+    assert_eq!(dead_letter.data, encode(&message(7)), "byte for byte");
+    let headers = dead_letter.properties.headers().clone().expect("headers");
     for name in header::OF_A_FAILURE.into_iter().chain([header::LETTER]) {
         assert!(headers.contains_key(name), "{name} is missing");
     }
@@ -120,8 +120,8 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     ));
 
     assert_eq!(rig.ready(DEAD).await, 10_000);
-    let letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
-    assert!(!letter.redelivered, "nobody has had it in hand");
+    let dead_letter = Wire::connect(&rig.vhost).await.take(DEAD).await.expect("a dead letter").delivery;
+    assert!(!dead_letter.redelivered, "nobody has had it in hand");
     rig.end(&[(DEAD, 9_999)]).await;
 }
 
@@ -151,7 +151,7 @@ async fn what_others_do_to_the_queue_is_noticed() {
     await_dead_letters(&rig, 3).await;
     let queued = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
     let by_the_broker: Vec<_> =
-        queued.iter().filter(|letter| letter.code == "broker.delivery_limit").collect();
+        queued.iter().filter(|dead_letter| dead_letter.code == "broker.delivery_limit").collect();
     assert_eq!(by_the_broker.len(), 1, "{queued:#?}");
     assert_eq!(by_the_broker[0].chunk, Some(99));
     rig.end(&[(DEAD, 3)]).await;

@@ -58,8 +58,8 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
     assert_eq!((groups[0].note.as_deref(), groups[0].owner.as_deref()), (Some("known"), Some("ada")));
     rig.stop_all().await;
-    let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
-    assert_eq!((letter.data, letter.properties), (body, properties));
+    let dead_letter = wire.take(DEAD).await.expect("a dead letter").delivery;
+    assert_eq!((dead_letter.data, dead_letter.properties), (body, properties));
     rig.end(&[]).await;
 }
 

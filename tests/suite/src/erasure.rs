@@ -63,14 +63,14 @@ async fn an_erased_channel_is_found_nowhere_and_sums_stay() {
 
     // Wherever else it may be named.
     let about = |text: &str| text.replace("{id}", &id).replace("{login}", &login).replace("{name}", &name);
-    let letter = DeadLetter {
+    let dead_letter = DeadLetter {
         message: about("Twitch rejected the request to /users?id={id}"),
         causes: about("{name} is no channel"),
         body: about(r#"{"user_id": "{id}", "user_login": "{login}"}"#).into_bytes(),
         properties: serde_json::json!({"headers": {"flow-message": about("no {login}")}}),
         ..dead_letter("finalizer", chunk)
     };
-    rig.store.record(&letter).await.expect("a dead letter");
+    rig.store.record(&dead_letter).await.expect("a dead letter");
     let elsewhere = about(
         "update pull_data set title = 'raid by {name} and @{login}!',
              data = jsonb_set(data, '{title}', '\"raid by {name} and @{login}!\"')
@@ -87,7 +87,7 @@ async fn an_erased_channel_is_found_nowhere_and_sums_stay() {
     rig.db.batch_execute(&elsewhere).await.expect("mentions");
     let wire = Wire::connect(&rig.vhost).await;
     let plain = BasicProperties::default();
-    wire.publish(DEAD, &plain, &letter.body).await;
+    wire.publish(DEAD, &plain, &dead_letter.body).await;
     wire.publish(DEAD, &plain, b"somebody else's").await;
     purge(&rig.vhost, REJECTED).await;
     let rejected = about(r#"{"raw": "{\"user_login\": \"{login}\"}"}"#);

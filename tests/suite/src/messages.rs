@@ -45,8 +45,8 @@ async fn take(rig: &Rig, queue: &str) -> BasicGetMessage {
     .await
 }
 
-fn header_of(letter: &BasicGetMessage, name: &str) -> String {
-    let headers = letter.delivery.properties.headers().clone().unwrap_or_default();
+fn header_of(dead_letter: &BasicGetMessage, name: &str) -> String {
+    let headers = dead_letter.delivery.properties.headers().clone().unwrap_or_default();
     match headers.inner().get(name) {
         Some(AMQPValue::LongString(text)) => String::from_utf8_lossy(text.as_bytes()).into_owned(),
         Some(AMQPValue::LongUInt(number)) => number.to_string(),
@@ -75,24 +75,24 @@ async fn what_cannot_be_read_is_dead_lettered_with_its_reason() {
         ];
         for (body, code) in cases {
             put(&rig, stage.queue(), &body).await;
-            let letter = take(&rig, &stage.dead()).await;
-            assert_eq!(letter.delivery.data, body, "byte for byte");
+            let dead_letter = take(&rig, &stage.dead()).await;
+            assert_eq!(dead_letter.delivery.data, body, "byte for byte");
             assert_eq!(
-                header_of(&letter, header::CODE),
+                header_of(&dead_letter, header::CODE),
                 code,
                 "{}: {}",
                 stage.name,
                 String::from_utf8_lossy(&body)
             );
-            assert_eq!(header_of(&letter, header::STAGE), stage.name);
-            assert_eq!(header_of(&letter, header::CLASS), "permanent");
-            assert_eq!(header_of(&letter, header::ATTEMPTS), "1");
-            assert!(!header_of(&letter, header::MESSAGE).is_empty());
+            assert_eq!(header_of(&dead_letter, header::STAGE), stage.name);
+            assert_eq!(header_of(&dead_letter, header::CLASS), "permanent");
+            assert_eq!(header_of(&dead_letter, header::ATTEMPTS), "1");
+            assert!(!header_of(&dead_letter, header::MESSAGE).is_empty());
             assert_eq!(
-                header_of(&letter, header::FIRST_FAILED_AT),
-                header_of(&letter, header::LAST_FAILED_AT)
+                header_of(&dead_letter, header::FIRST_FAILED_AT),
+                header_of(&dead_letter, header::LAST_FAILED_AT)
             );
-            let id = letter.delivery.properties.message_id().as_ref().map(ToString::to_string);
+            let id = dead_letter.delivery.properties.message_id().as_ref().map(ToString::to_string);
             assert_eq!(id, Some(format!("by hand to {}", stage.queue())), "properties are kept");
         }
     }
@@ -114,18 +114,18 @@ async fn a_pull_that_cannot_be_fetched_fails_and_a_replay_brings_it_back() {
     assert!(report.error.as_deref().unwrap_or_default().contains("503"), "{report:#?}");
     listener.hears(pull, PullStatus::Failed).await;
 
-    let letter = take(&rig, &EXTRACTOR.info().dead()).await;
-    assert_eq!(header_of(&letter, header::CODE), "helix.server_error");
+    let dead_letter = take(&rig, &EXTRACTOR.info().dead()).await;
+    assert_eq!(header_of(&dead_letter, header::CODE), "helix.server_error");
     let attempts = rig.setup.delays.iter().count() + 1;
     assert_eq!(
-        header_of(&letter, header::ATTEMPTS),
+        header_of(&dead_letter, header::ATTEMPTS),
         attempts.to_string(),
         "each rung once, and the first try"
     );
-    assert_eq!(letter.delivery.data, encode(&PullRequested { pull_id: pull }));
+    assert_eq!(dead_letter.delivery.data, encode(&PullRequested { pull_id: pull }));
 
     rig.twitch.world().heal();
-    put(&rig, EXTRACTOR.info().queue(), &letter.delivery.data).await;
+    put(&rig, EXTRACTOR.info().queue(), &dead_letter.delivery.data).await;
     let report = eventually("the replay should bring the pull back", || async {
         let report = rig.store.pull_report(pull).await.expect("a report");
         if report.status == "success" { Ok(report) } else { Err(report) }

@@ -170,7 +170,10 @@ async fn after_three_replays_a_dead_letter_is_held() {
         await_dead_letters(&rig, 3).await;
     }
     let queued = rig.store.list_dead_letters(&DeadLetterFilter::default(), 0, 10).await.expect("letters");
-    assert!(queued.iter().all(|letter| letter.generation == 3 && letter.state == "held"), "{queued:#?}");
+    assert!(
+        queued.iter().all(|dead_letter| dead_letter.generation == 3 && dead_letter.state == "held"),
+        "{queued:#?}"
+    );
     let (code, _, err) = operator(&rig, "dead-letters replay --all --yes").await;
     assert_eq!(code, 1, "held dead letters are passed over: {err}");
     assert!(err.contains("3 held"), "{err}");
@@ -219,12 +222,12 @@ async fn a_report_sums_up_and_names_the_build_that_cured() {
 async fn a_failure_may_be_recorded_after_its_replay() {
     let mut rig = empty_rig().await;
     let worker = leave_dead_letters(&mut rig, 1, 1).await;
-    let letter =
+    let dead_letter =
         rig.store.export_dead_letters(&DeadLetterFilter::default(), 0, 1).await.expect("letters").remove(0).1;
     worker.fail_with(0);
     let replay = replayed(&rig, order()).await;
     settled(&rig, replay.replay_id).await;
-    rig.store.record(&letter).await.expect("recorded");
+    rig.store.record(&dead_letter).await.expect("recorded");
     assert_eq!(rig.store.count_dead_letters(&DeadLetterFilter::default()).await.expect("a count"), 0);
     rig.end(&[]).await;
 }
@@ -264,7 +267,7 @@ async fn what_came_of_dead_letters_may_be_told_in_any_order_while_they_leave_the
         assert_eq!(planned, i64::from(LETTERS), "round {round}");
         let replay_id = lease.replay_id;
         let sent = rig.store.replay_dead_letters(lease, planned, now).await.expect("letters");
-        let ids: Vec<i64> = sent.iter().map(|letter| letter.id).collect();
+        let ids: Vec<i64> = sent.iter().map(|dead_letter| dead_letter.id).collect();
         let replays = ids.iter().rev().map(|&letter_id| Replayed { replay_id, letter_id }).collect();
         let settled = Settled { replays, ..Settled::default() };
         let (noted, removed) =

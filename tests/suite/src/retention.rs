@@ -143,8 +143,8 @@ async fn rows_leave_in_batches_and_open_dead_letters_never() {
     rig.db.batch_execute(&fill).await.expect("rows");
     // Three that are closed, of which one came back as the second, and one that is open; all old.
     for chunk in 1..=4 {
-        let letter = dead_letter("finalizer", ChunkRef { chunk, ..chunk_of(&rig).await });
-        rig.store.record(&letter).await.expect("a dead letter");
+        let dead_letter = dead_letter("finalizer", ChunkRef { chunk, ..chunk_of(&rig).await });
+        rig.store.record(&dead_letter).await.expect("a dead letter");
     }
     let close = "update dead_letter set state = case when chunk = 4 then 'held' else 'discarded' end,
                      replay_of = case when chunk = 2 then (select id from dead_letter where chunk = 1) end,

@@ -51,8 +51,8 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
     })
     .await;
     rig.twitch.world().heal();
-    let letters = |operator: serde_json::Value| operator["matching"].as_i64().expect("a number");
-    let dead = letters(operator_json(&rig, "dead-letters list").await);
+    let dead_letters = |operator: serde_json::Value| operator["matching"].as_i64().expect("a number");
+    let dead = dead_letters(operator_json(&rig, "dead-letters list").await);
     assert!(dead > 0);
     let replayed = operator_json(&rig, "dead-letters replay --all --yes").await;
     assert_eq!(replayed["letters"].as_i64(), Some(dead));
@@ -75,7 +75,7 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
     rig.announcer.announce(hopeless.to_vec()).await.expect("announced");
     eventually("each stage should have its dead letter", || async {
         let list = operator_json(&rig, "dead-letters list").await;
-        if letters(list.clone()) == 4 { Ok(()) } else { Err(list) }
+        if dead_letters(list.clone()) == 4 { Ok(()) } else { Err(list) }
     })
     .await;
     everything_an_operator_asks(&rig).await;
@@ -114,8 +114,8 @@ async fn everything_an_operator_asks(rig: &Rig) {
         assert_eq!(code, 0, "{words}: {err}");
     }
     let list = operator_json(rig, "dead-letters list").await;
-    let letter = &list["letters"][0];
-    let (group, id) = (letter["fingerprint"].as_str().expect("a group"), &letter["id"]);
+    let dead_letter = &list["letters"][0];
+    let (group, id) = (dead_letter["fingerprint"].as_str().expect("a group"), &dead_letter["id"]);
     for words in [
         format!("dead-letters note {group} --note known --owner ada"),
         format!("dead-letters hold {id} --yes"),
@@ -178,11 +178,11 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("alarms", finalizer.raise_alarms(&["finalizer.dead".to_owned()], limits, now).await);
 
     // A replay that an operator began, and an extractor has to finish.
-    letter(&rig).await;
+    leave_a_dead_letter(&rig).await;
     let filter = DeadLetterFilter::default();
     let plan = Plan { by: "test", ..Plan::default() };
-    let (lease, letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
-    assert_eq!(letters, 1);
+    let (lease, dead_letters) = own("operator").plan_replay(&filter, &plan, now).await.expect("a replay");
+    assert_eq!(dead_letters, 1);
     let_replays_run_out(&rig).await;
     allowed("interrupted replays", extractor.interrupted_replays(now).await);
     let taken = extractor.take_replay_over(lease.replay_id, now + chrono::TimeDelta::minutes(1)).await;
@@ -216,7 +216,7 @@ async fn what_is_rarely_done_is_allowed_too() {
 }
 
 /// A dead letter in the dead-letter store alone.
-async fn letter(rig: &Rig) {
+async fn leave_a_dead_letter(rig: &Rig) {
     let sql = "insert into dead_letter (letter, queue, stage, class, code, message, causes, fingerprint, attempts,
                    first_failed_at, last_failed_at, build, host, generation, message_id, kind, properties, body, state_at, queued_at)
                values ('test', 'finalizer.dead', 'finalizer', 'permanent', 'test', '', '', 'test', 1, now(), now(), '', '',

@@ -71,8 +71,8 @@ async fn every_message_carries_its_trace_though_nobody_collects() {
         rig.start(FailingWorker::of(&rig, 1));
         rig.waits(DEAD, 1).await;
         rig.stop_all().await;
-        let letter = wire.take(DEAD).await.expect("a dead letter").delivery;
-        assert!(traces.insert(place(&letter.properties).0), "each begins a trace of its own");
+        let dead_letter = wire.take(DEAD).await.expect("a dead letter").delivery;
+        assert!(traces.insert(place(&dead_letter.properties).0), "each begins a trace of its own");
     }
     rig.end(&[]).await;
 }

@@ -48,9 +48,9 @@ fn every_program_prints_its_version_with_date_and_commit() {
 }
 
 /// Holds the dead letter of this number until a build, as an older build may have written it.
-async fn hold(rig: &Rig, letter: i64, until: &str) {
+async fn hold(rig: &Rig, dead_letter: i64, until: &str) {
     let sql = "update dead_letter set state = 'held', held_until = $2 where id = $1";
-    assert_eq!(rig.db.execute(sql, &[&letter, &until]).await.expect("held"), 1);
+    assert_eq!(rig.db.execute(sql, &[&dead_letter, &until]).await.expect("held"), 1);
 }
 
 /// What dead letters are held until, in order.
@@ -76,8 +76,8 @@ async fn dead_letters_are_held_until_a_build_of_at_least_that_version_and_date()
     let mut rig = empty_rig().await;
     leave_dead_letters(&mut rig, 1, 9).await;
     rig.stop_all().await;
-    for (letter, until) in (1..).zip(untils) {
-        hold(&rig, letter, until).await;
+    for (dead_letter, until) in (1..).zip(untils) {
+        hold(&rig, dead_letter, until).await;
     }
     for (build, released, left) in [
         ("0.1.0", 0, &untils[..]),
@@ -102,9 +102,9 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
     let mut rig = empty_rig().await;
     leave_dead_letters(&mut rig, 1, 2).await;
     rig.stop_all().await;
-    for (letter, until, kept) in [(1, VERSION, VERSION), (2, "99.9", "99.9.0")] {
+    for (dead_letter, until, kept) in [(1, VERSION, VERSION), (2, "99.9", "99.9.0")] {
         let (code, out, err) =
-            operator(&rig, &format!("dead-letters hold {letter} --until-build {until} --yes")).await;
+            operator(&rig, &format!("dead-letters hold {dead_letter} --until-build {until} --yes")).await;
         assert_eq!(code, 0, "{err}");
         assert!(out.contains(&format!("until build {kept} runs")), "{out}");
     }
@@ -116,9 +116,9 @@ async fn a_finalizer_releases_what_waits_for_its_build() {
     })
     .await;
     await_dead_letters(&rig, 2).await;
-    let letter = DeadLetterFilter { ids: Some(vec![1]), ..DeadLetterFilter::default() };
-    let letter = rig.store.list_dead_letters(&letter, 0, 1).await.expect("letters").remove(0);
-    assert_eq!((letter.state.as_str(), letter.build.as_str()), ("dead", VERSION));
+    let dead_letter = DeadLetterFilter { ids: Some(vec![1]), ..DeadLetterFilter::default() };
+    let dead_letter = rig.store.list_dead_letters(&dead_letter, 0, 1).await.expect("letters").remove(0);
+    assert_eq!((dead_letter.state.as_str(), dead_letter.build.as_str()), ("dead", VERSION));
     rig.end(&[(DEAD, 2)]).await;
 }
 

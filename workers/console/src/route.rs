@@ -61,7 +61,7 @@ impl Request {
             ["pulls", pull, "chunks", chunk] => Route::Chunk(number("pull", pull)?, number("chunk", chunk)?),
             ["dead-letters"] => Route::DeadLetters,
             ["dead-letters", "groups", group] => Route::DeadLetterGroup(fingerprint(group)?),
-            ["dead-letters", letter] => Route::DeadLetter(number("dead letter", letter)?),
+            ["dead-letters", dead_letter] => Route::DeadLetter(number("dead letter", dead_letter)?),
             ["data"] => Route::Data,
             ["workers"] => Route::Workers,
             ["events"] => Route::Events,

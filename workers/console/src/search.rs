@@ -8,8 +8,8 @@ pub(crate) fn find(words: &str) -> Result<String, Error> {
     let lower = words.to_ascii_lowercase();
     let digits =
         |text: &str| !text.is_empty() && text.len() < 19 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if let Some(letter) = words.strip_prefix('#').filter(|letter| digits(letter)) {
-        return Ok(format!("/dead-letters/{letter}"));
+    if let Some(dead_letter) = words.strip_prefix('#').filter(|dead_letter| digits(dead_letter)) {
+        return Ok(format!("/dead-letters/{dead_letter}"));
     }
     if let Some((pull, chunk)) = words.split_once('/').filter(|(pull, chunk)| digits(pull) && digits(chunk)) {
         return Ok(format!("/pulls/{pull}/chunks/{chunk}"));

@@ -22,7 +22,7 @@ pub(crate) async fn look(all: Arc<Background>) -> Result<(), Failure> {
     let (depths, alarms) = all.store.raise_alarms(&queues, all.alarms, now).await?;
     for depth in depths {
         let age = depth.oldest.map_or(0, |oldest| (now - oldest).num_seconds().max(0));
-        gauge!(DEAD_LETTERS, "queue" => depth.queue.clone()).set(depth.letters as f64);
+        gauge!(DEAD_LETTERS, "queue" => depth.queue.clone()).set(depth.dead_letters as f64);
         gauge!(DEAD_LETTER_OLDEST_AGE, "queue" => depth.queue).set(age as f64);
     }
     for alarm in alarms {

@@ -186,10 +186,10 @@ impl Stages {
         let queue = |name: &str| self.depths.iter().find(|queue| queue.name == name);
         let stages = lacks.iter().map(|lack| {
             let workers = queue(lack.stage.queue()).and_then(|queue| queue.consumers).unwrap_or_default();
-            let letters = queue(&lack.stage.dead()).and_then(|queue| queue.ready).unwrap_or_default();
+            let dead_letters = queue(&lack.stage.dead()).and_then(|queue| queue.ready).unwrap_or_default();
             let waiting = self.waiting(lack.stage);
             format!(
-                "{} ({}: {waiting} messages, {workers} consumers, {letters} dead letters)",
+                "{} ({}: {waiting} messages, {workers} consumers, {dead_letters} dead letters)",
                 lack.what, lack.stage.name,
             )
         });

@@ -102,18 +102,21 @@ impl Announcer {
     }
 
     /// Puts archived dead letters into their dead-letter queues, as they were; returns when the broker has confirmed all.
-    pub async fn lay_down(&self, letters: &[Archived]) -> Result<(), Failure> {
-        let mut messages = Vec::with_capacity(letters.len());
-        for letter in letters {
-            let properties = properties_json::from_json(&letter.properties).map_err(|wrong| {
-                Failure::permanent("dead_letters.archive", format!("dead letter {}: {wrong}", letter.letter))
+    pub async fn lay_down(&self, dead_letters: &[Archived]) -> Result<(), Failure> {
+        let mut messages = Vec::with_capacity(dead_letters.len());
+        for dead_letter in dead_letters {
+            let properties = properties_json::from_json(&dead_letter.properties).map_err(|wrong| {
+                Failure::permanent(
+                    "dead_letters.archive",
+                    format!("dead letter {}: {wrong}", dead_letter.letter),
+                )
             })?;
             messages.push(Outgoing {
                 exchange: String::new(),
-                key: letter.queue.clone(),
+                key: dead_letter.queue.clone(),
                 mandatory: true,
                 properties,
-                body: letter.body.clone(),
+                body: dead_letter.body.clone(),
             });
         }
         Ok(self.publisher().await?.publish(messages).await?)

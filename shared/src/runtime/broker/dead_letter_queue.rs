@@ -43,7 +43,7 @@ pub struct DeadLetterQueue {
 
 /// A dead letter in hand.
 struct Found {
-    letter: DeadLetter,
+    dead_letter: DeadLetter,
     delivery_tag: u64,
     properties: BasicProperties,
 }
@@ -60,7 +60,7 @@ impl DeadLetterQueue {
         let mut missing = names.clone();
         while !missing.is_empty() {
             let Some(found) = self.next().await? else { break };
-            if missing.remove(found.letter.letter.as_str()) {
+            if missing.remove(found.dead_letter.letter.as_str()) {
                 self.found.push(found);
             }
         }
@@ -74,7 +74,7 @@ impl DeadLetterQueue {
         let mut bytes = 0;
         while self.found.len() < PAGE && bytes < PAGE_BYTES {
             let Some(found) = self.next().await? else { break };
-            bytes += found.letter.body.len();
+            bytes += found.dead_letter.body.len();
             self.found.push(found);
         }
         Ok(!self.found.is_empty())
@@ -83,27 +83,28 @@ impl DeadLetterQueue {
     async fn next(&mut self) -> Result<Option<Found>, Failure> {
         let Some(delivery) = self.browser.next().await? else { return Ok(None) };
         let Delivery { delivery_tag, properties, data, .. } = delivery;
-        let letter = dead_letter::read(&properties, &data, self.stage.name, self.publisher.clock().now());
-        Ok(Some(Found { letter, delivery_tag, properties }))
+        let dead_letter =
+            dead_letter::read(&properties, &data, self.stage.name, self.publisher.clock().now());
+        Ok(Some(Found { dead_letter, delivery_tag, properties }))
     }
 
     /// The dead letters kept, in the queue's order.
     pub fn letters(&self) -> impl ExactSizeIterator<Item = &DeadLetter> {
-        self.found.iter().map(|found| &found.letter)
+        self.found.iter().map(|found| &found.dead_letter)
     }
 
     /// Publishes fresh messages made of dead letters, byte for byte, to `target`'s replay queue, confirmed. The dead letters stay
     /// where they are until [`DeadLetterQueue::remove`].
-    pub async fn resend(&self, target: StageInfo, letters: Vec<Resend>) -> Result<(), Failure> {
-        let mut messages = Vec::with_capacity(letters.len());
-        for Resend { place, replayed, body } in letters {
+    pub async fn resend(&self, target: StageInfo, dead_letters: Vec<Resend>) -> Result<(), Failure> {
+        let mut messages = Vec::with_capacity(dead_letters.len());
+        for Resend { place, replayed, body } in dead_letters {
             let found = self.at(place)?;
             messages.push(Outgoing {
                 exchange: String::new(),
                 key: target.replay(),
                 mandatory: true,
                 properties: headers::replay(&found.properties, replayed),
-                body: body.unwrap_or_else(|| found.letter.body.clone()),
+                body: body.unwrap_or_else(|| found.dead_letter.body.clone()),
             });
         }
         Ok(self.publisher.publish(messages).await?)

@@ -39,7 +39,7 @@ pub struct DeadLetterDepth {
     /// The queue.
     pub queue: String,
     /// Dead letters in it.
-    pub letters: i64,
+    pub dead_letters: i64,
     /// When the oldest of them died.
     pub oldest: Option<DateTime<Utc>>,
 }
@@ -47,7 +47,7 @@ pub struct DeadLetterDepth {
 /// What is remembered of a queue from one look to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Memory {
-    letters: i64,
+    dead_letters: i64,
     age_told: bool,
     grown_from: i64,
     /// Whether the time over which growth is counted has passed.
@@ -78,11 +78,11 @@ impl Store {
         for row in transaction.query(look, &[&(now - GROWTH_WINDOW)]).await? {
             let depth = DeadLetterDepth {
                 queue: row.column("queue")?,
-                letters: row.column("there")?,
+                dead_letters: row.column("there")?,
                 oldest: row.column("oldest")?,
             };
             let before = Memory {
-                letters: row.column("letters")?,
+                dead_letters: row.column("letters")?,
                 age_told: row.column("age_told")?,
                 grown_from: row.column("grown_from")?,
                 window_over: row.column("window_over")?,
@@ -96,7 +96,10 @@ impl Store {
                 let (begun, from) = (after.window_over != before.window_over, after.grown_from);
                 let begun = begun || from != before.grown_from;
                 transaction
-                    .execute(remember, &[&depth.queue, &after.letters, &after.age_told, &from, &begun, &now])
+                    .execute(
+                        remember,
+                        &[&depth.queue, &after.dead_letters, &after.age_told, &from, &begun, &now],
+                    )
                     .await?;
             }
             for alarm in &alarms {
@@ -135,28 +138,28 @@ fn judge(
     limits: AlarmLimits,
     now: DateTime<Utc>,
 ) -> (Memory, Vec<Alarm>) {
-    let letters = depth.letters;
+    let dead_letters = depth.dead_letters;
     let mut alarms = Vec::new();
     let mut tell = |kind: &str, detail: String| {
         alarms.push(Alarm { at: now, queue: depth.queue.clone(), kind: kind.to_owned(), detail });
     };
-    if before.letters == 0 && letters > 0 {
-        tell("first", format!("{letters} where there were none"));
+    if before.dead_letters == 0 && dead_letters > 0 {
+        tell("first", format!("{dead_letters} where there were none"));
     }
     let age = depth.oldest.and_then(|oldest| (now - oldest).to_std().ok()).unwrap_or_default();
     let old = age > limits.age;
     if old && !before.age_told {
         let [age, limit] =
             [age, limits.age].map(|age| humantime::format_duration(Duration::from_secs(age.as_secs())));
-        tell("age", format!("the oldest of {letters} lies there for {age}, longer than {limit}"));
+        tell("age", format!("the oldest of {dead_letters} lies there for {age}, longer than {limit}"));
     }
-    let from = if before.window_over { before.letters } else { before.grown_from }.min(letters);
-    let many = letters - from >= limits.growth;
+    let from = if before.window_over { before.dead_letters } else { before.grown_from }.min(dead_letters);
+    let many = dead_letters - from >= limits.growth;
     if many {
-        tell("growth", format!("{} more within ten minutes, {letters} in all", letters - from));
+        tell("growth", format!("{} more within ten minutes, {dead_letters} in all", dead_letters - from));
     }
-    let grown_from = if many { letters } else { from };
-    (Memory { letters, age_told: old, grown_from, window_over: false }, alarms)
+    let grown_from = if many { dead_letters } else { from };
+    (Memory { dead_letters, age_told: old, grown_from, window_over: false }, alarms)
 }
 
 #[cfg(test)]
@@ -164,14 +167,14 @@ mod tests {
     use super::*;
 
     const LIMITS: AlarmLimits = AlarmLimits { age: Duration::from_hours(1), growth: 100 };
-    const NEW: Memory = Memory { letters: 0, age_told: false, grown_from: 0, window_over: true };
+    const NEW: Memory = Memory { dead_letters: 0, age_told: false, grown_from: 0, window_over: true };
 
     /// The kinds told when so many dead letters lie there, the oldest for so many minutes.
-    fn told(memory: &mut Memory, letters: i64, minutes: i64) -> Vec<String> {
+    fn told(memory: &mut Memory, dead_letters: i64, minutes: i64) -> Vec<String> {
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(1);
-        let oldest = (letters > 0).then(|| now - TimeDelta::minutes(minutes));
+        let oldest = (dead_letters > 0).then(|| now - TimeDelta::minutes(minutes));
         let (after, alarms) =
-            judge(*memory, &DeadLetterDepth { queue: "q".into(), letters, oldest }, LIMITS, now);
+            judge(*memory, &DeadLetterDepth { queue: "q".into(), dead_letters, oldest }, LIMITS, now);
         *memory = after;
         alarms.into_iter().map(|alarm| alarm.kind).collect()
     }

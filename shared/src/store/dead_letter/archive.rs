@@ -131,21 +131,21 @@ impl Store {
     /// that are to be put there, with their numbers here.
     pub async fn import_dead_letters(
         &self,
-        letters: &[DeadLetter],
+        dead_letters: &[DeadLetter],
         by: &str,
         now: DateTime<Utc>,
     ) -> Result<Vec<Archived>, Error> {
         let mut client = self.client().await?;
         let transaction = lock_dead_letter_tables(&mut client).await?;
         let mut new = Vec::new();
-        for letter in letters {
-            if let Some(id) = imported(&transaction, letter, by, now).await? {
+        for dead_letter in dead_letters {
+            if let Some(id) = imported(&transaction, dead_letter, by, now).await? {
                 new.push(Archived {
                     id,
-                    letter: letter.letter.clone(),
-                    queue: letter.queue.clone(),
-                    properties: letter.properties.clone(),
-                    body: letter.body.clone(),
+                    letter: dead_letter.letter.clone(),
+                    queue: dead_letter.queue.clone(),
+                    properties: dead_letter.properties.clone(),
+                    body: dead_letter.body.clone(),
                 });
             }
         }

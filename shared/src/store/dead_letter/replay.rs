@@ -137,7 +137,7 @@ impl Store {
             return Err(Error::Replaced { replay });
         }
         let rows = client.query(sql, &[&replay, &limit]).await?;
-        let letter = |row: &Row| {
+        let dead_letter = |row: &Row| {
             Ok(ReplayedDeadLetter {
                 id: row.column("id")?,
                 letter: row.column("letter")?,
@@ -147,7 +147,7 @@ impl Store {
                 body: row.column("body")?,
             })
         };
-        rows.iter().map(letter).collect()
+        rows.iter().map(dead_letter).collect()
     }
 
     /// Notes how far dead letters of a replay have got. Returns those of them that are its own: none when somebody else

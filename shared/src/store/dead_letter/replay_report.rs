@@ -12,7 +12,7 @@ use crate::{
 /// What came of one dead letter of a replay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Outcome {
-    /// The letter.
+    /// The dead letter.
     pub id: i64,
     /// done, returned-same, returned-different; none while nothing came of it.
     pub outcome: Option<String>,
@@ -24,7 +24,7 @@ pub struct Outcome {
     pub came_back_as: Option<i64>,
 }
 
-/// What came of a replay; sums to `letters`.
+/// What came of a replay; sums to the dead letters it chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ReplayReport {
     /// The replay.

@@ -25,7 +25,7 @@ const BODY: usize = 300;
 const PATIENCE: Duration = Duration::from_mins(15);
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(crate) async fn run(setting: &Setting, letters: u32) -> Outcome<()> {
+pub(crate) async fn run(setting: &Setting, dead_letters: u32) -> Outcome<()> {
     let mut flow = Flow::new(setting, setting.streams, Shape::default()).await?;
     flow.start_all(1).await?;
     // Games and channels are known after the first pull, so that the next two do the same work.
@@ -33,13 +33,13 @@ pub(crate) async fn run(setting: &Setting, letters: u32) -> Outcome<()> {
     let before = pull(&flow).await?;
 
     let began = Instant::now();
-    leave(&flow, letters).await?;
+    leave(&flow, dead_letters).await?;
     let left = began.elapsed();
-    recorded(&flow, letters).await?;
+    recorded(&flow, dead_letters).await?;
     let found = began.elapsed();
     let after = pull(&flow).await?;
     say(&format!(
-        "   {letters} dead letters that no worker recorded: published in {:.1} s, all recorded after {:.1} s; a pull of {} \
+        "   {dead_letters} dead letters that no worker recorded: published in {:.1} s, all recorded after {:.1} s; a pull of {} \
          streams took {:.2} s before, and {:.2} s with them",
         left.as_secs_f64(),
         found.as_secs_f64(),
@@ -63,7 +63,7 @@ pub(crate) async fn run(setting: &Setting, letters: u32) -> Outcome<()> {
         say(&format!("   operator {words}: {:.2} s, exit code {code}", began.elapsed().as_secs_f64()))?;
     }
     // The one that was replayed failed again, and is there once more.
-    recorded(&flow, letters).await?;
+    recorded(&flow, dead_letters).await?;
     flow.end().await
 }
 
@@ -76,10 +76,10 @@ async fn pull(flow: &Flow) -> Outcome<Duration> {
 }
 
 /// Puts dead letters into the queue of the game-enricher, past the table.
-async fn leave(flow: &Flow, letters: u32) -> Outcome<()> {
+async fn leave(flow: &Flow, dead_letters: u32) -> Outcome<()> {
     let queue = GAME_ENRICHER.info().dead();
-    for first in (0..letters).step_by(usize::try_from(AT_ONCE)?) {
-        let batch = (first..letters.min(first + AT_ONCE)).map(|number| Archived {
+    for first in (0..dead_letters).step_by(usize::try_from(AT_ONCE)?) {
+        let batch = (first..dead_letters.min(first + AT_ONCE)).map(|number| Archived {
             id: number.into(),
             letter: format!("backlog-{number}"),
             queue: queue.clone(),
@@ -92,18 +92,18 @@ async fn leave(flow: &Flow, letters: u32) -> Outcome<()> {
 }
 
 /// Waits until so many dead letters are in the table, and in the queue.
-async fn recorded(flow: &Flow, letters: u32) -> Outcome<()> {
+async fn recorded(flow: &Flow, dead_letters: u32) -> Outcome<()> {
     let queue = GAME_ENRICHER.info().dead();
     let began = Instant::now();
     loop {
         let rows = flow.store.queued_dead_letters().await?.get(&queue).copied().unwrap_or_default();
         let depths = flow.announcer.depths().await?;
         let ready = depths.iter().find(|depth| depth.name == queue).and_then(|depth| depth.ready);
-        if (rows, ready) == (i64::from(letters), Some(letters)) {
+        if (rows, ready) == (i64::from(dead_letters), Some(dead_letters)) {
             return Ok(());
         }
         if began.elapsed() > PATIENCE {
-            return Err(format!("{rows} rows and {ready:?} messages of {letters} dead letters").into());
+            return Err(format!("{rows} rows and {ready:?} messages of {dead_letters} dead letters").into());
         }
         sleep(LOOK).await;
     }

@@ -106,8 +106,8 @@ fn retried(retries: &[RetryRow], now: DateTime<Utc>) -> Table {
     Table { caption: "Messages about it that failed".into(), head, rows: rows.collect(), empty: "" }
 }
 
-fn dead(letters: &[DeadLetterRow], now: DateTime<Utc>) -> Block {
-    Block::Table(dead_letter_group::list(letters, "About this chunk, in every state", now))
+fn dead(dead_letters: &[DeadLetterRow], now: DateTime<Utc>) -> Block {
+    Block::Table(dead_letter_group::list(dead_letters, "About this chunk, in every state", now))
 }
 
 fn stored(streams: &[ChunkStream]) -> Table {

@@ -76,11 +76,11 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
         ..DeadLetterFilter::default()
     };
     let groups = context.console.store.dead_letter_groups(&filter).await?;
-    let letters: i64 = groups.iter().map(|group| group.letters).sum();
+    let dead_letters: i64 = groups.iter().map(|group| group.letters).sum();
     let stages = STAGES.map(|stage| stage.name);
     let flags = asked.flags();
     let mut commands = vec![("The same as text", command(&format!("dead-letters groups{flags}")))];
-    if letters > 0 && asked.state.is_none() {
+    if dead_letters > 0 && asked.state.is_none() {
         let all = if flags.is_empty() { " --all" } else { &flags };
         commands
             .push(("See what a replay would send", command(&format!("dead-letters replay{all} --dry-run"))));
@@ -102,13 +102,13 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
         ),
         Block::Table(table(&groups, asked.state, context.now)),
     ];
-    if letters > 0 && matches!(asked.state, None | Some("dead" | "held")) {
+    if dead_letters > 0 && matches!(asked.state, None | Some("dead" | "held")) {
         let orders = ["Replay all", "Hold all", "Release all", "Discard all"];
         blocks.extend(context.orders("These", orders.map(|words| (words, asked.order(words)))));
     }
     blocks.push(Block::Commands(commands));
-    let title = format!("{} of {}", count(letters, "dead letter"), count(groups.len(), "cause"));
-    let data = json!({ "letters": letters, "groups": json_of(&groups) });
+    let title = format!("{} of {}", count(dead_letters, "dead letter"), count(groups.len(), "cause"));
+    let data = json!({ "letters": dead_letters, "groups": json_of(&groups) });
     let sections = vec![Section::new("groups", title, blocks)];
     Ok(Found { document: Document { title: "Dead letters".into(), sections }, data })
 }

@@ -55,8 +55,10 @@ impl Asked {
             ("chunk", &chunk),
             ("at", &self.at),
         ];
-        let plain =
-            |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "-:.+".contains(letter));
+        let plain = |text: &str| {
+            text.chars()
+                .all(|dead_letter| dead_letter.is_ascii_alphanumeric() || "-:.+".contains(dead_letter))
+        };
         let given = given
             .iter()
             .filter_map(|(name, value)| Some((name, value.as_deref().filter(|value| plain(value))?)));

@@ -47,7 +47,7 @@ impl Hold {
         let until = build.map_or_else(String::new, |build| format!(" until build {build} runs"));
         context.output.result(
             held,
-            |letters| json::Held { letters },
+            |dead_letters| json::Held { letters: dead_letters },
             |held| format!("{} held{until}", count(*held, "dead letter")),
         );
         Ok(Exit::Success)

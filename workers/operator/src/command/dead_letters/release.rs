@@ -40,7 +40,7 @@ impl Release {
         let released = recorded(context, &store, &action, who, effect, work).await?;
         context.output.result(
             released,
-            |letters| json::Held { letters },
+            |dead_letters| json::Held { letters: dead_letters },
             |released| format!("{} released", count(*released, "dead letter")),
         );
         Ok(Exit::Success)
