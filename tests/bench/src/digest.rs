@@ -42,10 +42,10 @@ pub(crate) async fn digest(db: &Client, pull: PullId) -> Outcome<Digest> {
     let mut digest = Digest::new();
     for (table, rows) in TABLES {
         let sql = format!(
-            "select coalesce(md5(string_agg(md5(row::text), '' order by md5(row::text))), ''), count(*) from ({rows}) rows"
+            "select coalesce(md5(string_agg(md5(row::text), '' order by md5(row::text))), '') as hash, count(*) as rows from ({rows}) rows"
         );
         let row = db.query_one(&sql, &[&pull.0]).await?;
-        digest.insert(table, (row.get(0), row.get(1)));
+        digest.insert(table, (row.get("hash"), row.get("rows")));
     }
     Ok(digest)
 }

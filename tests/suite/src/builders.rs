@@ -90,15 +90,20 @@ pub(crate) async fn note_closings(db: &Client) {
 
 /// Shows that all pulls are closed, each exactly once, none before all was done. Returns how many there are.
 pub(crate) async fn assert_closed_once(db: &Client) -> i64 {
-    let sql = "select p.id, p.status, count(c.pull_id), coalesce(bool_or(extracting), true), coalesce(max(unmerged), -1)
+    let sql = "select p.id, p.status, count(c.pull_id) as closings, coalesce(bool_or(extracting), true) as extracting,
+                      coalesce(max(unmerged), -1) as unmerged
                from pull p left join closing c on c.pull_id = p.id group by p.id";
     let rows = db.query(sql, &[]).await.expect("closings");
     for row in &rows {
-        let (pull, status): (i64, &str) = (row.get(0), row.get(1));
+        let (pull, status): (i64, &str) = (row.get("id"), row.get("status"));
         assert_eq!(status, "success", "pull {pull}");
-        assert_eq!(row.get::<_, i64>(2), 1, "pull {pull} should be closed exactly once");
-        assert!(!row.get::<_, bool>(3), "pull {pull} was closed while it was being fetched");
-        assert_eq!(row.get::<_, i64>(4), 0, "pull {pull} was closed before the last chunk was merged");
+        assert_eq!(row.get::<_, i64>("closings"), 1, "pull {pull} should be closed exactly once");
+        assert!(!row.get::<_, bool>("extracting"), "pull {pull} was closed while it was being fetched");
+        assert_eq!(
+            row.get::<_, i64>("unmerged"),
+            0,
+            "pull {pull} was closed before the last chunk was merged"
+        );
     }
     i64::try_from(rows.len()).expect("a number")
 }

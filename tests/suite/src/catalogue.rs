@@ -171,11 +171,19 @@ type Missed = (String, String, DateTime<Utc>, DateTime<Utc>, i32, i64, i32);
 
 async fn missed(rig: &Rig, kind: &str) -> BTreeSet<Missed> {
     let sql = format!(
-        "select {kind}_id, reason, first_missed_at, last_asked_at, times, pull_id, chunk from missing_{kind}"
+        "select {kind}_id as id, reason, first_missed_at, last_asked_at, times, pull_id, chunk from missing_{kind}"
     );
     let rows = rig.db.query(&sql, &[]).await.expect("rows");
     let row = |row: &tokio_postgres::Row| {
-        (row.get(0), row.get(1), row.get(2), row.get(3), row.get(4), row.get(5), row.get(6))
+        (
+            row.get("id"),
+            row.get("reason"),
+            row.get("first_missed_at"),
+            row.get("last_asked_at"),
+            row.get("times"),
+            row.get("pull_id"),
+            row.get("chunk"),
+        )
     };
     rows.iter().map(row).collect()
 }
@@ -189,11 +197,14 @@ async fn expected(
     times: i32,
     pull: PullId,
 ) -> BTreeSet<Missed> {
-    let sql = format!("select {kind}_id, chunk from pull_data where pull_id = $1 and {kind}_id = any($2)");
+    let sql =
+        format!("select {kind}_id as id, chunk from pull_data where pull_id = $1 and {kind}_id = any($2)");
     let rows = rig.db.query(&sql, &[&pull.0, &ids]).await.expect("rows");
     assert_eq!(rows.len(), ids.len(), "each is in one stream");
     let now = rig.setup.clock.now();
-    rows.iter().map(|row| (row.get(0), "absent".into(), first, now, times, pull.0, row.get(1))).collect()
+    rows.iter()
+        .map(|row| (row.get("id"), "absent".into(), first, now, times, pull.0, row.get("chunk")))
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,7 +71,7 @@ const WAYS: [Way; 12] = [
 async fn documents(db: &Client, pull: PullId) -> BTreeMap<String, Value> {
     let sql = "select stream_id, data from pull_data where pull_id = $1";
     let rows = db.query(sql, &[&pull.0]).await.expect("rows");
-    let documents: BTreeMap<_, _> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let documents: BTreeMap<_, _> = rows.iter().map(|row| (row.get("stream_id"), row.get("data"))).collect();
     assert_eq!(documents.len(), rows.len(), "a stream is stored twice");
     documents
 }

@@ -164,7 +164,7 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     rig.start_all();
     let before = rig.whole_pull().await;
     assert!(before.rejected > 1, "{before:#?}");
-    let documents = "select count(*), count(data) from pull_data where pull_id = $1";
+    let documents = "select count(*) as streams, count(data) as merged from pull_data where pull_id = $1";
     let pull = before.pull_id;
 
     let same = Revalidation { pull, rule: None, min_viewers: 10 };
@@ -190,7 +190,7 @@ async fn a_rejected_record_enters_its_pull_when_the_setting_changed() {
     assert_eq!(after.fetched, after.stored + after.rejected + after.duplicates);
     assert!(after.completed_at > before.completed_at);
     let row = rig.db.query_one(documents, &[&pull.0]).await.expect("counts");
-    let counts: (i64, i64) = (row.get(0), row.get(1));
+    let counts: (i64, i64) = (row.get("streams"), row.get("merged"));
     assert_eq!(counts, (after.stored.into(), after.stored.into()), "each stream once, each merged");
     // Again changes nothing, and the queue says what the database says.
     let again = Revalidation { pull, rule: None, min_viewers: 0 };

@@ -118,9 +118,10 @@ async fn a_rejected_record_can_always_be_looked_into() {
     };
     store_as(&rig.store, &so_far, &page, true, now()).await;
 
-    let sql = "select raw->>'title', raw_text, raw->>'id' from rejected_record order by place";
+    let sql = "select raw->>'title' as title, raw_text, raw->>'id' as id from rejected_record order by place";
     let rows = rig.db.query(sql, &[]).await.expect("every record should be readable");
-    let read: Vec<(Option<&str>, &str)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let read: Vec<(Option<&str>, &str)> =
+        rows.iter().map(|row| (row.get("title"), row.get("raw_text"))).collect();
     let expected: Vec<(Option<&str>, &str)> = NASTY.iter().map(|(raw, title)| (*title, *raw)).collect();
     assert_eq!(read, expected);
 

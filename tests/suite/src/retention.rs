@@ -227,7 +227,7 @@ async fn what_was_noted_leaves_when_it_is_old_and_open_orders_never() {
 /// Any chunk.
 async fn chunk_of(rig: &Rig) -> ChunkRef {
     let row = rig.db.query_one("select id, started_at from pull limit 1", &[]).await.expect("a pull");
-    ChunkRef { pull_id: PullId(row.get(0)), pulled_at: row.get(1), chunk: 1 }
+    ChunkRef { pull_id: PullId(row.get("id")), pulled_at: row.get("started_at"), chunk: 1 }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -260,14 +260,14 @@ async fn raw_pages_can_leave_within_a_day_and_their_streams_stay() {
     let (code, _, err) = operator(&rig, "retention set raw 20h --yes").await;
     assert_eq!(code, 0, "{err}");
     assert_eq!(of(&apply(&rig).await, "raw").rows, 1);
-    let left = "select pull_id, count(page), count(*) from pull_chunk group by pull_id order by pull_id";
+    let left = "select pull_id, count(page) as pages, count(*) as chunks from pull_chunk group by pull_id order by pull_id";
     let left: Vec<(i64, i64, i64)> = rig
         .db
         .query(left, &[])
         .await
         .expect("pages")
         .iter()
-        .map(|row| (row.get(0), row.get(1), row.get(2)))
+        .map(|row| (row.get("pull_id"), row.get("pages"), row.get("chunks")))
         .collect();
     assert_eq!(left, [(old.0, 0, 1), (new.0, 1, 1)]);
     let streams = "select count(*) from pull_stream where pull_id = $1";

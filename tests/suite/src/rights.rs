@@ -94,12 +94,12 @@ async fn a_pull_its_dead_letters_and_their_replay_need_no_other_rights() {
 
 /// The programs that are connected, as their users' names tell.
 async fn users(db: &Client) -> Vec<String> {
-    let sql = "select usename::text, application_name from pg_stat_activity
+    let sql = "select usename::text as usename, application_name from pg_stat_activity
                where datname = current_database() and usename like 'suite\\_%' group by 1, 2";
     let rows = db.query(sql, &[]).await.expect("connections");
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     for row in rows {
-        let (user, program): (String, String) = (row.get(0), row.get(1));
+        let (user, program): (String, String) = (row.get("usename"), row.get("application_name"));
         assert_eq!(user, format!("suite_{}", program.replace('-', "_")));
         found.insert(program, user);
     }

@@ -145,19 +145,20 @@ async fn ten_thousand_titles_change_no_id_and_come_back_as_they_were() {
         rig.store.merge(&[*chunk], now).await.expect("merged");
     }
     // From the column, and from the document: the page's own before the merge, the merged one after it.
-    let sql = "select stream_id, channel_id, title, data->>'id', data->>'user_id', data->>'title'
+    let sql = "select stream_id, channel_id, title, data->>'id' as id, data->>'user_id' as user_id,
+                      data->>'title' as title_in_data
                from pull_stream order by stream_id";
     let rows = rig.db.query(sql, &[]).await.expect("rows");
     assert_eq!(rows.len(), TITLES);
     for (stream, row) in streams.iter().zip(&rows) {
-        for first in [0, 3] {
-            let found: [&str; 3] = [row.get(first), row.get(first + 1), row.get(first + 2)];
+        for columns in [["stream_id", "channel_id", "title"], ["id", "user_id", "title_in_data"]] {
+            let found = columns.map(|column| row.get::<_, &str>(column));
             assert_eq!(found, [&stream.id, &stream.user_id, &stream.title].map(String::as_str));
         }
     }
     let counted =
         rig.db.query_one("select nul_replaced, fetched, stored from pull", &[]).await.expect("a pull");
-    let counted = [counted.get::<_, i32>(0), counted.get(1), counted.get(2)];
+    let counted = ["nul_replaced", "fetched", "stored"].map(|column| counted.get::<_, i32>(column));
     assert_eq!(counted.map(|n| usize::try_from(n).expect("a count")), [nuls, TITLES, TITLES]);
     rig.end(&[]).await;
 }

@@ -42,19 +42,19 @@ pub(crate) async fn assert_matches_world(
         world.sound_streams(min_viewers).map(|stream| (stream.id.as_str(), stream)).collect();
     let sql = "select stream_id, channel_id, game_id, viewer_count, language, title, data,
                       jsonb_build_array(channel_login, channel_name, game_name, type, to_jsonb(tags), is_mature,
-                                        to_char(started_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'))
+                                        to_char(started_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')) as columns
                from pull_data where pull_id = $1";
     let rows = db.query(sql, &[&pull.0]).await.expect("rows");
     let mut seen = BTreeSet::new();
     for row in &rows {
-        let id: &str = row.get(0);
+        let id: &str = row.get("stream_id");
         let stream = expected.get(id).unwrap_or_else(|| panic!("stream {id} is stored and should not be"));
         assert!(seen.insert(id), "stream {id} is stored twice");
-        assert_eq!(row.get::<_, &str>(1), stream.user_id);
-        assert_eq!(row.get::<_, Option<&str>>(2).unwrap_or_default(), stream.game_id);
-        assert_eq!(u64::try_from(row.get::<_, i32>(3)).unwrap(), stream.viewer_count);
-        assert_eq!(row.get::<_, &str>(4), stream.language);
-        assert_eq!(row.get::<_, &str>(5), stream.title);
+        assert_eq!(row.get::<_, &str>("channel_id"), stream.user_id);
+        assert_eq!(row.get::<_, Option<&str>>("game_id").unwrap_or_default(), stream.game_id);
+        assert_eq!(u64::try_from(row.get::<_, i32>("viewer_count")).unwrap(), stream.viewer_count);
+        assert_eq!(row.get::<_, &str>("language"), stream.language);
+        assert_eq!(row.get::<_, &str>("title"), stream.title);
         let columns = json!([
             stream.user_login,
             stream.user_name,
@@ -64,8 +64,8 @@ pub(crate) async fn assert_matches_world(
             stream.is_mature,
             stream.started_at,
         ]);
-        assert_eq!(row.get::<_, Value>(7), columns, "typed columns of {id}");
-        assert_eq!(row.get::<_, Option<Value>>(6), Some(document(world, stream)), "document of {id}");
+        assert_eq!(row.get::<_, Value>("columns"), columns, "typed columns of {id}");
+        assert_eq!(row.get::<_, Option<Value>>("data"), Some(document(world, stream)), "document of {id}");
     }
     let missing: Vec<_> = expected.keys().filter(|id| !seen.contains(*id)).collect();
     assert!(missing.is_empty(), "{} streams are missing, such as {:?}", missing.len(), missing.first());

@@ -79,10 +79,12 @@ async fn a_defective_record_is_kept_as_it_came_with_the_rule_it_broke() {
 
     let sql = "select chunk, place, rule, raw_text, detail from rejected_record where pull_id = $1";
     let rows = rig.db.query(sql, &[&report.pull_id.0]).await.expect("rejected records should be readable");
-    let kept: BTreeSet<Reject> =
-        rows.iter().map(|row| (row.get(0), row.get(1), row.get(2), row.get(3))).collect();
+    let kept: BTreeSet<Reject> = rows
+        .iter()
+        .map(|row| (row.get("chunk"), row.get("place"), row.get("rule"), row.get("raw_text")))
+        .collect();
     assert_same(&kept, &expected);
-    assert!(rows.iter().all(|row| !row.get::<_, &str>(4).is_empty()), "each says what is wrong");
+    assert!(rows.iter().all(|row| !row.get::<_, &str>("detail").is_empty()), "each says what is wrong");
 
     let pages: BTreeSet<i32> = expected.iter().map(|(chunk, ..)| *chunk).collect();
     eventually("each page's rejects should be one message", || async {

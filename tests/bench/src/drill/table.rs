@@ -86,16 +86,22 @@ pub(super) async fn costs(flow: &Flow) -> Outcome<(Measured, Costs)> {
     let measured = measure::pull(flow).await?;
     flow.drained().await?;
     flow.compare(measured.pull).await;
-    let sql = "select substring(query from '/\\* ([^*]+) \\*/'), sum(calls)::bigint, sum(total_exec_time),
-                      sum(shared_blks_hit + shared_blks_read)::float8, sum(wal_bytes)::float8
+    let sql = "select substring(query from '/\\* ([^*]+) \\*/') as statement, sum(calls)::bigint as calls,
+                      sum(total_exec_time) as milliseconds,
+                      sum(shared_blks_hit + shared_blks_read)::float8 as blocks, sum(wal_bytes)::float8 as wal
                from pg_stat_statements
                where dbid = (select oid from pg_database where datname = current_database()) and query like '%/* %::% */%'
                  and query not like '%/* report::%'
                group by 1";
     let costs = flow.db.query(sql, &[]).await?;
     let costs = costs.iter().map(|row| {
-        let cost = Cost { calls: row.get(1), milliseconds: row.get(2), blocks: row.get(3), wal: row.get(4) };
-        (row.get::<_, String>(0), cost)
+        let cost = Cost {
+            calls: row.get("calls"),
+            milliseconds: row.get("milliseconds"),
+            blocks: row.get("blocks"),
+            wal: row.get("wal"),
+        };
+        (row.get::<_, String>("statement"), cost)
     });
     Ok((measured, costs.collect()))
 }

@@ -31,7 +31,7 @@ pub(crate) trait Item: Serialize + DeserializeOwned + std::fmt::Debug + Send + S
 
 impl Item for Game {
     const PATH: &'static str = "games";
-    const KNOWN: &'static str = "select game_id, data from twitch_game where game_id = any($1)
+    const KNOWN: &'static str = "select game_id as id, data from twitch_game where game_id = any($1)
          union all select game_id, null from missing_game where game_id = any($1)";
     const COPY: &'static str = "copy twitch_game (game_id, data) from stdin binary";
     const MISSING: &'static str = "insert into missing_game select unnest($1::text[])";
@@ -43,7 +43,7 @@ impl Item for Game {
 
 impl Item for Channel {
     const PATH: &'static str = "users";
-    const KNOWN: &'static str = "select channel_id, data from twitch_channel where channel_id = any($1)
+    const KNOWN: &'static str = "select channel_id as id, data from twitch_channel where channel_id = any($1)
          union all select channel_id, null from missing_channel where channel_id = any($1)";
     const COPY: &'static str = "copy twitch_channel (channel_id, data) from stdin binary";
     const MISSING: &'static str = "insert into missing_channel select unnest($1::text[])";

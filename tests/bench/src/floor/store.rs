@@ -60,7 +60,9 @@ impl Store {
         let ids: Vec<&str> = ids.iter().copied().collect();
         let rows = self.0.query(T::KNOWN, &[&ids]).await?;
         rows.iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get::<_, Option<Json<T>>>(1)?.map(|json| json.0))))
+            .map(|row| {
+                Ok((row.try_get("id")?, row.try_get::<_, Option<Json<T>>>("data")?.map(|json| json.0)))
+            })
             .collect()
     }
 

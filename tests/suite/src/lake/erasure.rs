@@ -39,7 +39,7 @@ async fn lake_with_a_channel(folder: &Path) -> (Rig, Exporter, [String; 3]) {
             let sql = "select d.channel_id, c.login, c.display_name from pull_data d join twitch_channel c using (channel_id)
                        order by viewer_count desc limit 1";
             let row = rig.db.query_one(sql, &[]).await.expect("a stream");
-            [row.get(0), row.get(1), row.get(2)]
+            ["channel_id", "login", "display_name"].map(|column| row.get(column))
         });
         let mention = "update pull_data set title = 'with ' || $2 || ' (' || $1 || ')', tags = array['a', $2]
                        where stream_id = (select max(stream_id) from pull_data where channel_id <> $1 and pull_id = $3) and pull_id = $3";

@@ -66,10 +66,12 @@ async fn an_exporter_that_is_killed_at_random_exports_every_pull_once() {
     }
     let (code, out, err) = operator(&rig, "lake verify").await;
     assert!(code == 0 && out.contains("catalogue and storage agree"), "{kills} kills: {out}{err}");
-    let counted = "select pull_id, count(*) from lake.export e join lake.ducklake_data_file f using (path)
+    let counted =
+        "select pull_id, count(*) as files from lake.export e join lake.ducklake_data_file f using (path)
                    where end_snapshot is null group by 1";
     let counted = rig.db.query(counted, &[]).await.expect("a count");
-    let counted: HashMap<i64, i64> = counted.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let counted: HashMap<i64, i64> =
+        counted.iter().map(|row| (row.get("pull_id"), row.get("files"))).collect();
     assert_eq!(counted, pulls.iter().map(|pull| (pull.0, 4)).collect::<HashMap<_, _>>());
     exporter.terminate().await;
     rig.stop_all().await;
