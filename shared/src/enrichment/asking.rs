@@ -9,7 +9,7 @@ use super::{
     bisect,
     catalogue::Catalogue,
     enricher::Enricher,
-    plan::{FULL_CALL, Plan, Wanted, patience},
+    plan::{CALLS_AT_ONCE, FULL_CALL, Plan, Wanted, patience},
 };
 use crate::{
     failure::Failure,
@@ -18,8 +18,6 @@ use crate::{
     store::{self, Need},
 };
 
-/// Calls under way at the same time: the latency of one is spent on the others.
-const CALLS_IN_PARALLEL: usize = 4;
 /// Most answers kept by one statement, and statements under way at the same time: the next calls are made meanwhile.
 const ANSWERS_TOGETHER: usize = 8;
 const KEEPS_IN_PARALLEL: usize = 2;
@@ -147,7 +145,7 @@ impl<C: Catalogue> Enricher<C> {
                 let asked = self.ask(&wanted).await;
                 (wanted, asked)
             })
-            .buffer_unordered(CALLS_IN_PARALLEL)
+            .buffer_unordered(CALLS_AT_ONCE)
             .ready_chunks(ANSWERS_TOGETHER)
             .map(|asked| self.keep(asked))
             .buffer_unordered(KEEPS_IN_PARALLEL)

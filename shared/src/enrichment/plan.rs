@@ -9,8 +9,9 @@ use crate::{
 
 /// Most ids in one call, the same for `/games` and `/users`.
 pub(super) const FULL_CALL: usize = 100;
-/// Most calls made before what is done is announced.
-const CALLS_AT_ONCE: usize = 16;
+/// Most calls made before what is done is announced, all at the same time: when the last page has come, what a pull of a few
+/// thousand streams still lacks takes as long as one call.
+pub(super) const CALLS_AT_ONCE: usize = 16;
 /// As many times longer a chunk waits for company while points are scarce: a short call would take its point from a full one,
 /// and a bucket is full again after a minute.
 const SCARCE_PATIENCE: u32 = 30;

@@ -29,6 +29,8 @@ const GIVE_UP_AFTER: Duration = Duration::from_mins(10);
 /// The shortest and the longest wait between two tries to connect.
 const SHORTEST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long duties wait for the start of the work beside them.
+const DUTIES_WAIT: Duration = Duration::from_secs(2);
 /// A session that breaks sooner than this was hardly one: the next is waited for longer. What is in hand of a session that
 /// breaks spends one of its deliveries.
 const STEADY: Duration = Duration::from_secs(30);
@@ -50,7 +52,13 @@ pub async fn run<W: Worker>(
     })?;
     let duties = Arc::clone(&worker).duties(announcer);
     // Whichever way this ends, also when it is dropped: what it started ends with it.
-    let background = tokio::spawn(perform(duties, troubles, settings.clock.clone(), stop.clone()));
+    let background = tokio::spawn({
+        let (status, clock, stop) = (status.clone(), settings.clock.clone(), stop.clone());
+        async move {
+            begun(&status).await;
+            perform(duties, troubles, clock, stop).await;
+        }
+    });
     let mut background = AbortOnDropHandle::new(background);
     let (heard, orders) = watch::channel(None);
     let hearing = tokio::spawn({
@@ -124,6 +132,14 @@ pub async fn run<W: Worker>(
     ending.cancel();
     let _ = tokio::join!(timeout(Duration::from_secs(2), reporting), events);
     result
+}
+
+/// Waits until it is known whether the worker can work: at the start its duties would only delay that. The broker may be
+/// unavailable, and much of what they do needs none: they do not wait for long.
+async fn begun(status: &Status) {
+    let mut changes = status.changes();
+    let begun = async { while status.state().is_none() && changes.changed().await.is_ok() {} };
+    let _ = timeout(DUTIES_WAIT, begun).await;
 }
 
 /// Opens a session, unless it is time to stop.

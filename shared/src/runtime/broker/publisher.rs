@@ -6,7 +6,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::future::join_all;
+use futures::{TryFutureExt, future::join_all};
 use lapin::{
     Channel, Confirmation,
     options::{BasicPublishOptions, ConfirmSelectOptions},
@@ -25,7 +25,7 @@ use super::{
     outgoing::{Outgoing, unconfirmed},
     publish_error::{CONFIRM_TIMEOUT, PublishError},
 };
-use crate::{clock::Clock, topology::Announcement};
+use crate::{clock::Clock, dial::DialError, topology::Announcement};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -57,20 +57,20 @@ struct Open {
 }
 
 impl Publisher {
-    /// Connects. `reading` is the session's other connection.
+    /// Connects, with both connections at once: its own, and `reading`, the session's other one.
     pub(in crate::runtime) async fn open(
         address: Address,
         program: &str,
         clock: Clock,
-        reading: Arc<Connection>,
+        reading: impl Future<Output = Result<Connection, DialError>>,
     ) -> Result<Self, BrokerError> {
         let (blocked, _) = watch::channel(None);
         let program: Arc<str> = program.into();
         let deployed = Deployed::new(address.clone(), Arc::clone(&program));
         let inner = Inner { address, program, clock, open: Mutex::new(None), blocked, deployed };
-        let open = inner.connect().await?;
+        let (reading, open) = tokio::try_join!(reading.map_err(BrokerError::from), inner.connect())?;
         *inner.open.lock().await = Some(open);
-        Ok(Self { inner: Arc::new(inner), reading })
+        Ok(Self { inner: Arc::new(inner), reading: Arc::new(reading) })
     }
 
     /// The program it publishes for.
@@ -89,7 +89,7 @@ impl Publisher {
     }
 
     /// The connection for questions and for reading.
-    pub(in crate::runtime) fn connection(&self) -> &Connection {
+    pub(in crate::runtime) const fn connection(&self) -> &Arc<Connection> {
         &self.reading
     }
 

@@ -56,8 +56,9 @@ impl Session {
     ) -> Result<Self, BrokerError> {
         let address = Address::parse(url)?;
         let connect = async {
-            let consume = Arc::new(Connection::open(&address, program, "consume").await?);
-            let publisher = Publisher::open(address.clone(), program, clock, Arc::clone(&consume)).await?;
+            let consume = Connection::open(&address, program, "consume");
+            let publisher = Publisher::open(address.clone(), program, clock, consume).await?;
+            let consume = Arc::clone(publisher.connection());
             let optional = stage.filter(|stage| stage.event.is_some());
             Ok::<_, BrokerError>(Self { consume, publisher, delays: delays.clone(), optional })
         };
@@ -72,7 +73,7 @@ impl Session {
         let declared = self.consume.unless_severed(async {
             let own = self.optional.map_or_else(Vec::new, |stage| queues_of(stage, &self.delays));
             declare(connection, &EXCHANGES, queues(&self.delays)).await?;
-            declare(connection, &[], own).await
+            if own.is_empty() { Ok(()) } else { declare(connection, &[], own).await }
         });
         timeout(DECLARE_TIMEOUT, declared).await.map_err(|_| BrokerError::Timeout)??
     }
