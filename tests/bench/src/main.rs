@@ -20,7 +20,7 @@ mod tee;
 #[path = "../../suite/src/truth.rs"]
 mod truth;
 
-use std::{process::ExitCode, time::Instant};
+use std::{error::Error, iter::successors, process::ExitCode, time::Instant};
 
 use clap::{Parser, Subcommand};
 
@@ -219,8 +219,10 @@ fn main() -> ExitCode {
     match passed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            let causes = successors(Some(&*error as &dyn Error), |error| error.source());
+            let causes: Vec<String> = causes.map(ToString::to_string).collect();
             // Where not even this can be said, the exit code says it.
-            let _ = say(&format!("   FAILED: {error}"));
+            let _ = say(&format!("   FAILED: {}", causes.join(": ")));
             ExitCode::FAILURE
         }
     }

@@ -39,15 +39,15 @@ pub(crate) async fn run(setting: &Setting, streams: usize, days: u32) -> Outcome
     for (class, ttl) in [("rows", "10d"), ("pages", "10d"), ("slots", "1d")] {
         operator(setting, &flow, &["retention", "set", class, ttl, "--yes"]).await?;
     }
-    for round in ["without retention", "without retention, once more"] {
+    for (digit, round) in [(7, "without retention"), (8, "without retention, once more")] {
         let stop = Arc::new(AtomicBool::new(false));
-        let writer = tokio::spawn(write(flow.place.client().await?, like.0, Arc::clone(&stop)));
+        let writer = tokio::spawn(write(flow.place.client().await?, like.0, digit, Arc::clone(&stop)));
         tokio::time::sleep(WATCHED).await;
         stop.store(true, Ordering::Relaxed);
         tell(round, writer.await??)?;
     }
     let stop = Arc::new(AtomicBool::new(false));
-    let writer = tokio::spawn(write(flow.place.client().await?, like.0, Arc::clone(&stop)));
+    let writer = tokio::spawn(write(flow.place.client().await?, like.0, 9, Arc::clone(&stop)));
     let begun = Instant::now();
     let removed = operator(setting, &flow, &["retention", "apply", "--yes"]).await?;
     let took = begun.elapsed();
@@ -57,10 +57,12 @@ pub(crate) async fn run(setting: &Setting, streams: usize, days: u32) -> Outcome
     flow.end().await
 }
 
-/// Writes a stream of today and a chunk's state, as workers do, again and again; how long each transaction took.
+/// Writes a stream of today and a chunk's state, as workers do, again and again; how long each transaction took. Its streams' ids
+/// begin with a digit of its own.
 async fn write(
     mut db: Client,
     like: i64,
+    digit: u8,
     stop: Arc<AtomicBool>,
 ) -> Result<Vec<Duration>, tokio_postgres::Error> {
     let row = "insert into pull_data
@@ -75,7 +77,7 @@ async fn write(
         let id = took.len().to_string();
         let begun = Instant::now();
         let transaction = db.transaction().await?;
-        transaction.execute(&row, &[&like, &format!("9{id:0>12}")]).await?;
+        transaction.execute(&row, &[&like, &format!("{digit}{id:0>12}")]).await?;
         transaction.execute(&chunk, &[&like, &id]).await?;
         transaction.commit().await?;
         took.push(begun.elapsed());
