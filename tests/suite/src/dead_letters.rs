@@ -106,7 +106,10 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let next = rig.store.list_dead_letters(&filter, page[49].id, 50).await.expect("letters");
     assert!(page[49].id < next[0].id);
     let filtered = lap();
-    assert_eq!(rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups").len(), 5);
+    assert_eq!(
+        rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups").len(),
+        5
+    );
     let grouped = lap();
     let shown =
         operator_json(&rig, "dead-letters list --pull 1 --since 1h --class permanent --limit 50").await;
@@ -129,7 +132,7 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
 async fn five_causes_make_five_groups() {
     let mut rig = empty_rig().await;
     leave_dead_letters(&mut rig, 5, 1_000).await;
-    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
+    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
     rig.end(&[(DEAD, 1_000)]).await;
 }
