@@ -47,15 +47,13 @@ async fn no_page_reads_a_table_from_end_to_end() {
     let variables = [("DATABASE_URL", line.url.as_str()), ("CONSOLE_TOKEN", "t"), ("ALLOW_ACTIONS", "true")];
     let variables = variables.map(|(name, value)| (name, value.to_owned())).to_vec();
     let console = Console::start(&rig, variables).await;
-    let mut too_many = Vec::new();
-    let mut heard = 0;
+    let (mut too_many, mut counted) = (Vec::new(), 0);
     for address in addresses(&rig.db).await.expect("addresses") {
         let page = console.client.get(format!("http://{}{address}", console.address));
         let answer = page.basic_auth("me", Some("t")).send().await.expect("an answer");
         assert!(answer.status().is_success(), "{address}: {}", answer.text().await.expect("text"));
         answer.bytes().await.expect("a page");
         for statement in line.take() {
-            heard += 1;
             let mut rows: BTreeMap<&str, u64> = BTreeMap::new();
             let read = statement.rows_read();
             for (table, read) in &read {
@@ -63,16 +61,23 @@ async fn no_page_reads_a_table_from_end_to_end() {
                 let parent = table.trim_end_matches(|character: char| character.is_ascii_digit());
                 *rows.entry(parent.trim_end_matches('_')).or_default() += read;
             }
+            if WHOLE.contains(&statement.name.as_str()) {
+                continue;
+            }
+            counted = counted.max(rows.get("dead_letter").copied().unwrap_or_default());
             let over =
                 MOST_ROWS.iter().filter(|(table, most)| rows.get(table).is_some_and(|rows| rows > most));
-            if !WHOLE.contains(&statement.name.as_str()) {
-                too_many.extend(over.map(|(table, _)| {
+            too_many.extend(
+                over.map(|(table, _)| {
                     format!("{address}: {} reads {} of {table}", statement.name, rows[table])
-                }));
-            }
+                }),
+            );
         }
     }
-    assert!(heard > 100, "PostgreSQL told of {heard} statements only");
+    assert!(
+        counted > 10_000,
+        "PostgreSQL tells what it reads: {counted} dead letters of a cause were counted"
+    );
     assert!(too_many.is_empty(), "{too_many:#?}");
     console.process.terminate().await;
     rig.end(&[]).await;
