@@ -137,6 +137,8 @@ async fn five_causes_make_five_groups() {
     // Along their index or row by row, they are the same; and those who want it count up to a bound.
     let numbers = DeadLetterFilter { pull: Some(1), ..DeadLetterFilter::default() };
     assert_eq!(rig.store.dead_letter_groups(&numbers, None).await.expect("groups"), groups);
+    let twice = DeadLetterFilter::default().in_states(&["dead", "held", "dead"]);
+    assert_eq!(rig.store.dead_letter_groups(&twice, None).await.expect("groups"), groups);
     for (field, filter) in [
         ("code", DeadLetterFilter { code: Some(groups[2].code.clone()), ..DeadLetterFilter::default() }),
         (

@@ -73,7 +73,7 @@ impl Store {
             "/* groups::of_causes */
             with recursive cause (state, fingerprint) as (
                 select s.state, (select min(d.fingerprint) from dead_letter d where d.state = s.state)
-                from unnest($1::text[]) s (state)
+                from (select distinct state from unnest($1::text[]) given (state)) s
                 union all
                 select c.state, (select min(d.fingerprint) from dead_letter d where d.state = c.state and d.fingerprint > c.fingerprint)
                 from cause c where c.fingerprint is not null
