@@ -53,7 +53,7 @@ async function pages() {
   const pull = (await json('/pulls.json')).pulls[0];
   if (pull) found.push(`/pulls/${pull.pull_id}`, `/pulls/${pull.pull_id}/chunks/1`);
   const group = (await json('/dead-letters.json')).groups[0];
-  if (group) found.push(`/dead-letters/groups/${group.fingerprint}`, `/dead-letters/${group.sample}`, '/order/replay?all=yes', '/order/discard?all=yes');
+  if (group) found.push(`/dead-letters/groups/${group.fingerprint}`, `/dead-letters/${group.sample}`, '/order/replay?all=yes', '/order/hold?all=yes', '/order/discard?all=yes');
   const operation = (await json('/operations.json')).operations[0];
   if (operation) found.push(`/operations/${operation.id}`);
   const stream = pull && (await json(`/pulls/${pull.pull_id}/chunks/1.json`)).streams?.[0];

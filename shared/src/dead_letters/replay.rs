@@ -120,7 +120,8 @@ async fn plan(
         );
     }
     let mut origins = BTreeMap::new();
-    for group in store.dead_letter_groups(&order.filter).await? {
+    // Only where they are matters here, not how many.
+    for group in store.dead_letter_groups(&order.filter, Some(0)).await? {
         let origin = StageInfo::find(&group.stage).ok_or_else(|| no_stage(&group.stage, group.sample))?;
         origins.insert(origin.name, origin);
     }

@@ -84,6 +84,11 @@ pub enum Action {
         /// The stage.
         stage: String,
     },
+    /// Have a paused stage handle one message.
+    RunOnce {
+        /// The stage.
+        stage: String,
+    },
     /// Cancel a pull.
     Cancel {
         /// The pull.
@@ -173,6 +178,7 @@ mod tests {
             Action::Replay { filter, to: None, limit: Some(5), rate: Some(0.5), canary, exactly: true },
             Action::Rerun { pull: 7, from: RerunFrom::Merge },
             Action::Resume { stage: "finalizer".into() },
+            Action::RunOnce { stage: "finalizer".into() },
         ] {
             let (kind, arguments) = action.to_row();
             let row = OperationRow { kind, arguments, ..row() };

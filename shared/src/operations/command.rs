@@ -44,6 +44,7 @@ impl Action {
                 format!("pause {stage}{}{}", optional("for", &lasting), optional("reason", reason))
             }
             Self::Resume { stage } => format!("resume {stage}"),
+            Self::RunOnce { stage } => format!("run-once {stage}"),
             Self::Cancel { pull, reason } => format!("cancel {pull}{}", optional("reason", reason)),
         }
     }

@@ -8,8 +8,10 @@ mod carry;
 mod command;
 mod duty;
 mod perform;
+mod run_once;
 
 pub use action::{Action, Careful};
 pub use carry::{Carrier, Requester, begin, record, request};
 pub use duty::duty;
 pub use perform::{Effect, Tools};
+pub use run_once::run_once;

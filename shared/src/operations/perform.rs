@@ -4,7 +4,10 @@ use std::fmt;
 
 use chrono::TimeDelta;
 
-use super::action::Action;
+use super::{
+    action::Action,
+    run_once::{PATIENCE, run_once},
+};
 use crate::{
     clock::Clock,
     dead_letters::{self, Operation, Order, Replay},
@@ -13,7 +16,7 @@ use crate::{
     runtime::Announcer,
     schema::PullId,
     steering::StagePause,
-    store::{DeadLetterFilter, Error, OperationRow, ReplayReport, Store},
+    store::{DeadLetterFilter, Error, OperationRow, ReplayReport, RunOnceReport, Store},
     topology::{Announcement, StageInfo},
     view::format::count,
 };
@@ -48,6 +51,8 @@ pub enum Effect {
     Paused(String),
     /// A stage goes on; whether it was paused.
     Resumed(String, bool),
+    /// A paused stage was to handle one message; what became of it.
+    RanOnce(String, RunOnceReport),
     /// A pull is cancelled.
     Cancelled(PullId),
 }
@@ -78,6 +83,19 @@ impl fmt::Display for Effect {
             Self::Paused(stage) => write!(f, "the {stage} is paused"),
             Self::Resumed(stage, true) => write!(f, "the {stage} goes on"),
             Self::Resumed(stage, false) => write!(f, "nobody had paused the {stage}"),
+            Self::RanOnce(stage, report) => {
+                let message = report.message_id.as_deref().filter(|id| !id.is_empty());
+                let message = message.unwrap_or("a message without an id");
+                let by = report.taken_by.as_deref().unwrap_or(stage);
+                match report.outcome.as_deref() {
+                    Some("settled") => write!(f, "{message} is settled, by {by}; the {stage} stays paused"),
+                    Some("nothing-waits") => write!(f, "nothing waits for the {stage}"),
+                    _ => write!(
+                        f,
+                        "{message} is back in its queue: {by} met trouble, `operator doctor` says which"
+                    ),
+                }
+            }
             Self::Cancelled(pull) => write!(f, "pull {pull} is cancelled"),
         }
     }
@@ -173,6 +191,11 @@ impl Tools {
             Action::Resume { stage } => {
                 let ended = store.resume_stage(&stage, by, now).await?;
                 Ok(Effect::Resumed(stage, ended.is_some() || again))
+            }
+            Action::RunOnce { stage: name } => {
+                stage(&name)?;
+                let report = run_once(store, clock, &name, by, row.id, PATIENCE).await?;
+                Ok(Effect::RanOnce(name, report))
             }
             Action::Cancel { pull, reason } => {
                 let id = PullId(pull);

@@ -52,7 +52,7 @@ pub struct RerunRow {
 }
 
 impl Store {
-    /// The pulls meant, newest first, at most `limit`.
+    /// The pulls meant, newest first, at most `limit`; without their rejected records by rule.
     pub async fn list_pulls(&self, filter: &PullFilter, limit: i64) -> Result<Vec<PullReport>, Error> {
         let sql = format!(
             "/* pull_list::list_pulls */ select {COLUMNS} from pull
@@ -60,10 +60,11 @@ impl Store {
                and ($3::bigint is null or id < $3)
              order by id desc limit $4"
         );
-        self.reports(&sql, &[&filter.status, &filter.scheduled, &filter.before, &limit]).await
+        self.brief_reports(&sql, &[&filter.status, &filter.scheduled, &filter.before, &limit]).await
     }
 
-    /// The pulls that were started from `from` until before `to`, oldest first, at most `limit`.
+    /// The pulls that were started from `from` until before `to`, oldest first, at most `limit`; without their rejected records
+    /// by rule.
     pub async fn pulls_between(
         &self,
         from: DateTime<Utc>,
@@ -74,7 +75,7 @@ impl Store {
             "/* pull_list::pulls_between */ select {COLUMNS} from pull
              where started_at >= $1 and started_at < $2 order by started_at limit $3"
         );
-        self.reports(&sql, &[&from, &to, &limit]).await
+        self.brief_reports(&sql, &[&from, &to, &limit]).await
     }
 
     /// The slots from `from` until before `to` at which no pull was started, oldest first, at most `limit`.

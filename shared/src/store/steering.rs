@@ -87,22 +87,29 @@ impl Store {
         Ok(ended)
     }
 
-    /// Asks for one message of a paused stage to be handled. Returns the request's number; none where it is not paused.
+    /// Asks for one message of a paused stage to be handled, for an operation where it is part of one. Returns the request's
+    /// number, also where the operation has asked before; none where the stage is not paused.
     pub async fn request_run_once(
         &self,
         stage: &str,
         by: &str,
+        operation: Option<i64>,
         now: DateTime<Utc>,
     ) -> Result<Option<i64>, Error> {
+        let asked = "/* steering::request_run_once, asked */ select id from run_once where operation_id = $1";
         let sql = "/* steering::request_run_once */
-            insert into run_once (stage, requested_by, requested_at)
-            select stage, $2, $3 from stage_pause where stage = $1 and (until is null or until > $3) returning id";
+            insert into run_once (stage, requested_by, requested_at, operation_id)
+            select stage, $2, $3, $4 from stage_pause where stage = $1 and (until is null or until > $3) returning id";
         let note = "/* steering::request_run_once, note */
-            insert into steering (at, by, action, stage) values ($1, $2, 'run-once', $3)";
+            insert into steering (at, by, action, stage, operation_id) values ($1, $2, 'run-once', $3, $4)";
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let Some(row) = transaction.query_opt(sql, &[&stage, &by, &now]).await? else { return Ok(None) };
-        transaction.execute(note, &[&now, &by, &stage]).await?;
+        if let Some(row) = transaction.query_opt(asked, &[&operation]).await? {
+            return row.column("id").map(Some);
+        }
+        let row = transaction.query_opt(sql, &[&stage, &by, &now, &operation]).await?;
+        let Some(row) = row else { return Ok(None) };
+        transaction.execute(note, &[&now, &by, &stage, &operation]).await?;
         notify(&*transaction, stage).await?;
         transaction.commit().await?;
         row.column("id").map(Some)

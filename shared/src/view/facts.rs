@@ -11,7 +11,7 @@ use crate::{
     runtime::QueueDepth,
     steering::StagePause,
     store::{Alarm, MissedSlot, PullReport, RetryRow, Store, WorkerRow},
-    topology::REJECTED,
+    topology::{REJECTED, all_stages},
 };
 
 /// How far back missed slots, alarms and vanished dead letters are reported.
@@ -22,6 +22,8 @@ const MOST_SLOTS: i64 = 1_000;
 const MOST_RETRIES: i64 = 100;
 /// The most alarms that are read.
 const MOST_ALARMS: i64 = 100;
+/// Dead letters of a queue are counted up to this: looking at many must not take longer.
+const MOST_DEAD_LETTERS: i64 = 10_000;
 
 /// Dead letters that are no longer in their queue, though no command of ours took them out.
 #[derive(Debug, Clone)]
@@ -104,11 +106,12 @@ impl Facts {
         self.paused = store.stage_pauses(now).await?;
         self.retries = store.retries(MOST_RETRIES).await?;
         self.alarms = store.alarms(since, MOST_ALARMS).await?;
-        let vanished = store.vanished_dead_letters(since).await?;
+        let vanished = store.vanished_dead_letters(since, MOST_DEAD_LETTERS).await?;
         self.vanished = vanished
             .into_iter()
             .map(|(stage, dead_letters)| Vanished { stage, letters: dead_letters })
             .collect();
-        Ok(store.dead_letters_by_queue().await?)
+        let queues: Vec<String> = all_stages().map(|stage| stage.dead()).collect();
+        Ok(store.dead_letters_by_queue(&queues, MOST_DEAD_LETTERS).await?)
     }
 }

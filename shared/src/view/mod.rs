@@ -3,6 +3,7 @@
 //! Knows no terminal and no browser, and no time but the one passed in.
 
 mod body;
+mod dead_letter_state;
 mod describe_failure;
 mod describe_operation;
 mod describe_pull;
@@ -16,6 +17,7 @@ mod queues;
 pub mod suggest;
 
 pub use body::readable;
+pub use dead_letter_state::dead_letter_state;
 pub use describe_failure::{advice, describe_failure};
 pub use describe_operation::describe_operation;
 pub use describe_pull::{

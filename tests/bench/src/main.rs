@@ -20,11 +20,21 @@ mod tee;
 #[path = "../../suite/src/truth.rs"]
 mod truth;
 
-use std::{error::Error, iter::successors, process::ExitCode, time::Instant};
+/// The tests' own world, larger.
+#[path = "../../suite/src/console_world.rs"]
+mod console_world;
+
+use std::{
+    error::Error,
+    iter::successors,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use clap::{Parser, Subcommand};
 
 use self::{
+    console_world::Scale,
     outcome::{Outcome, say},
     setting::Setting,
 };
@@ -155,6 +165,27 @@ enum Drill {
         #[arg(long, default_value_t = 200, value_name = "N")]
         asked: u32,
     },
+    /// The console in front of a month of the flow: how soon pages answer, what open pages cost, memory; each beside its target
+    Console {
+        /// Pulls of the past, over 30 days
+        #[arg(long, default_value_t = 4_320, value_name = "N")]
+        pulls: u32,
+        /// Chunks of each
+        #[arg(long, default_value_t = 200, value_name = "N")]
+        chunks: u32,
+        /// Open dead letters, of 50 causes
+        #[arg(long, default_value_t = 100_000, value_name = "N")]
+        dead_letters: u32,
+        /// Warnings and errors
+        #[arg(long, default_value_t = 200_000, value_name = "N")]
+        events: u32,
+        /// Requests of each page
+        #[arg(long, default_value_t = 40, value_name = "N")]
+        requests: usize,
+        /// For how long pages are kept open, in seconds, four times
+        #[arg(long, default_value_t = 30, value_name = "N")]
+        watch: u64,
+    },
     /// Ours beside the least that could do it and beside a Celery pool: time, processor, memory, calls, statements, messages
     Compare(drill::Options),
 }
@@ -205,6 +236,10 @@ impl Drill {
             Self::Trace { pulls, rows, days, asked } => {
                 let past = drill::History { pulls, rows, days, half_today: false };
                 drill::trace(setting, past, asked).await?;
+            }
+            Self::Console { pulls, chunks, dead_letters, events, requests, watch } => {
+                let scale = Scale { pulls, chunks, days: 30, dead_letters, causes: 50, events };
+                drill::console(setting, scale, requests, Duration::from_secs(watch)).await?;
             }
             Self::Compare(ref options) => drill::compare(setting, options).await?,
         }

@@ -91,7 +91,8 @@ impl Process {
         Ok(self.child.id().ok_or("the process has ended")?)
     }
 
-    fn log(&self) -> Outcome<String> {
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> Outcome<String> {
         Ok(fs::read_to_string(&self.recipe.log)?)
     }
 

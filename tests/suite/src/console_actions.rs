@@ -16,15 +16,16 @@ use crate::{
 };
 
 /// Says that a request comes from a page of the console.
-const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
+pub(crate) const OURS: (&str, &str) = ("sec-fetch-site", "same-origin");
 
-async fn acting(rig: &Rig) -> Console {
+/// A console whose visitors may act.
+pub(crate) async fn acting(rig: &Rig) -> Console {
     let variables = [("ALLOW_ACTIONS", "true"), ("CONSOLE_TOKEN", "s3cret")];
     Console::start(rig, variables.map(|(name, value)| (name, value.to_owned())).to_vec()).await
 }
 
 /// Sends a form.
-async fn send(console: &Console, path: &str, headers: &[(&str, &str)], form: &str) -> Response {
+pub(crate) async fn send(console: &Console, path: &str, headers: &[(&str, &str)], form: &str) -> Response {
     let mut request = console.client.post(format!("http://{}{path}", console.address)).body(form.to_owned());
     request = request.header("content-type", "application/x-www-form-urlencoded");
     for (name, value) in headers {
@@ -34,7 +35,7 @@ async fn send(console: &Console, path: &str, headers: &[(&str, &str)], form: &st
 }
 
 /// Signs in, and returns the cookie.
-async fn sign_in(console: &Console, name: &str) -> String {
+pub(crate) async fn sign_in(console: &Console, name: &str) -> String {
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let answer = send(console, "/login", &[OURS], &format!("name={name}&token=s3cret&next=/pulls")).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);

@@ -41,8 +41,8 @@ async fn dead_letters_travel_to_another_rig() {
     };
     let all = DeadLetterFilter::default();
     assert_eq!(
-        counts(rig.store.dead_letter_groups(&all).await.expect("groups")),
-        counts(other.store.dead_letter_groups(&all).await.expect("groups"))
+        counts(rig.store.dead_letter_groups(&all, None).await.expect("groups")),
+        counts(other.store.dead_letter_groups(&all, None).await.expect("groups"))
     );
     // And they can be sent back there.
     let worker = FailingWorker::of(&other, 0);

@@ -106,7 +106,10 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
     let next = rig.store.list_dead_letters(&filter, page[49].id, 50).await.expect("letters");
     assert!(page[49].id < next[0].id);
     let filtered = lap();
-    assert_eq!(rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups").len(), 5);
+    assert_eq!(
+        rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups").len(),
+        5
+    );
     let grouped = lap();
     let shown =
         operator_json(&rig, "dead-letters list --pull 1 --since 1h --class permanent --limit 50").await;
@@ -129,8 +132,39 @@ async fn ten_thousand_dead_letters_are_seen_without_touching_them() {
 async fn five_causes_make_five_groups() {
     let mut rig = empty_rig().await;
     leave_dead_letters(&mut rig, 5, 1_000).await;
-    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
+    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups");
     assert_eq!(groups.iter().map(|group| group.letters).collect::<Vec<_>>(), [200; 5]);
+    // Along their index or row by row, they are the same; and those who want it count up to a bound.
+    let numbers = DeadLetterFilter { pull: Some(1), ..DeadLetterFilter::default() };
+    assert_eq!(rig.store.dead_letter_groups(&numbers, None).await.expect("groups"), groups);
+    let twice = DeadLetterFilter::default().in_states(&["dead", "held", "dead"]);
+    assert_eq!(rig.store.dead_letter_groups(&twice, None).await.expect("groups"), groups);
+    for (field, filter) in [
+        ("code", DeadLetterFilter { code: Some(groups[2].code.clone()), ..DeadLetterFilter::default() }),
+        (
+            "fingerprint",
+            DeadLetterFilter {
+                fingerprint: Some(groups[2].fingerprint[..10].to_owned()),
+                ..DeadLetterFilter::default()
+            },
+        ),
+    ] {
+        let found = rig.store.dead_letter_groups(&filter, None).await.expect("groups");
+        assert_eq!(found, [groups[2].clone()], "{field}");
+    }
+    let bounded =
+        rig.store.dead_letter_groups(&DeadLetterFilter::default(), Some(150)).await.expect("groups");
+    assert_eq!(bounded.iter().map(|group| group.letters).collect::<Vec<_>>(), [151; 5], "more than 150");
+
+    // Of a queue with more than are counted, the finalizers' count is known.
+    let queue = [DEAD.to_owned()];
+    let depth = async |most| rig.store.dead_letters_by_queue(&queue, most).await.expect("a depth")[0].1;
+    assert_eq!((depth(2_000).await, depth(600).await), (1_000, 600));
+    rig.db
+        .execute("insert into alarm_watch (queue, letters) values ($1, 990)", &[&DEAD])
+        .await
+        .expect("seen");
+    assert_eq!((depth(2_000).await, depth(600).await), (1_000, 990));
     rig.end(&[(DEAD, 1_000)]).await;
 }
 

@@ -55,7 +55,7 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
     assert!(err.contains("no dead letter 999"), "{err}");
     operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
     await_dead_letters(&rig, 1).await;
-    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups");
+    let groups = rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups");
     assert_eq!((groups[0].note.as_deref(), groups[0].owner.as_deref()), (Some("known"), Some("ada")));
     rig.stop_all().await;
     let dead_letter = wire.take(DEAD).await.expect("a dead letter").delivery;
@@ -64,7 +64,9 @@ async fn a_discarded_dead_letter_comes_back_as_it_was() {
 }
 
 async fn group(rig: &Rig) -> String {
-    rig.store.dead_letter_groups(&DeadLetterFilter::default()).await.expect("groups")[0].fingerprint.clone()
+    rig.store.dead_letter_groups(&DeadLetterFilter::default(), None).await.expect("groups")[0]
+        .fingerprint
+        .clone()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -169,7 +169,7 @@ async fn what_is_rarely_done_is_allowed_too() {
     allowed("how workers are doing", finalizer.worker_states(now).await);
     allowed("what waits to be tried again", finalizer.retries(10).await);
     allowed("an election", finalizer.if_elected("test", async { Ok::<_, Error>(()) }).await);
-    allowed("dead letters by queue", finalizer.dead_letters_by_queue().await);
+    allowed("dead letters by queue", finalizer.dead_letters_by_queue(&["finalizer.dead".into()], 10).await);
     allowed(
         "dead letters held for a build",
         finalizer.release_for_build(&shared::version::Version::current(), now).await,

@@ -104,6 +104,16 @@ impl Field {
         Self { name, label, hint: String::new(), value: value.into(), input: Input::Text }
     }
 
+    /// A field whose value is one of these.
+    pub(crate) fn choice(
+        name: &'static str,
+        label: &'static str,
+        value: impl Into<String>,
+        of: Vec<&'static str>,
+    ) -> Self {
+        Self { name, label, hint: String::new(), value: value.into(), input: Input::Choice(of) }
+    }
+
     /// The same with more about it.
     #[must_use]
     pub(crate) fn hint(self, hint: impl Into<String>) -> Self {

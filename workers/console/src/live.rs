@@ -93,3 +93,34 @@ where
         Some((Ok(Event::default().data(&*html)), news))
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        future::ready,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn open_pages_share_their_looks_and_nobody_looks_while_none_is_open() {
+        let (live, looks) = (Arc::<Live>::default(), Arc::<AtomicUsize>::default());
+        let counted = Arc::clone(&looks);
+        let show = move |_: String| ready(format!("look {}", counted.fetch_add(1, Ordering::SeqCst)));
+        let mut pages: Vec<News> =
+            (0..50).map(|_| live.subscribe("/", show.clone()).expect("room")).collect();
+        for page in &mut pages {
+            page.changed().await.expect("news");
+        }
+        assert_eq!(looks.load(Ordering::SeqCst), 1, "one look for all");
+        sleep(PERIOD * 7 / 2).await;
+        assert_eq!(looks.load(Ordering::SeqCst), 4);
+        drop(pages);
+        sleep(PERIOD * 10).await;
+        assert_eq!(looks.load(Ordering::SeqCst), 4, "nobody has it open");
+        assert!(live.0.lock().expect("the pages").is_empty());
+    }
+}

@@ -17,8 +17,8 @@ pub(crate) struct Shown {
     pub(crate) title: String,
     /// Its sections as HTML.
     pub(crate) sections: Arc<str>,
-    /// Its data.
-    pub(crate) data: Arc<serde_json::Value>,
+    /// Its data as JSON: a text takes a fraction of what its values do.
+    pub(crate) data: Arc<str>,
     /// When it was read.
     pub(crate) at: DateTime<Utc>,
 }

@@ -1,15 +1,20 @@
 //! What a person orders: read from an address or a form, counted, and put down as an operation for the server side.
 
+use std::{fmt::Display, ops::RangeInclusive, str::FromStr};
+
 use shared::{
     operations::{self, Action, Careful, Requester},
     store::{DEAD_LETTER_STATES, DeadLetterFilter, RerunFrom, Store},
     topology::all_stages,
+    version::Version,
 };
 
 use crate::{error::Error, route::Filters, state::Console};
 
 /// What a canary stops at where nobody says otherwise, as the operator's command.
-const USUAL: Careful = Careful { tolerate: 0.1, patience: 60.0 };
+pub(crate) const USUAL: Careful = Careful { tolerate: 0.1, patience: 60.0 };
+/// Where dead letters are sent unless a stage is chosen.
+pub(crate) const OWN: &str = "its own stage";
 /// The longest reason.
 const LONGEST_REASON: usize = 300;
 
@@ -26,15 +31,18 @@ pub(crate) fn parse(kind: &'static str, filters: &mut Filters, sent: bool) -> Re
     Ok(match kind {
         "replay" => Action::Replay {
             filter: selection(filters)?,
-            to: None,
-            limit: filters.take("limit")?.filter(|limit: &i64| *limit > 0),
-            rate: filters.take("rate")?.filter(|rate: &f64| (0.001..=100_000.0).contains(rate)),
-            canary: ticked("canary", filters, sent)?.then_some(USUAL),
+            to: destination(filters)?,
+            limit: within("limit", filters, 1..=i64::MAX)?,
+            rate: within("rate", filters, 0.001..=100_000.0)?,
+            canary: careful(filters, sent)?,
             exactly: true,
         },
         "discard" => Action::Discard { filter: selection(filters)?, exactly: true },
         "restore" => Action::Restore { ids: ids(filters)? },
-        "hold" => Action::Hold { filter: selection(filters)?, until_build: None },
+        "hold" => Action::Hold {
+            filter: selection(filters)?,
+            until_build: filters.take::<Version>("until-build")?.map(|build| build.to_string()),
+        },
         "release" => Action::Release { filter: selection(filters)? },
         "rerun" => Action::Rerun {
             pull: pull(filters)?,
@@ -50,6 +58,7 @@ pub(crate) fn parse(kind: &'static str, filters: &mut Filters, sent: bool) -> Re
             seconds: filters.take::<u16>("minutes")?.map(|minutes| u32::from(minutes) * 60),
         },
         "resume" => Action::Resume { stage: stage(filters)? },
+        "run-once" => Action::RunOnce { stage: stage(filters)? },
         _ => Action::Cancel { pull: pull(filters)?, reason: reason(filters)? },
     })
 }
@@ -129,14 +138,19 @@ fn selection(filters: &mut Filters) -> Result<DeadLetterFilter, Error> {
     let filter = DeadLetterFilter {
         ids: filters.take::<String>("id")?.map(|ids| numbers(&ids)).transpose()?,
         stage: filters.take_one_of("stage", &stages)?.map(str::to_owned),
+        class: filters.take("class")?,
+        code: filters.take("code")?,
         fingerprint: filters.take("group")?,
         pull: filters.take("pull")?,
+        channel: filters.take("channel")?,
+        game: filters.take("game")?,
+        since: filters.take("since")?,
+        until: filters.take("until")?,
         states: state.map(|state| vec![state.to_owned()]),
-        ..DeadLetterFilter::default()
     };
     match (filter == DeadLetterFilter::default(), all) {
         (true, false) => {
-            let words = "Nothing is selected: give id, group, stage, pull, or all=yes.";
+            let words = "Nothing is selected: give id, group, stage, class, code, pull, channel, game, since, until, or all=yes.";
             Err(Error::BadRequest(words.into()))
         }
         (false, true) => Err(Error::BadRequest("Give either all=yes or a filter, not both.".into())),
@@ -178,6 +192,40 @@ fn reason(filters: &mut Filters) -> Result<Option<String>, Error> {
     Ok(reason)
 }
 
+/// The stage that dead letters are sent to; none is each one's own.
+fn destination(filters: &mut Filters) -> Result<Option<String>, Error> {
+    let stages: Vec<&str> = [OWN].into_iter().chain(all_stages().map(|stage| stage.name)).collect();
+    let chosen = filters.take_one_of("to", &stages)?;
+    Ok(chosen.filter(|stage| *stage != OWN).map(str::to_owned))
+}
+
+/// When a replay in growing batches stops by itself; none where all are sent at once.
+fn careful(filters: &mut Filters, sent: bool) -> Result<Option<Careful>, Error> {
+    let tolerate = within("tolerate", filters, 0.0..=1.0)?;
+    let patience = filters.take::<humantime::Duration>("patience")?;
+    let careful = Careful {
+        tolerate: tolerate.unwrap_or(USUAL.tolerate),
+        patience: patience.map_or(USUAL.patience, |patience| patience.as_secs_f64()),
+    };
+    Ok(ticked("canary", filters, sent)?.then_some(careful))
+}
+
+/// A number, if it is given: one of these.
+fn within<N>(name: &'static str, filters: &mut Filters, range: RangeInclusive<N>) -> Result<Option<N>, Error>
+where
+    N: FromStr<Err: Display> + PartialOrd + Display,
+{
+    let given = filters.take::<N>(name)?;
+    match given {
+        Some(number) if !range.contains(&number) => Err(Error::BadRequest(format!(
+            "The filter {name} cannot be {number}: it is from {} to {}.",
+            range.start(),
+            range.end()
+        ))),
+        given => Ok(given),
+    }
+}
+
 /// Whether a box is ticked: at first it is.
 fn ticked(name: &'static str, filters: &mut Filters, sent: bool) -> Result<bool, Error> {
     Ok(match filters.take_one_of(name, &["yes", "no"])? {
@@ -207,8 +255,33 @@ mod tests {
                 "dead-letters replay --group 3fa9 --canary --tolerate 0.1 --patience 1m",
             ),
             ("replay", "group=3fa9&limit=5", true, "dead-letters replay --group 3fa9 --limit 5"),
+            (
+                "replay",
+                "all=yes&to=finalizer&rate=20&canary=yes&tolerate=0.25&patience=90s",
+                true,
+                "dead-letters replay --all --to finalizer --rate 20 --canary --tolerate 0.25 --patience '1m 30s'",
+            ),
+            (
+                "replay",
+                "all=yes&to=its+own+stage&tolerate=0.1&patience=1m",
+                true,
+                "dead-letters replay --all",
+            ),
+            (
+                "hold",
+                "group=3fa9&until-build=1.2.0",
+                true,
+                "dead-letters hold --group 3fa9 --until-build 1.2.0",
+            ),
             ("discard", "all=yes", true, "dead-letters discard --all"),
             ("hold", "stage=finalizer&pull=7", true, "dead-letters hold --stage finalizer --pull 7"),
+            (
+                "discard",
+                "class=permanent&code=test&channel=7&game=9&since=2026-07-12T10:00:00Z&until=2026-07-13T10:00:00Z&state=held",
+                true,
+                "dead-letters discard --class permanent --code test --channel 7 --game 9 --since 2026-07-12T10:00:00Z \
+                 --until 2026-07-13T10:00:00Z --state held",
+            ),
             ("restore", "id=4,5", true, "dead-letters restore 4 5"),
             ("rerun", "pull=7&from=merge", true, "rerun 7 --from merge"),
             (
@@ -217,6 +290,7 @@ mod tests {
                 true,
                 "pause finalizer --for 300s --reason 'a b'",
             ),
+            ("run-once", "stage=finalizer", true, "run-once finalizer"),
             ("cancel", "pull=7", true, "cancel 7"),
         ] {
             assert_eq!(read(kind, query, sent).as_deref(), Ok(command), "{query}");
@@ -227,6 +301,13 @@ mod tests {
     fn what_is_missing_or_odd_is_said() {
         for (kind, query, words) in [
             ("replay", "", "Nothing is selected"),
+            ("replay", "since=yesterday", "since cannot be"),
+            ("replay", "all=yes&rate=0", "cannot be 0"),
+            ("replay", "all=yes&limit=0", "cannot be 0"),
+            ("replay", "all=yes&tolerate=2", "from 0 to 1"),
+            ("replay", "all=yes&patience=soon", "patience cannot be"),
+            ("replay", "all=yes&to=nowhere", "it is one of its own stage"),
+            ("hold", "all=yes&until-build=next", "until-build cannot be"),
             ("discard", "all=yes&pull=7", "not both"),
             ("restore", "", "by number"),
             ("restore", "id=x", "are no numbers"),

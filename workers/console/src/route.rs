@@ -28,8 +28,8 @@ pub(crate) enum Route {
 }
 
 /// What can be ordered, as addresses name it.
-pub(crate) const ORDERS: [&str; 9] =
-    ["replay", "discard", "restore", "hold", "release", "rerun", "pause", "resume", "cancel"];
+pub(crate) const ORDERS: [&str; 10] =
+    ["replay", "discard", "restore", "hold", "release", "rerun", "pause", "resume", "run-once", "cancel"];
 
 /// A page, what it is asked for, and how it is shown.
 #[derive(Debug)]

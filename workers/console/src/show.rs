@@ -21,10 +21,13 @@ use crate::{
 /// Around the part of a page that is sent again when it changes.
 pub(crate) const LIVE: (&str, &str) = ("<!--live-->", "<!--/live-->");
 
+const JSON: &str = "application/json";
+
 /// A page as it is shown.
 pub(crate) struct Page {
     pub(crate) html: String,
-    pub(crate) data: Arc<Value>,
+    /// As JSON.
+    pub(crate) data: Arc<str>,
     /// Why this is not what is so now, and since when.
     pub(crate) stale: Option<(String, chrono::DateTime<chrono::Utc>)>,
 }
@@ -50,7 +53,7 @@ pub(crate) async fn show(
             let shown = Shown {
                 title: found.document.title,
                 sections: sections.into(),
-                data: found.data.into(),
+                data: found.data.to_string().into(),
                 at: now,
             };
             console.memory.keep(&address, shown.clone());
@@ -100,9 +103,10 @@ pub(crate) async fn live_part(console: &Arc<Console>, address: &str) -> String {
 
 pub(crate) fn as_json(shown: &Result<Page, Error>) -> Response {
     match shown {
-        Ok(Page { data, stale: None, .. }) => axum::Json(&**data).into_response(),
+        Ok(Page { data, stale: None, .. }) => ([(CONTENT_TYPE, JSON)], data.to_string()).into_response(),
         Ok(Page { data, stale: Some((why, at)), .. }) => {
-            let stale = json!({ "error": why, "stale_since": at, "last": **data });
+            let last: Value = serde_json::from_str(data).unwrap_or_default();
+            let stale = json!({ "error": why, "stale_since": at, "last": last });
             (StatusCode::SERVICE_UNAVAILABLE, axum::Json(stale)).into_response()
         }
         Err(error) => (error.status(), axum::Json(json!({ "error": error.words() }))).into_response(),

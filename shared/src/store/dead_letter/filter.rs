@@ -76,6 +76,29 @@ impl DeadLetterFilter {
         self.in_states(&["dead", "held"].into_iter().filter(meant).collect::<Vec<_>>())
     }
 
+    /// Whether it leaves out whole causes and states, and no dead letter of those.
+    pub(super) const fn is_of_causes(&self) -> bool {
+        let Self {
+            ids,
+            pull,
+            channel,
+            game,
+            since,
+            until,
+            stage: _,
+            class: _,
+            code: _,
+            fingerprint: _,
+            states: _,
+        } = self;
+        ids.is_none()
+            && pull.is_none()
+            && channel.is_none()
+            && game.is_none()
+            && since.is_none()
+            && until.is_none()
+    }
+
     /// The states meant.
     pub(super) fn states(&self) -> Vec<String> {
         self.states.clone().unwrap_or_else(|| QUEUED.map(str::to_owned).to_vec())

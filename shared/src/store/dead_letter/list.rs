@@ -1,4 +1,4 @@
-//! Table `dead_letter`, as a person asks about it: a list, groups, one in full.
+//! Table `dead_letter`, as a person asks about it: a list, one in full.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -41,35 +41,6 @@ pub struct DeadLetterRow {
     pub chunk: Option<i32>,
     /// What became of it.
     pub state: String,
-}
-
-/// Dead letters of one cause.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DeadLetterGroup {
-    /// What they have in common.
-    pub fingerprint: String,
-    /// The stage that failed.
-    pub stage: String,
-    /// The failure's class.
-    pub class: String,
-    /// The failure's code.
-    pub code: String,
-    /// How many.
-    pub letters: i64,
-    /// How many of them are held.
-    pub held: i64,
-    /// When the first failed.
-    pub first_failed_at: DateTime<Utc>,
-    /// When the last failed.
-    pub last_failed_at: DateTime<Utc>,
-    /// The number of the newest.
-    pub sample: i64,
-    /// Its failure in words.
-    pub message: String,
-    /// Who looks after it.
-    pub owner: Option<String>,
-    /// What is known about it.
-    pub note: Option<String>,
 }
 
 /// A line of a dead letter's history.
@@ -161,41 +132,6 @@ impl Store {
             format!("/* list::count */ select count(*) as letters from dead_letter d where {CONDITION}");
         let states = filter.states();
         self.client().await?.query_one(&sql, &filter.parameters(&states)).await?.column("letters")
-    }
-
-    /// The groups of the dead letters meant, the largest first.
-    pub async fn dead_letter_groups(&self, filter: &DeadLetterFilter) -> Result<Vec<DeadLetterGroup>, Error> {
-        let sql = format!(
-            "/* list::groups */
-            select g.fingerprint, s.stage, s.class, s.code, g.letters, g.held, g.first_failed_at, g.last_failed_at,
-                   g.sample, s.message, n.owner, n.note
-            from (select d.fingerprint, count(*) as letters, count(*) filter (where d.state = 'held') as held,
-                         min(d.first_failed_at) as first_failed_at, max(d.last_failed_at) as last_failed_at,
-                         max(d.id) as sample
-                  from dead_letter d where {CONDITION} group by d.fingerprint) g
-            join dead_letter s on s.id = g.sample
-            left join dead_letter_note n on n.fingerprint = g.fingerprint
-            order by g.letters desc, g.fingerprint"
-        );
-        let states = filter.states();
-        let rows = self.client().await?.query(&sql, &filter.parameters(&states)).await?;
-        let group = |row: &Row| {
-            Ok(DeadLetterGroup {
-                fingerprint: row.column("fingerprint")?,
-                stage: row.column("stage")?,
-                class: row.column("class")?,
-                code: row.column("code")?,
-                letters: row.column("letters")?,
-                held: row.column("held")?,
-                first_failed_at: row.column("first_failed_at")?,
-                last_failed_at: row.column("last_failed_at")?,
-                sample: row.column("sample")?,
-                message: row.column("message")?,
-                owner: row.column("owner")?,
-                note: row.column("note")?,
-            })
-        };
-        rows.iter().map(group).collect()
     }
 
     /// One dead letter, whole; none if there is no such number.

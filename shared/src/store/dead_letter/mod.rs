@@ -4,6 +4,7 @@ mod alarm;
 mod annotate;
 mod archive;
 mod filter;
+mod groups;
 mod list;
 mod reconcile;
 mod record;
@@ -13,7 +14,8 @@ mod take_over;
 
 pub use alarm::{Alarm, AlarmLimits, DeadLetterDepth};
 pub use filter::{DEAD_LETTER_STATES, DeadLetterFilter};
-pub use list::{DeadLetterDetails, DeadLetterEvent, DeadLetterGroup, DeadLetterRow};
+pub use groups::DeadLetterGroup;
+pub use list::{DeadLetterDetails, DeadLetterEvent, DeadLetterRow};
 pub use reconcile::PageComparison;
 pub(super) use record::{failed, lock_dead_letter_tables};
 pub use replay::{Plan, ReplayLease, ReplayedDeadLetter};

@@ -40,25 +40,17 @@ impl Store {
         row.map(|row| row.column("id").map(PullId)).transpose()
     }
 
-    /// The newest pull before a time that has this stream; searched day by day, as long as pulls are kept.
+    /// The newest pull before a time that has this stream, as long as pulls are kept: each is looked up by its key, in its day.
     pub async fn newest_pull_with(&self, stream: &str, at: DateTime<Utc>) -> Result<Option<PullId>, Error> {
-        let pulls = "/* trace::newest_pull_with, pulls */
-            select array_agg(id order by id desc) as ids, array_agg(started_at) as times
+        let sql = "/* trace::newest_pull_with */
+            select p.id
             from (select id, started_at from pull where started_at <= $1 order by started_at desc limit $2) p
-            group by date_trunc('day', started_at at time zone 'UTC') order by date_trunc('day', started_at at time zone 'UTC') desc";
-        let newest = "/* trace::newest_pull_with */
-            select max(pull_id) as pull_id from pull_data
-            where pull_id = any($1) and pulled_at = any($2) and stream_id = $3";
-        let client = self.client().await?;
-        let statement = client.prepare_cached(newest).await?;
-        for day in client.query(pulls, &[&at, &MOST_PULLS]).await? {
-            let (ids, times): (Vec<i64>, Vec<DateTime<Utc>>) = (day.column("ids")?, day.column("times")?);
-            let found = client.query_one(&statement, &[&ids, &times, &stream]).await?;
-            if let Some(pull) = found.column::<Option<i64>>("pull_id")? {
-                return Ok(Some(PullId(pull)));
-            }
-        }
-        Ok(None)
+            cross join lateral (
+                select from pull_data d
+                where d.pull_id = p.id and d.pulled_at = p.started_at and d.stream_id = $3 limit 1) found
+            order by p.started_at desc limit 1";
+        let row = self.client().await?.query_opt(sql, &[&at, &MOST_PULLS, &stream]).await?;
+        row.map(|row| row.column("id").map(PullId)).transpose()
     }
 
     /// The newest streams of a channel, or of a game, before a time, newest first.

@@ -3,6 +3,7 @@
 mod backlog;
 mod cluster;
 mod compare;
+mod console;
 mod deaths;
 mod failover;
 mod growth;
@@ -21,6 +22,7 @@ mod trace;
 pub(crate) use backlog::run as backlog;
 pub(crate) use cluster::run as cluster;
 pub(crate) use compare::{Options, run as compare};
+pub(crate) use console::run as console;
 pub(crate) use deaths::run as deaths;
 pub(crate) use failover::run as failover;
 pub(crate) use growth::run as growth;

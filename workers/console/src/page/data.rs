@@ -12,7 +12,10 @@ use shared::{
     },
 };
 
-use super::context::{Context, Found, json_of};
+use super::{
+    context::{Context, Found, json_of},
+    pulls::brief,
+};
 use crate::{
     cell::{Cell, Tone},
     document::{Block, Document, Plot, Section, Table},
@@ -120,7 +123,7 @@ pub(super) async fn find(context: &Context<'_>, Asked(day): Asked) -> Result<Fou
         ));
     }
     let data = json!({
-        "day": day.to_string(), "pulls": json_of(&pulls), "missed_slots": json_of(&missed),
+        "day": day.to_string(), "pulls": brief(&pulls), "missed_slots": json_of(&missed),
         "latest": latest.map(|pull| pull.pull_id), "top_games": json_of(&games), "top_languages": json_of(&languages),
     });
     Ok(Found { document: Document { title: "Data".into(), sections }, data })

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use shared::{
     store::DeadLetterDetails,
     view::{
+        dead_letter_state,
         format::{ago, count, number},
         readable,
     },
@@ -57,7 +58,7 @@ fn why(dead_letter: &DeadLetterDetails, now: DateTime<Utc>) -> Vec<(&'static str
         ago(row.last_failed_at, now)
     );
     let mut facts = vec![
-        ("state", Cell::text(row.state.clone()).tone(tone(&row.state))),
+        ("state", Cell::text(dead_letter_state(&row.state)).tone(tone(&row.state))),
         ("failure", Cell::text(row.message.clone())),
         ("code", Cell::text(format!("{} ({})", row.code, row.class))),
         (

@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use shared::{
     store::{DEAD_LETTER_STATES, DeadLetterFilter, DeadLetterRow},
-    view::format::{count, first_line},
+    view::{
+        dead_letter_state,
+        format::{count, first_line, number},
+    },
 };
 
 use super::{
@@ -20,6 +23,8 @@ use crate::{
 
 /// So many dead letters on a page.
 const MOST: usize = 50;
+/// Dead letters of a cause are counted up to this: a page must not take longer because there are more.
+pub(super) const COUNTED: i64 = 10_000;
 
 /// Which of them are asked for.
 pub(super) struct Asked {
@@ -41,9 +46,15 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
     let states = asked.state.map(|state| vec![state.to_owned()]);
     let filter =
         DeadLetterFilter { fingerprint: Some(fingerprint.clone()), states, ..DeadLetterFilter::default() };
-    let group = store.dead_letter_groups(&filter).await?.into_iter().next();
-    let mut dead_letters =
-        store.list_dead_letters(&filter, asked.after, 1 + i64::try_from(MOST).unwrap_or(i64::MAX)).await?;
+    let group = store.dead_letter_groups(&filter, Some(COUNTED)).await?.into_iter().next();
+    // The address may hold only the beginning of a fingerprint, by which no dead letter is found at once.
+    let whole = group.as_ref().map(|group| group.fingerprint.clone());
+    let filter = DeadLetterFilter { fingerprint: whole.or(filter.fingerprint), ..filter };
+    let limit = 1 + i64::try_from(MOST).unwrap_or(i64::MAX);
+    let mut dead_letters = match group {
+        Some(_) => store.list_dead_letters(&filter, asked.after, limit).await?,
+        None => Vec::new(),
+    };
     let more = dead_letters.len() > MOST;
     dead_letters.truncate(MOST);
     let page = format!("/dead-letters/groups/{fingerprint}");
@@ -61,7 +72,14 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
             ("newest", Cell::text(group.message.clone()).link(format!("/dead-letters/{}", group.sample))),
             ("first failed", Cell::ago(group.first_failed_at, context.now)),
             ("last failed", Cell::ago(group.last_failed_at, context.now)),
-            ("dead letters", Cell::text(format!("{}, {} of them held", group.letters, group.held))),
+            (
+                "dead letters",
+                Cell::text(format!(
+                    "{}, {} of them held",
+                    describe_count(group.letters),
+                    describe_count(group.held)
+                )),
+            ),
         ];
         facts.extend(
             group.owner.clone().filter(|owner| !owner.is_empty()).map(|owner| ("owner", Cell::text(owner))),
@@ -72,10 +90,7 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         sections.push(Section::new("cause", "The cause", vec![Block::Facts(facts)]));
     }
     let mut blocks = vec![
-        Block::Filters(
-            "State",
-            choices("in their queue", &DEAD_LETTER_STATES, asked.state, |state| address(state, 0)),
-        ),
+        Block::Filters("State", state_choices(asked.state, |state| address(state, 0))),
         Block::Table(list(&dead_letters, "Oldest first", context.now)),
     ];
     if group.is_some() && matches!(asked.state, None | Some("dead" | "held")) {
@@ -99,9 +114,8 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
     if !ways.is_empty() {
         blocks.push(Block::Filters("More", ways));
     }
-    let title = group
-        .as_ref()
-        .map_or_else(|| "No dead letters".to_owned(), |group| count(group.letters, "dead letter"));
+    let title =
+        group.as_ref().map_or_else(|| "No dead letters".to_owned(), |group| describe_counts([group.letters]));
     sections.push(Section::new("letters", title, blocks));
     if group.is_some() && asked.state.is_none() {
         let words = |words: &str| command(&format!("dead-letters {words}"));
@@ -114,8 +128,29 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
         ];
         sections.push(Section::new("next", "Where to look next", vec![Block::Commands(commands)]));
     }
-    let data = json!({ "group": json_of(&group), "letters": json_of(&dead_letters), "more": more });
+    let data = json!({ "group": json_of(&group), "counted_up_to": COUNTED, "letters": json_of(&dead_letters), "more": more });
     Ok(Found { document: Document { title: format!("Group {fingerprint}"), sections }, data })
+}
+
+/// A number of dead letters of a cause, as far as they are counted.
+pub(super) fn describe_count(letters: i64) -> String {
+    if letters > COUNTED { format!("{}+", number(COUNTED)) } else { number(letters) }
+}
+
+/// The dead letters of several causes together, as far as they are counted.
+pub(super) fn describe_counts(causes: impl IntoIterator<Item = i64>) -> String {
+    let (mut sum, mut more) = (0, false);
+    for letters in causes {
+        sum += letters.min(COUNTED);
+        more |= letters > COUNTED;
+    }
+    if more { format!("{}+ dead letters", number(sum)) } else { count(sum, "dead letter") }
+}
+
+/// Ways to choose a state.
+pub(super) fn state_choices(chosen: Option<&str>, address: impl Fn(Option<&str>) -> String) -> Vec<Cell> {
+    let states = choices("in their queue", &DEAD_LETTER_STATES, chosen, address);
+    states.into_iter().map(|cell| Cell { text: dead_letter_state(&cell.text).to_owned(), ..cell }).collect()
 }
 
 /// Dead letters, a row each.
@@ -132,7 +167,7 @@ pub(super) fn list(dead_letters: &[DeadLetterRow], caption: &str, now: DateTime<
             Cell::text(format!("#{}", dead_letter.id))
                 .right()
                 .link(format!("/dead-letters/{}", dead_letter.id)),
-            Cell::text(dead_letter.state.clone()).tone(tone(&dead_letter.state)),
+            Cell::text(dead_letter_state(&dead_letter.state)).tone(tone(&dead_letter.state)),
             Cell::text(dead_letter.stage.clone()),
             about,
             Cell::number(dead_letter.attempts),
@@ -152,5 +187,27 @@ pub(super) fn tone(state: &str) -> Tone {
         "held" | "replaying" => Tone::Notice,
         "cured" => Tone::Good,
         _ => Tone::Plain,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dead_letter_whose_replay_was_handled_is_resolved() {
+        let states =
+            state_choices(None, |state| format!("/dead-letters?state={}", state.unwrap_or_default()));
+        let resolved = states.iter().find(|cell| cell.text == "resolved").expect("a way to choose it");
+        assert_eq!(resolved.href.as_deref(), Some("/dead-letters?state=cured"), "as the database names it");
+        assert!(states.iter().all(|cell| cell.text != "cured"), "{states:?}");
+    }
+
+    #[test]
+    fn what_is_not_counted_to_its_end_is_said_to_be_more() {
+        assert_eq!((describe_count(10_000), describe_count(10_001)), ("10,000".into(), "10,000+".into()));
+        assert_eq!(describe_counts([1]), "1 dead letter");
+        assert_eq!(describe_counts([9_000, 4_000]), "13,000 dead letters");
+        assert_eq!(describe_counts([10_001, 4_000]), "14,000+ dead letters");
     }
 }

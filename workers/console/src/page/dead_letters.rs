@@ -10,6 +10,7 @@ use shared::{
 
 use super::{
     context::{Context, Found, json_of},
+    dead_letter_group::{COUNTED, describe_count, describe_counts, state_choices},
     pulls::choices,
 };
 use crate::{
@@ -75,7 +76,7 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
         pull: asked.pull,
         ..DeadLetterFilter::default()
     };
-    let groups = context.console.store.dead_letter_groups(&filter).await?;
+    let groups = context.console.store.dead_letter_groups(&filter, Some(COUNTED)).await?;
     let dead_letters: i64 = groups.iter().map(|group| group.letters).sum();
     let stages = STAGES.map(|stage| stage.name);
     let flags = asked.flags();
@@ -94,12 +95,7 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
             "Stage",
             choices("any", &stages, asked.stage, |stage| asked.address(stage, asked.state)),
         ),
-        Block::Filters(
-            "State",
-            choices("in their queue", &DEAD_LETTER_STATES, asked.state, |state| {
-                asked.address(asked.stage, state)
-            }),
-        ),
+        Block::Filters("State", state_choices(asked.state, |state| asked.address(asked.stage, state))),
         Block::Table(table(&groups, asked.state, context.now)),
     ];
     if dead_letters > 0 && matches!(asked.state, None | Some("dead" | "held")) {
@@ -107,8 +103,9 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
         blocks.extend(context.orders("These", orders.map(|words| (words, asked.order(words)))));
     }
     blocks.push(Block::Commands(commands));
-    let title = format!("{} of {}", count(dead_letters, "dead letter"), count(groups.len(), "cause"));
-    let data = json!({ "letters": dead_letters, "groups": json_of(&groups) });
+    let all = describe_counts(groups.iter().map(|group| group.letters));
+    let title = format!("{all} of {}", count(groups.len(), "cause"));
+    let data = json!({ "letters": dead_letters, "counted_up_to": COUNTED, "groups": json_of(&groups) });
     let sections = vec![Section::new("groups", title, blocks)];
     Ok(Found { document: Document { title: "Dead letters".into(), sections }, data })
 }
@@ -122,8 +119,12 @@ fn table(groups: &[DeadLetterGroup], state: Option<&str>, now: DateTime<Utc>) ->
             Cell::code(group.fingerprint.clone())
                 .link(format!("/dead-letters/groups/{}{query}", group.fingerprint)),
             Cell::text(group.stage.clone()),
-            Cell::number(group.letters).tone(if state.is_none() { Tone::Bad } else { Tone::Plain }),
-            Cell::number(group.held),
+            Cell::text(describe_count(group.letters)).right().tone(if state.is_none() {
+                Tone::Bad
+            } else {
+                Tone::Plain
+            }),
+            Cell::text(describe_count(group.held)).right(),
             Cell::text(format!("{} ({})", group.code, group.class)),
             Cell::text(first_line(&group.message, LONGEST)),
             Cell::text(owner.chain(note).collect::<Vec<_>>().join(" ")),

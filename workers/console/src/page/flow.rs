@@ -133,11 +133,15 @@ fn chain(context: &Context<'_>, lately: &Lately, rates: &[i64]) -> Vec<Block> {
     let picture = picture::chain(stages, &hands, &paused, rates);
     let title = "The stages in the order of the flow".to_owned();
     blocks.push(Block::Plot(Plot { id: "chain-plot", title, summary, picture, table, folded: false }));
-    let order = |(queues, paused): (&StageQueues, &bool)| {
-        let (words, kind) = if *paused { ("Resume", "resume") } else { ("Pause", "pause") };
-        (format!("{words} the {}", queues.stage), format!("/order/{kind}?stage={}", queues.stage))
+    let orders = |(queues, by_hand): (&StageQueues, &bool)| {
+        let paused: &[_] = &[("Resume", "resume"), ("Run one message of", "run-once")];
+        let kinds = if *by_hand { paused } else { &[("Pause", "pause")] };
+        let order = |(words, kind): (&str, &str)| {
+            (format!("{words} the {}", queues.stage), format!("/order/{kind}?stage={}", queues.stage))
+        };
+        kinds.iter().copied().map(order).collect::<Vec<_>>()
     };
-    blocks.extend(context.orders("Stages", stages.iter().zip(&ordered).map(order)));
+    blocks.extend(context.orders("Stages", stages.iter().zip(&ordered).flat_map(orders)));
     blocks.push(Block::Commands(vec![("The same as text", command("status"))]));
     blocks
 }

@@ -1,13 +1,19 @@
 //! Before something is ordered: what it would do, counted, and a form to confirm it.
 
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::json;
 use shared::{
-    operations::Action,
+    dead_letters::Canary,
+    operations::{Action, Careful},
     store::DeadLetterFilter,
+    topology::all_stages,
     view::format::{count, first_line},
 };
 
-use super::context::{Context, Found, json_of};
+use super::{
+    context::{Context, Found, json_of},
+    dead_letter_group::{COUNTED, describe_count},
+};
 use crate::{
     cell::{Cell, Tone},
     document::{Block, Document, Field, Form, Input, Section, Table, command},
@@ -30,7 +36,7 @@ pub(super) async fn find(context: &Context<'_>, kind: &'static str, action: Acti
     let (title, effect) = words(&action);
     let mut blocks = vec![Block::Text(Cell::text(effect))];
     let groups = match selected(&action) {
-        Some(filter) => store.dead_letter_groups(&filter).await?,
+        Some(filter) => store.dead_letter_groups(&filter, Some(COUNTED)).await?,
         None => Vec::new(),
     };
     if let Some(counted) = counted {
@@ -46,7 +52,7 @@ pub(super) async fn find(context: &Context<'_>, kind: &'static str, action: Acti
             vec![
                 Cell::text(group.code.clone()).link(format!("/dead-letters/groups/{}", group.fingerprint)),
                 Cell::text(group.stage.clone()),
-                Cell::number(group.letters),
+                Cell::text(describe_count(group.letters)).right(),
                 Cell::text(first_line(&group.message, LONGEST)),
             ]
         });
@@ -93,6 +99,13 @@ fn words(action: &Action) -> (&'static str, String) {
             format!("Every worker of the {stage} takes no more messages, within two seconds. Pulls wait, and do not fail."),
         ),
         Action::Resume { stage } => ("Resume a stage", format!("The {stage} goes on, with one message first.")),
+        Action::RunOnce { stage } => (
+            "Run one message",
+            format!(
+                "One worker of the {stage}, which is paused, takes the first message of its queue and handles it to its end. \
+                 Then the pause goes on."
+            ),
+        ),
         Action::Cancel { pull, .. } => (
             "Cancel a pull",
             format!("Pull {pull} ends as failed. Its messages are dropped where they arrive; what is stored stays."),
@@ -115,33 +128,33 @@ fn selected(action: &Action) -> Option<DeadLetterFilter> {
 fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
     let mut fields = Vec::new();
     match action {
-        Action::Replay { filter, limit, rate, canary, .. } => {
+        Action::Replay { filter, to, limit, rate, canary, .. } => {
             fields.extend(selection(filter));
-            fields.push(Field {
-                name: "canary",
-                label: "In growing batches",
-                hint: "1, 2, 5, 10, …, each after the results of the last; it stops if more than a tenth of one fails again".into(),
-                value: String::new(),
-                input: Input::Box(canary.is_some()),
-            });
-            // A limit changes what is counted: it is part of the address.
-            fields.extend(limit.map(|limit| Field::hidden("limit", limit.to_string())));
-            let rate = rate.map_or_else(String::new, |rate| rate.to_string());
-            fields.push(Field::text("rate", "At most so many per second", rate).hint("empty for no limit"));
+            fields.extend(batches(*canary));
+            fields.push(Field::choice("to", "To", to.as_deref().unwrap_or(order::OWN), stages()));
+            let written = |number: Option<String>| number.unwrap_or_default();
+            fields.push(
+                Field::text("limit", "At most so many", written(limit.map(|limit| limit.to_string())))
+                    .hint("the oldest; empty for all. Another number is counted, and asked for, again"),
+            );
+            fields.push(
+                Field::text("rate", "At most so many per second", written(rate.map(|rate| rate.to_string())))
+                    .hint("empty for no limit"),
+            );
         }
-        Action::Discard { filter, .. } | Action::Hold { filter, .. } | Action::Release { filter } => {
+        Action::Hold { filter, until_build } => {
             fields.extend(selection(filter));
+            fields.push(
+                Field::text("until-build", "Until this build runs", until_build.clone().unwrap_or_default())
+                    .hint("such as 1.2.0; empty for until somebody releases them"),
+            );
         }
+        Action::Discard { filter, .. } | Action::Release { filter } => fields.extend(selection(filter)),
         Action::Restore { ids } => fields.push(Field::hidden("id", joined(ids))),
         Action::Rerun { pull, .. } => {
             fields.push(Field::hidden("pull", pull.to_string()));
-            fields.push(Field {
-                name: "from",
-                label: "From",
-                hint: "the first stage that runs again".into(),
-                value: "games".into(),
-                input: Input::Choice(vec!["games", "channels", "merge"]),
-            });
+            let from = Field::choice("from", "From", "games", vec!["games", "channels", "merge"]);
+            fields.push(from.hint("the first stage that runs again"));
         }
         Action::Pause { stage, reason, .. } => {
             fields.push(Field::hidden("stage", stage.clone()));
@@ -151,7 +164,9 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
                 Field::text("minutes", "For so many minutes", "").hint("empty for until somebody resumes it"),
             );
         }
-        Action::Resume { stage } => fields.push(Field::hidden("stage", stage.clone())),
+        Action::Resume { stage } | Action::RunOnce { stage } => {
+            fields.push(Field::hidden("stage", stage.clone()));
+        }
         Action::Cancel { pull, reason } => {
             fields.push(Field::hidden("pull", pull.to_string()));
             let reason = reason.clone().unwrap_or_default();
@@ -166,6 +181,7 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
         Action::Cancel { pull, .. } => format!("Cancel pull {pull}"),
         Action::Pause { stage, .. } => format!("Pause the {stage}"),
         Action::Resume { stage } => format!("Resume the {stage}"),
+        Action::RunOnce { stage } => format!("Run one message of the {stage}"),
         _ => {
             let verb = kind[..1].to_uppercase() + &kind[1..];
             format!("{verb} {}", count(counted.unwrap_or_default(), "dead letter"))
@@ -174,12 +190,41 @@ fn form(kind: &'static str, action: &Action, counted: Option<i64>) -> Form {
     Form { action: format!("/order/{kind}"), changes: true, danger: typed.is_some(), fields, button }
 }
 
+/// Whether it goes in growing batches, and when it stops by itself.
+fn batches(canary: Option<Careful>) -> [Field; 3] {
+    let Canary { tolerate, patience } = canary.unwrap_or(order::USUAL).into();
+    let patience = humantime::format_duration(patience).to_string();
+    [
+        Field {
+            name: "canary",
+            label: "In growing batches",
+            hint: "1, 2, 5, 10, …, each after the results of the last".into(),
+            value: String::new(),
+            input: Input::Box(canary.is_some()),
+        },
+        Field::text("tolerate", "Stop if more than this share of a batch fails again", tolerate.to_string())
+            .hint("from 0 to 1"),
+        Field::text("patience", "Stop if a batch has no results for", patience).hint("such as 60s or 5m"),
+    ]
+}
+
+fn stages() -> Vec<&'static str> {
+    [order::OWN].into_iter().chain(all_stages().map(|stage| stage.name)).collect()
+}
+
 fn selection(filter: &DeadLetterFilter) -> Vec<Field> {
+    let time = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let fields = [
         ("id", filter.ids.as_deref().map(joined)),
         ("stage", filter.stage.clone()),
+        ("class", filter.class.clone()),
+        ("code", filter.code.clone()),
         ("group", filter.fingerprint.clone()),
         ("pull", filter.pull.map(|pull| pull.to_string())),
+        ("channel", filter.channel.clone()),
+        ("game", filter.game.clone()),
+        ("since", filter.since.map(time)),
+        ("until", filter.until.map(time)),
         ("state", filter.states.as_ref().and_then(|states| states.first().cloned())),
     ];
     let given: Vec<Field> =

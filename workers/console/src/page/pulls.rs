@@ -1,7 +1,7 @@
 //! Page 2: pulls, newest first.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{
     store::{PullFilter, PullReport, StageEnds},
     view::format::{count, duration},
@@ -64,7 +64,7 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
     let more = pulls.len() > MOST;
     pulls.truncate(MOST);
     let ends = store.stage_ends(&pulls).await?;
-    let data = json!({ "pulls": json_of(&pulls), "stage_ends": json_of(&ends), "more": more });
+    let data = json!({ "pulls": brief(&pulls), "stage_ends": json_of(&ends), "more": more });
     let timed: Vec<Timed> = pulls.into_iter().map(|pull| timed(pull, &ends)).collect();
 
     let mut blocks = vec![
@@ -95,6 +95,15 @@ pub(super) async fn find(context: &Context<'_>, asked: Asked) -> Result<Found, E
     let title = "Pulls".to_owned();
     let sections = vec![Section::new("pulls", count(timed.len(), "pull") + ", newest first", blocks)];
     Ok(Found { document: Document { title, sections }, data })
+}
+
+/// Pulls as data, without what is not counted for a list.
+pub(super) fn brief(pulls: &[PullReport]) -> Value {
+    let mut data = json_of(&pulls);
+    for pull in data.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+        pull.remove("rejected_by_rule");
+    }
+    data
 }
 
 /// Links to the same page with one filter changed; the one that is chosen is none.

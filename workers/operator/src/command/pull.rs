@@ -57,7 +57,7 @@ impl Pull {
         let pauses = store.stage_pauses(now).await?;
         let Some(pause) = pauses.iter().find(|pause| pause.stage == extractor) else { return Ok(()) };
         if self.now {
-            store.request_run_once(extractor, &self.by, now).await?;
+            store.request_run_once(extractor, &self.by, None, now).await?;
         } else {
             output::warn(&format!("{}; --now requests a pull in spite of it", view::person_pause(pause)));
         }

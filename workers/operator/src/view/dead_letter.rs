@@ -3,7 +3,10 @@
 use chrono::{DateTime, Utc};
 use indicatif::HumanBytes;
 use serde_json::Value;
-use shared::{store::DeadLetterDetails as DeadLetter, view::readable};
+use shared::{
+    store::DeadLetterDetails as DeadLetter,
+    view::{dead_letter_state, readable},
+};
 
 use super::{
     format::{ago, count, time},
@@ -26,7 +29,7 @@ pub(crate) struct DeadLetterDetails {
 pub(crate) fn dead_letter(details: &DeadLetterDetails, now: DateTime<Utc>) -> String {
     let dead_letter = &details.dead_letter;
     let row = &dead_letter.row;
-    let title = format!("Dead letter {} · {} · {}", row.id, row.state, row.queue);
+    let title = format!("Dead letter {} · {} · {}", row.id, dead_letter_state(&row.state), row.queue);
     let (format, body) = readable(&dead_letter.body);
     let size = HumanBytes(dead_letter.body.len().try_into().unwrap_or(u64::MAX));
     let indented = body.lines().flat_map(|line| ["  ", line, "\n"]).collect::<String>();
@@ -85,7 +88,12 @@ fn origin(details: &DeadLetterDetails) -> Vec<(&'static str, String)> {
         let cause = if same { "same cause" } else { "other cause" };
         facts.push((
             "was dead letter",
-            format!("{} · {} · {} ({cause})", former.row.id, former.row.state, former.row.code),
+            format!(
+                "{} · {} · {} ({cause})",
+                former.row.id,
+                dead_letter_state(&former.row.state),
+                former.row.code
+            ),
         ));
     }
     facts

@@ -1,7 +1,7 @@
 //! The table of dead letters.
 
 use chrono::{DateTime, Utc};
-use shared::store::DeadLetterRow;
+use shared::{store::DeadLetterRow, view::dead_letter_state};
 
 use super::{
     format::{ago, first_line, number},
@@ -45,7 +45,11 @@ fn table(page: &DeadLetterPage, now: DateTime<Utc>) -> Table {
             &[Style::Plain, Style::from_state(&dead_letter.state)],
             [
                 format!("{}\n{}", dead_letter.id, known(dead_letter.pull_id)),
-                format!("{}\n{}", dead_letter.state, ago(dead_letter.last_failed_at, now)),
+                format!(
+                    "{}\n{}",
+                    dead_letter_state(&dead_letter.state),
+                    ago(dead_letter.last_failed_at, now)
+                ),
                 format!("{}\n{}", dead_letter.stage, known(dead_letter.chunk)),
                 format!("{}\n{message}", dead_letter.code),
                 fingerprint,

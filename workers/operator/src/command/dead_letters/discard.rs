@@ -45,7 +45,7 @@ impl Discard {
         let filter = self.selection.filter(context.clock.now())?;
         let queued = filter.in_queue();
         let would_discard = count_matching(&store, &queued).await?;
-        let causes = describe_causes(&store.dead_letter_groups(&queued).await?);
+        let causes = describe_causes(&store.dead_letter_groups(&queued, None).await?);
         let what = format!("{} ({causes})", count(would_discard, "dead letter"));
         if self.dry_run {
             let document = |would_discard| json::DiscardPreview { would_discard };

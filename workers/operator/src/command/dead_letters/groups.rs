@@ -25,7 +25,7 @@ impl Groups {
         let store = context.ready_store().await?;
         let now = context.clock.now();
         let filter = self.flags.filter(now);
-        let groups = store.dead_letter_groups(&filter).await?;
+        let groups = store.dead_letter_groups(&filter, None).await?;
         if groups.is_empty() && filter != DeadLetterFilter::default() {
             return Err(explain_no_match(&store, &filter).await?);
         }

@@ -34,7 +34,7 @@ impl Note {
         let store = context.ready_store().await?;
         let filter =
             DeadLetterFilter { fingerprint: Some(self.group.0.clone()), ..DeadLetterFilter::default() };
-        let groups = store.dead_letter_groups(&filter.in_states(&DEAD_LETTER_STATES)).await?;
+        let groups = store.dead_letter_groups(&filter.in_states(&DEAD_LETTER_STATES), None).await?;
         let fingerprint = match groups.as_slice() {
             [group] => group.fingerprint.clone(),
             [] => return Err(Error::Failed(format!("there is no group {}", self.group.0))),

@@ -101,7 +101,7 @@ impl Replay {
         } else {
             (store.count_dead_letters(&filter.in_states(&["held"])).await?, filter.in_states(&["dead"]))
         };
-        Ok(ReplayPreview { would_send, held, groups: store.dead_letter_groups(&sent).await? })
+        Ok(ReplayPreview { would_send, held, groups: store.dead_letter_groups(&sent, None).await? })
     }
 }
 

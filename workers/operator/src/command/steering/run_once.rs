@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use clap::Args;
-use shared::store::{RUN_ONCE_WITHIN, RunOnceReport, Store};
-use tokio::time::{Instant, sleep};
+use shared::{
+    operations::{self, Action, Effect},
+    store::RunOnceReport,
+};
 
-use super::{By, StageArg};
+use super::{
+    super::recorded::{carrier, requester},
+    By, StageArg,
+};
 use crate::{context::Context, error::Error, exit::Exit, json};
-
-/// The time between two looks at what became of it.
-const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// What a program reads.
 const JSON: &str =
@@ -34,49 +36,18 @@ pub(crate) struct RunOnce {
 
 impl RunOnce {
     pub(in crate::command) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let (store, stage) = (context.ready_store().await?, self.stage.stage);
-        let request = store.request_run_once(&stage, &self.by.by, context.clock.now()).await?;
-        let Some(request) = request else {
-            let why = format!("the {stage} is not paused: `operator pause {stage}` pauses it");
-            return Err(Error::Failed(why));
+        let (store, clock, stage) = (context.ready_store().await?, &context.clock, self.stage.stage);
+        let (by, action) = (&self.by.by, Action::RunOnce { stage: stage.clone() });
+        let claim = operations::begin(&store, clock, &action, requester(by, None), &carrier()).await?;
+        let operation = claim.operation_id;
+        let work = async {
+            Ok::<_, Error>(operations::run_once(&store, clock, &stage, by, operation, self.timeout).await?)
         };
-        let report = wait(&store, request, &stage, self.timeout).await?;
-        let (settled, text) = (report.outcome.as_deref() == Some("settled"), text(&stage, &report));
+        let effect = |report: &RunOnceReport| Effect::RanOnce(stage.clone(), report.clone());
+        let report = operations::record(&store, clock, claim, effect, work).await?;
+        let settled = report.outcome.as_deref() == Some("settled");
+        let text = effect(&report).to_string();
         context.output.result(report, |report| json::RanOnce::new(stage, report), |_| text);
         Ok(if settled { Exit::Success } else { Exit::Failed })
-    }
-}
-
-/// What became of the request, once something has.
-async fn wait(store: &Store, request: i64, stage: &str, timeout: Duration) -> Result<RunOnceReport, Error> {
-    let began = Instant::now();
-    loop {
-        let report = store.run_once_report(request).await?;
-        if report.outcome.is_some() {
-            return Ok(report);
-        }
-        let taken_on_in_time = RUN_ONCE_WITHIN.to_std().unwrap_or_default();
-        match &report.taken_by {
-            None if began.elapsed() > taken_on_in_time.min(timeout) => {
-                return Err(Error::Failed(format!(
-                    "no {stage} has taken a message: `operator doctor` says why; the request is void after a minute"
-                )));
-            }
-            Some(replica) if began.elapsed() > timeout => {
-                return Err(Error::Failed(format!("{replica} has not finished its message yet")));
-            }
-            _ => sleep(POLL_EVERY).await,
-        }
-    }
-}
-
-fn text(stage: &str, report: &RunOnceReport) -> String {
-    let message =
-        report.message_id.as_deref().filter(|id| !id.is_empty()).unwrap_or("a message without an id");
-    let by = report.taken_by.as_deref().unwrap_or(stage);
-    match report.outcome.as_deref() {
-        Some("settled") => format!("{message} is settled, by {by}; the {stage} stays paused"),
-        Some("nothing-waits") => format!("nothing waits for the {stage}"),
-        _ => format!("{message} is back in its queue: {by} met trouble, `operator doctor` says which"),
     }
 }
