@@ -1,9 +1,41 @@
 //! Whole pulls with far fewer streams than usual at their hour.
 
 use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
 
 use super::{Error, Store, column::Columns};
 use crate::schema::PullId;
+
+/// The share of the usual streams at which a pull is told of: 40 % fewer.
+const DROPPED: f64 = 0.6;
+/// With fewer pulls to compare with, nothing is usual.
+const FEWEST: usize = 3;
+
+/// A whole pull, and what it is compared with.
+#[derive(Debug, Clone)]
+struct Volume {
+    pull_id: i64,
+    /// Its streams.
+    stored: i32,
+    /// Streams of the whole pulls within half an hour of its time of day on the seven days before it.
+    usual: Vec<i32>,
+    /// Streams of the whole pull before it, within three hours.
+    before: Option<i32>,
+}
+
+impl Volume {
+    /// What is usual, if this pull is far below it, and is the first of those in a row.
+    fn dropped_from(&mut self) -> Option<i32> {
+        if self.usual.len() < FEWEST {
+            return None;
+        }
+        let middle = self.usual.len() / 2;
+        let (_, median, _) = self.usual.select_nth_unstable(middle);
+        let limit = DROPPED * f64::from(*median);
+        let is_far_below = |streams: i32| f64::from(streams) <= limit;
+        (is_far_below(self.stored) && !self.before.is_some_and(is_far_below)).then_some(*median)
+    }
+}
 
 impl Store {
     /// Raises an alarm for each whole pull that has succeeded since a time with at least 40 % fewer streams than the median of
@@ -15,15 +47,36 @@ impl Store {
         since: DateTime<Utc>,
         now: DateTime<Utc>,
     ) -> Result<Vec<(PullId, String)>, Error> {
-        // No pull takes six hours: the index on started_at finds those that may have ended since.
+        let mut dropped = (Vec::new(), Vec::new());
+        for mut volume in self.volumes(since).await? {
+            if let Some(usual) = volume.dropped_from() {
+                let Volume { pull_id, stored, .. } = volume;
+                dropped.0.push(pull_id);
+                dropped.1.push(format!(
+                    "pull {pull_id} has {stored} streams; the median of this hour in the last seven days is {usual}"
+                ));
+            }
+        }
+        if dropped.0.is_empty() {
+            return Ok(Vec::new());
+        }
         let sql = "/* volume::raise */
             insert into alarm (at, queue, kind, pull_id, detail)
-            select $2, 'pulls', 'volume', p.id,
-                   format('pull %s has %s streams; the median of this hour in the last seven days is %s', p.id, p.stored,
-                          round(usual.median))
+            select $1, 'pulls', 'volume', id, detail from unnest($2::bigint[], $3::text[]) d (id, detail)
+            on conflict (pull_id) where kind = 'volume' do nothing
+            returning pull_id, detail";
+        let rows = self.client().await?.query(sql, &[&now, &dropped.0, &dropped.1]).await?;
+        rows.iter().map(|row| Ok((PullId(row.column("pull_id")?), row.column("detail")?))).collect()
+    }
+
+    /// The whole pulls that have succeeded since a time.
+    async fn volumes(&self, since: DateTime<Utc>) -> Result<Vec<Volume>, Error> {
+        // No pull takes six hours: the index on started_at finds those that may have ended since.
+        let sql = "/* volume::list */
+            select p.id, p.stored, usual.stored as usual, before.stored as before
             from pull p
             cross join lateral (
-                select percentile_cont(0.5) within group (order by o.stored) as median, count(*) as pulls
+                select coalesce(array_agg(o.stored), '{}') as stored
                 from generate_series(1, 7) day
                 cross join lateral (
                     select stored from pull
@@ -35,12 +88,20 @@ impl Store {
                 where started_at < p.started_at and started_at > p.started_at - interval '3 hours'
                   and status = 'success' and whole
                 order by started_at desc limit 1) before on true
-            where p.started_at >= $1::timestamptz - interval '6 hours' and p.completed_at >= $1 and p.status = 'success' and p.whole
-              and usual.pulls >= 3 and p.stored <= 0.6 * usual.median
-              and (before.stored is null or before.stored > 0.6 * usual.median)
-            on conflict (pull_id) where kind = 'volume' do nothing
-            returning pull_id, detail";
-        let rows = self.client().await?.query(sql, &[&since, &now]).await?;
-        rows.iter().map(|row| Ok((PullId(row.column("pull_id")?), row.column("detail")?))).collect()
+            where p.started_at >= $1::timestamptz - interval '6 hours' and p.completed_at >= $1
+              and p.status = 'success' and p.whole";
+        self.client().await?.query(sql, &[&since]).await?.iter().map(volume).collect()
     }
 }
+
+fn volume(row: &Row) -> Result<Volume, Error> {
+    Ok(Volume {
+        pull_id: row.column("id")?,
+        stored: row.column("stored")?,
+        usual: row.column("usual")?,
+        before: row.column("before")?,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What a program reads.
-const JSON: &str = r#"JSON, one document per look: {"at", "troubles": ["…"], "stages": [{"stage", "state", "workers", "ready",
+const JSON: &str = r#"JSON, one document per look: {"at", "troubles": ["…"], "paused": ["…"], "stages": [{"stage", "state", "workers", "ready",
 "in_hand", "retrying", "dead", "per_second", "oldest_seconds"}, …], "pulls": [{…}, …], "points_left", "points_limit"}"#;
 
 /// Watch the flow: stages, their queues and workers, pulls under way, and Twitch's point budget
