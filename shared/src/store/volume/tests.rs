@@ -33,7 +33,7 @@ impl Random {
 #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "about 20,000")]
 fn ninety_days(seed: u64) -> Vec<Option<i32>> {
     let mut random = Random(seed);
-    let (mut drift, mut event) = (0.0, 0);
+    let (mut drift, mut event) = (0.0, 0_u32);
     let mut streams = Vec::with_capacity(DAYS * PULLS_A_DAY);
     for day in 0..DAYS {
         if event == 0 && random.share() < 0.1 {
