@@ -69,7 +69,15 @@ impl Status {
             in_hand: 0,
         };
         let (changes, _) = watch::channel(0);
-        Self { inner: Arc::new(Mutex::new(inner)), changes, stop, clock, stage, replica: replica.into(), started: now }
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            changes,
+            stop,
+            clock,
+            stage,
+            replica: replica.into(),
+            started: now,
+        }
     }
 
     /// There is a session with the broker.

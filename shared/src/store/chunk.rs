@@ -104,8 +104,7 @@ impl Store {
                 Kind::Channel => channels,
             })
             .await?;
-        let rows =
-            client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?;
+        let rows = client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?;
         let mut needs = vec![None; chunks.len()];
         for row in rows {
             let place = usize::try_from(row.column::<i64>("place")? - 1).unwrap_or(usize::MAX);

@@ -145,7 +145,7 @@ enum Drill {
         /// Finished pulls put in place
         #[arg(long, default_value_t = 4_320, value_name = "N")]
         pulls: u32,
-        /// Rows of each; six of each day are whole beside that
+        /// Rows of each; five of each day are whole beside that
         #[arg(long, default_value_t = 100, value_name = "N")]
         rows: u32,
         /// Over so many days

@@ -80,7 +80,10 @@ async fn the_console_and_a_command_that_failed_leave_events_with_their_own_right
     let told = events(&rig, "").await;
     let told: Vec<_> = told.iter().filter(|event| event["stage"] == "operator").collect();
     assert_eq!(told.len(), 1, "{told:#?}");
-    assert!(told[0]["message"].as_str().is_some_and(|text| text.contains("does not own the tables")), "{told:#?}");
+    assert!(
+        told[0]["message"].as_str().is_some_and(|text| text.contains("does not own the tables")),
+        "{told:#?}"
+    );
     rig.end(&[]).await;
 }
 

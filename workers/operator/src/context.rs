@@ -50,14 +50,18 @@ impl Context {
     }
 
     /// Runs a command that carries out work: what it warns of is an event, as it is of the workers, and so is its failure.
-    pub(crate) async fn recording(
-        &self,
-        command: impl Future<Output = Result<Exit, Error>>,
-    ) -> Result<Exit, Error> {
-        // Without settings for it there is no database, and the command says so.
-        let Ok(store) = self.store() else { return command.await };
-        let command = async { command.await.inspect_err(warnings::ended) };
-        runtime::recording_events(Some(&store), PROGRAM, &self.clock, command).await
+    pub(crate) fn recording<'a>(
+        &'a self,
+        command: impl Future<Output = Result<Exit, Error>> + 'a,
+    ) -> impl Future<Output = Result<Exit, Error>> + 'a {
+        // At once, because commands are large.
+        let command = Box::pin(command);
+        async move {
+            // Without settings for it there is no database, and the command says so.
+            let Ok(store) = self.store() else { return command.await };
+            let command = async { command.await.inspect_err(warnings::ended) };
+            runtime::recording_events(Some(&store), PROGRAM, &self.clock, command).await
+        }
     }
 
     /// The store, once it answers and has this build's schema.

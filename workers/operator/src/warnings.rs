@@ -30,9 +30,8 @@ pub(crate) fn init() -> Result<(), ConfigError> {
 /// Writes down why a command failed, unless it was a wrong command line, or there is no database to write it to.
 pub(crate) fn ended(error: &Error) {
     let failure = error.failure();
-    let away = failure.is_some_and(|failure| {
-        failure.class == Class::Outage && failure.code.starts_with("store.")
-    });
+    let away =
+        failure.is_some_and(|failure| failure.class == Class::Outage && failure.code.starts_with("store."));
     if !away && !matches!(error, Error::Usage(_) | Error::Config(_)) {
         let code = failure.map(|failure| failure.code);
         tracing::warn!(target: ENDED, code, "a command failed: {error}");

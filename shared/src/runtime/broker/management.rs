@@ -54,7 +54,9 @@ pub async fn unbound(
     let mut bound = Vec::new();
     for (exchange, _) in EXCHANGES {
         // An exchange that is not there is a difference of its own.
-        let Some(answer) = ask(&["exchanges", &vhost, exchange, "bindings", "source"]).await? else { continue };
+        let Some(answer) = ask(&["exchanges", &vhost, exchange, "bindings", "source"]).await? else {
+            continue;
+        };
         let bindings: Vec<Binding> = answer.json().await.map_err(|error| trouble(&error))?;
         bound
             .extend(bindings.into_iter().map(|binding| (exchange, binding.routing_key, binding.destination)));

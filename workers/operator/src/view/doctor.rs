@@ -59,8 +59,8 @@ pub(crate) struct Diagnosis {
     pub(crate) causes: Vec<Finding>,
     /// Where the pull stands that was asked about, or that is under way.
     pub(crate) progress: Option<String>,
-    /// What was not looked at, and how it can be.
-    pub(crate) unseen: Option<String>,
+    /// Why bindings were not looked at, if so.
+    pub(crate) bindings_unseen: Option<String>,
 }
 
 impl Diagnosis {
@@ -70,7 +70,7 @@ impl Diagnosis {
         Self {
             causes: causes(examined, now),
             progress: pull.map(|pull| describe_progress(pull, now)),
-            unseen: examined.bindings_unseen.clone(),
+            bindings_unseen: examined.bindings_unseen.clone(),
         }
     }
 }
@@ -78,7 +78,7 @@ impl Diagnosis {
 /// The diagnosis as text.
 pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> String {
     let lines = diagnosis.progress.iter().map(|progress| format!("{progress}.\n"));
-    let unseen = diagnosis.unseen.iter().map(|unseen| format!("Not looked at: {unseen}.\n"));
+    let unseen = diagnosis.bindings_unseen.iter().map(|why| format!("Bindings were not looked at: {why}.\n"));
     let rest: String = lines.chain(unseen).collect();
     if diagnosis.causes.is_empty() {
         return crate::suggest::typed(&format!("Nothing is wrong.\n{rest}"));

@@ -52,8 +52,9 @@ pub(super) async fn examine(
 
 /// What is not bound, or why that cannot be told.
 ///
-/// Only the management API tells it. AMQP 0-9-1 has no question for bindings; a mandatory message tells whether it was routed, and
-/// when it was, somebody has it: one within a transaction is returned when that is committed, and not when it is rolled back.
+/// Only the management API tells it. AMQP 0-9-1 has no question for bindings; a mandatory message tells whether it was
+/// routed, and when it was, somebody has it: one within a transaction is returned when that is committed, and not when it
+/// is rolled back (seen with RabbitMQ 3.10.8).
 pub(super) async fn missing_bindings(
     context: &Context,
     management: &Management,
@@ -64,13 +65,14 @@ pub(super) async fn missing_bindings(
     };
     match told.await {
         Ok(Some(missing)) => Ok(missing),
-        Ok(None) => Err(format!("bindings, which only RabbitMQ's management API tells: {WITH_MANAGEMENT}")),
-        Err(error) => Err(format!("bindings: {error}")),
+        Ok(None) => Err(WITH_MANAGEMENT.to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 
 /// How bindings can be looked at.
-const WITH_MANAGEMENT: &str = "set MANAGEMENT_URL, with a user who has the tag `management`, and run `operator topology diff`";
+const WITH_MANAGEMENT: &str = "only RabbitMQ's management API tells them; set MANAGEMENT_URL, with a user who has the tag \
+                               `management`, and run `operator topology diff`";
 
 /// How far this machine's clock is ahead of the database's. The way there and back is not told from it.
 async fn clock_ahead(context: &Context, store: &Store) -> Result<chrono::TimeDelta, Error> {
