@@ -14,16 +14,16 @@ use tracing_subscriber::{
     util::SubscriberInitExt,
 };
 
-use crate::{context::PROGRAM, error::Error};
+use crate::error::Error;
 
 /// What a person is told at the end of a command, and need not read twice.
 const ENDED: &str = "operator::ended";
 
-/// Starts logging, and collecting warnings and errors. Fails if `RUST_LOG` cannot be used.
-pub(crate) fn init() -> Result<(), ConfigError> {
+/// Starts logging, and collecting warnings and errors of `program`. Fails if `RUST_LOG` cannot be used.
+pub(crate) fn init(program: &'static str) -> Result<(), ConfigError> {
     let levels = log_levels(LevelFilter::WARN)?.and(filter_fn(|about| about.target() != ENDED));
     let lines = tracing_subscriber::fmt::layer().with_writer(stderr).with_target(false).without_time();
-    tracing_subscriber::registry().with(collect_events(PROGRAM)).with(lines.with_filter(levels)).init();
+    tracing_subscriber::registry().with(collect_events(program)).with(lines.with_filter(levels)).init();
     Ok(())
 }
 

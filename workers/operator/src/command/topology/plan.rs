@@ -53,9 +53,7 @@ impl Apply {
             return Ok(Exit::Failed);
         }
         let broker = context.connect().await?;
-        if !plan.is_empty() {
-            broker.announcer.declare_optional().await?;
-        }
+        broker.announcer.declare_optional().await?;
         drop(broker);
         let left = compare(context, &self.management).await?;
         let exit = if left.is_empty() { Exit::Success } else { Exit::Failed };
