@@ -141,7 +141,8 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     let stored = "select stream_id, channel_id, game_id from pull_data
                   where pull_id = $1 and pulled_at = $2 and game_id is not null limit 1";
     let row = rig.db.query_one(stored, &[&pull.0, &report.started_at]).await.expect("a row");
-    let (stored, channel, game): (String, String, String) = (row.get(0), row.get(1), row.get(2));
+    let (stored, channel, game): (String, String, String) =
+        (row.get("stream_id"), row.get("channel_id"), row.get("game_id"));
 
     // What else the programs ask, in all the states that a pull can be in.
     let chunk = rig.store.chunks_with_rejects(pull).await.expect("chunks")[0];

@@ -47,29 +47,39 @@ pub(crate) async fn run(setting: &Setting, past: History, asked: u32) -> Outcome
          from (select id, started_at from pull order by started_at limit 1) p
          join pull_data d on d.pull_id = p.id and d.pulled_at = p.started_at limit 1)";
     flow.db.execute(oldest, &[&OLDEST]).await?;
-    let random = "select pull_id::text, stream_id, chunk::text, channel_id
+    let random =
+        "select pull_id::text as pull, stream_id as stream, chunk::text as chunk, channel_id as channel
         from pull_data tablesample system (10) where stream_id <> $1 order by random() limit $2";
     let rows = flow.db.query(random, &[&OLDEST, &i64::from(asked)]).await?;
     let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let of_a_pull =
         |stream: &str, pull: &str| words(&format!("trace --stream {stream} --pull {pull} --json"));
     let few = || rows.iter().take(FEW);
-    let text = |row: &Row, column: usize| row.get::<_, String>(column);
+    let text = |row: &Row, column: &str| row.get::<_, String>(column);
     let mut late = Vec::new();
     for (what, questions) in [
-        ("rows", rows.iter().map(|row| of_a_pull(row.get(1), row.get(0))).collect()),
-        ("absent streams of a pull", rows.iter().map(|row| of_a_pull(NEVER, row.get(0))).collect()),
+        ("rows", rows.iter().map(|row| of_a_pull(row.get("stream"), row.get("pull"))).collect()),
+        ("absent streams of a pull", rows.iter().map(|row| of_a_pull(NEVER, row.get("pull"))).collect()),
         (
             "a stream of any pull, only in the oldest",
             vec![words(&format!("trace --stream {OLDEST} --json")); 5],
         ),
         ("a stream of any pull, in none", vec![words(&format!("trace --stream {NEVER} --json")); 5]),
-        ("channels", few().map(|row| words(&format!("trace --channel {} --json", text(row, 3)))).collect()),
+        (
+            "channels",
+            few().map(|row| words(&format!("trace --channel {} --json", text(row, "channel")))).collect(),
+        ),
         ("a channel of any pull, in none", vec![words(&format!("trace --channel {NEVER} --json")); 5]),
         (
             "chunks",
             few()
-                .map(|row| words(&format!("trace --pull {} --chunk {} --json", text(row, 0), text(row, 2))))
+                .map(|row| {
+                    words(&format!(
+                        "trace --pull {} --chunk {} --json",
+                        text(row, "pull"),
+                        text(row, "chunk")
+                    ))
+                })
                 .collect(),
         ),
     ] {
