@@ -36,8 +36,11 @@ pub const STREAMS: &str = "pull_streams";
 pub const LAST_SUCCESS: &str = "pull_last_success_timestamp_seconds";
 /// How late the newest scheduled pull was started.
 pub const SLOT_LAG: &str = "pull_slot_lag_seconds";
-/// For how long the oldest chunk waits for a stage; for the extractor, the oldest pull for its first page.
+/// For how long the oldest chunk waits for a stage; for the extractor, the oldest pull for its first page, and for the exporter,
+/// the oldest pull that is complete.
 pub const CHUNK_AGE: &str = "pull_chunk_oldest_age_seconds";
+/// For how long the message of a stage fails that has been retried the longest; 0 when none is.
+pub const RETRY_AGE: &str = "retry_oldest_age_seconds";
 /// Dead letters that lie in a dead-letter queue.
 pub const DEAD_LETTERS: &str = "dead_letters";
 /// For how long the oldest of them lies there; 0 when there is none.
@@ -72,6 +75,7 @@ pub fn begin(program: &'static str) {
     describe_gauge!(LAST_SUCCESS, "When the newest pull that succeeded was completed");
     describe_gauge!(SLOT_LAG, "How late the newest scheduled pull was started");
     describe_gauge!(CHUNK_AGE, "For how long the oldest chunk waits for a stage");
+    describe_gauge!(RETRY_AGE, "For how long the message fails that has been retried the longest");
     describe_gauge!(DEAD_LETTERS, "Dead letters that lie in a dead-letter queue");
     describe_gauge!(DEAD_LETTER_OLDEST_AGE, "For how long the oldest dead letter lies there");
     describe_counter!(DEAD_LETTER_ALARMS, "Alarms raised by this process");

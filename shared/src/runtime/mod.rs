@@ -34,7 +34,8 @@ pub use broker::{
 pub use message::{headers::header, properties_json::check_properties};
 pub use process::{
     duties::{Duty, every, perform, scheduled, sharing, standing},
-    logs::log_levels,
+    events::recording_events,
+    logs::{collect_events, log_levels},
     program::{Cli, main},
     service::{Service, serve_main},
     traces::Export,

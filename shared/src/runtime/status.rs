@@ -34,6 +34,7 @@ pub(super) struct Status {
     clock: Clock,
     stage: &'static str,
     replica: Arc<str>,
+    started: DateTime<Utc>,
 }
 
 #[derive(Debug)]
@@ -68,7 +69,15 @@ impl Status {
             in_hand: 0,
         };
         let (changes, _) = watch::channel(0);
-        Self { inner: Arc::new(Mutex::new(inner)), changes, stop, clock, stage, replica: replica.into() }
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            changes,
+            stop,
+            clock,
+            stage,
+            replica: replica.into(),
+            started: now,
+        }
     }
 
     /// There is a session with the broker.
@@ -133,7 +142,8 @@ impl Status {
         let ordered = pause.map(|pause| Pause {
             code: PAUSED_BY_PERSON,
             reason: pause.describe(),
-            since: pause.paused_at,
+            // A worker that starts during the pause was not there before.
+            since: pause.paused_at.max(self.started),
         });
         let before = self.with(|inner| std::mem::replace(&mut inner.ordered, ordered.clone()));
         if before == ordered {

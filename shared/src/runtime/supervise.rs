@@ -13,7 +13,7 @@ use super::{
     broker::{error::BrokerError, session::Session},
     consumer::Consumer,
     orders::hear,
-    process::{duties::perform, events, probes, prometheus, report::report},
+    process::{duties::perform, probes, prometheus, report::report},
     retry::Delays,
     status::Status,
 };
@@ -73,9 +73,6 @@ pub async fn run<W: Worker>(
     let _hearing = AbortOnDropHandle::new(hearing);
     let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
     let reporting = AbortOnDropHandle::new(reporting);
-    let ending = stop.child_token();
-    let events = tokio::spawn(events::keep(Arc::clone(&worker), settings.clock.clone(), ending.clone()));
-    let events = AbortOnDropHandle::new(events);
 
     let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
@@ -129,8 +126,7 @@ pub async fn run<W: Worker>(
     };
     // Where there was no session to stop in.
     background.abort();
-    ending.cancel();
-    let _ = tokio::join!(timeout(Duration::from_secs(2), reporting), events);
+    let _ = timeout(Duration::from_secs(2), reporting).await;
     result
 }
 

@@ -98,16 +98,13 @@ impl Store {
         let client = self.client().await?;
         let Keys { pulls, times, numbers, partitions } = keys(chunks);
         let (fresh, asked) = (before(now, max_age), before(now, retry_missing));
-        let rows = match kind {
-            Kind::Game => {
-                let statement = client.prepare_cached(games).await?;
-                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
-            }
-            Kind::Channel => {
-                let statement = client.prepare_cached(channels).await?;
-                client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?
-            }
-        };
+        let statement = client
+            .prepare_cached(match kind {
+                Kind::Game => games,
+                Kind::Channel => channels,
+            })
+            .await?;
+        let rows = client.query(&statement, &[&pulls, &times, &numbers, &partitions, &asked, &fresh]).await?;
         let mut needs = vec![None; chunks.len()];
         for row in rows {
             let place = usize::try_from(row.column::<i64>("place")? - 1).unwrap_or(usize::MAX);

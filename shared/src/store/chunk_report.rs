@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use tokio_postgres::Row;
 
-use super::{Error, RejectedRecord, RetryRow, Store, column::Columns, pull};
+use super::{
+    Error, RejectedRecord, RetryRow, Store, column::Columns, pull, rejected::rejected_record,
+    worker_state::retry,
+};
 use crate::schema::{ChunkRef, PullId};
 
 /// How far a chunk has come.
@@ -160,17 +163,7 @@ impl Store {
             where pull_id = $1 and pulled_at = $2 and chunk = $3 order by place";
         let client = self.client().await?;
         let rows = client.query(sql, &[&chunk.pull_id, &chunk.pulled_at, &chunk.chunk]).await?;
-        let record = |row: &Row| {
-            Ok(RejectedRecord {
-                pull_id: row.column("pull_id")?,
-                chunk: row.column("chunk")?,
-                place: row.column("place")?,
-                rule: row.column("rule")?,
-                detail: row.column("detail")?,
-                raw: row.column("raw_text")?,
-            })
-        };
-        rows.iter().map(record).collect()
+        rows.iter().map(rejected_record).collect()
     }
 
     /// The messages about a chunk that failed and are retried.
@@ -179,20 +172,6 @@ impl Store {
             select stage, message_id, pull_id, chunk, attempts, code, message, first_failed_at, last_failed_at, retry_at
             from stage_retry where pull_id = $1 and chunk = $2 order by stage limit 20";
         let rows = self.client().await?.query(sql, &[&pull.0, &chunk]).await?;
-        let retry = |row: &Row| {
-            Ok(RetryRow {
-                stage: row.column("stage")?,
-                message_id: row.column("message_id")?,
-                pull_id: row.column("pull_id")?,
-                chunk: row.column("chunk")?,
-                attempts: row.column("attempts")?,
-                code: row.column("code")?,
-                message: row.column("message")?,
-                first_failed_at: row.column("first_failed_at")?,
-                last_failed_at: row.column("last_failed_at")?,
-                retry_at: row.column("retry_at")?,
-            })
-        };
         rows.iter().map(retry).collect()
     }
 

@@ -1,8 +1,11 @@
 //! How the flow moves, in a few numbers for those who watch it.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::{Error, Store, column::Columns};
+
+/// How far back pulls are looked for that the lake lacks: as long as the exporter's queue keeps a message, and a day.
+const LAKE_LOOK_BACK: TimeDelta = TimeDelta::days(8);
 
 /// How the flow moves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,5 +50,26 @@ impl Store {
             last_slot: row.column::<Option<_>>("slot")?.zip(row.column("started_at")?),
             waiting,
         })
+    }
+
+    /// Since when the oldest pull of the last eight days waits for the exporter; none where no pull waits, or where there is no lake.
+    pub async fn oldest_unexported(&self, now: DateTime<Utc>) -> Result<Option<DateTime<Utc>>, Error> {
+        let sql = "/* progress::oldest_unexported */
+            select min(completed_at) as since from pull p
+            where started_at >= $1 and status = 'success' and exists (select from lake.export) and not exists (
+                select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        client.query_one(&statement, &[&(now - LAKE_LOOK_BACK)]).await?.column("since")
+    }
+
+    /// Since when the message of each stage fails that has been retried the longest; stages that retry none are left out.
+    pub async fn oldest_retries(&self) -> Result<Vec<(String, DateTime<Utc>)>, Error> {
+        let sql = "/* progress::oldest_retries */
+            select stage, min(first_failed_at) as since from stage_retry group by stage";
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[]).await?;
+        rows.iter().map(|row| Ok((row.column("stage")?, row.column("since")?))).collect()
     }
 }

@@ -73,18 +73,7 @@ impl Store {
         let client = self.client().await?;
         let at = pull::started_at(&client, pull).await?;
         let rows = client.query(sql, &[&pull.0, &rule, &offset, &limit, &at]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(RejectedRecord {
-                    pull_id: row.column("pull_id")?,
-                    chunk: row.column("chunk")?,
-                    place: row.column("place")?,
-                    rule: row.column("rule")?,
-                    detail: row.column("detail")?,
-                    raw: row.column("raw_text")?,
-                })
-            })
-            .collect()
+        rows.iter().map(rejected_record).collect()
     }
 
     /// Rejected records by rule, of one pull or of all, the most first.
@@ -238,4 +227,16 @@ async fn streams_there(
 /// A chunk of a pull, from `pulled_at` and `chunk`.
 fn chunk_of(pull: PullId, row: &Row) -> Result<ChunkRef, Error> {
     Ok(ChunkRef { pull_id: pull, pulled_at: row.column("pulled_at")?, chunk: row.column("chunk")? })
+}
+
+/// A row of `rejected_record`.
+pub(super) fn rejected_record(row: &Row) -> Result<RejectedRecord, Error> {
+    Ok(RejectedRecord {
+        pull_id: row.column("pull_id")?,
+        chunk: row.column("chunk")?,
+        place: row.column("place")?,
+        rule: row.column("rule")?,
+        detail: row.column("detail")?,
+        raw: row.column("raw_text")?,
+    })
 }

@@ -3,6 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
 use serde::Serialize;
+use tokio_postgres::Row;
 
 use super::{Error, Store, column::Columns};
 use crate::{
@@ -140,22 +141,7 @@ impl Store {
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let rows = client.query(&statement, &[&limit]).await?;
-        rows.iter()
-            .map(|row| {
-                Ok(RetryRow {
-                    stage: row.column("stage")?,
-                    message_id: row.column("message_id")?,
-                    pull_id: row.column("pull_id")?,
-                    chunk: row.column("chunk")?,
-                    attempts: row.column("attempts")?,
-                    code: row.column("code")?,
-                    message: row.column("message")?,
-                    first_failed_at: row.column("first_failed_at")?,
-                    last_failed_at: row.column("last_failed_at")?,
-                    retry_at: row.column("retry_at")?,
-                })
-            })
-            .collect()
+        rows.iter().map(retry).collect()
     }
 
     async fn report_worker(&self, worker: &WorkerState, now: DateTime<Utc>) -> Result<(), Error> {
@@ -254,6 +240,22 @@ impl Store {
         client.execute(&statement, &[&stage, &message_ids]).await?;
         Ok(())
     }
+}
+
+/// A row of `stage_retry`.
+pub(super) fn retry(row: &Row) -> Result<RetryRow, Error> {
+    Ok(RetryRow {
+        stage: row.column("stage")?,
+        message_id: row.column("message_id")?,
+        pull_id: row.column("pull_id")?,
+        chunk: row.column("chunk")?,
+        attempts: row.column("attempts")?,
+        code: row.column("code")?,
+        message: row.column("message")?,
+        first_failed_at: row.column("first_failed_at")?,
+        last_failed_at: row.column("last_failed_at")?,
+        retry_at: row.column("retry_at")?,
+    })
 }
 
 impl StatusReporter for Store {

@@ -66,6 +66,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether a person has paused this stage.
+    pub fn is_paused_by_person(&self, stage: &str) -> bool {
+        self.paused.iter().any(|pause| pause.stage == stage)
+    }
+
     /// What the database knows and what the broker said, each with its failure in words where it is unavailable.
     pub async fn read(
         store: &Store,

@@ -59,12 +59,18 @@ impl Health {
         troubles(facts, now)
     }
 
-    /// Judges the facts.
+    /// Judges the facts. What a person has paused is told, and is no trouble.
     pub fn from_facts(facts: Facts, now: DateTime<Utc>) -> Self {
         let troubles = troubles(&facts, now);
         let well = troubles.is_empty();
         let texts: Vec<_> = troubles.iter().map(|trouble| trouble.text.as_str()).collect();
-        let verdict = if well { good_news(&facts, now) } else { format!("Not well: {}.", texts.join("; ")) };
+        let pauses = facts.paused.iter().map(person_pause).collect::<Vec<_>>().join("; ");
+        let verdict = match (well, pauses.is_empty()) {
+            (true, true) => good_news(&facts, now),
+            (true, false) => format!("Nothing is wrong; on purpose, {pauses}."),
+            (false, true) => format!("Not well: {}.", texts.join("; ")),
+            (false, false) => format!("Not well: {}. On purpose, {pauses}.", texts.join("; ")),
+        };
         Self { well, verdict, troubles, facts }
     }
 }
@@ -86,7 +92,7 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<Trouble> {
     let mut add = |about: About, text: String| troubles.push(Trouble { text, about });
     facts.database_trouble.iter().for_each(|text| add(About::Database, text.clone()));
     facts.broker_trouble.iter().for_each(|text| add(About::Broker, text.clone()));
-    let workers = missing_workers(facts).into_iter().chain(facts.paused.iter().map(person_pause));
+    let workers = missing_workers(facts).into_iter();
     workers
         .chain(pauses(&facts.workers, now))
         .chain(facts.silent.iter().map(|worker| silence(worker, now)))
@@ -116,10 +122,12 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<Trouble> {
     troubles
 }
 
-/// The stages without a worker. A paused worker consumes nothing, but it is there.
+/// The stages without a worker. A paused worker consumes nothing, but it is there; and a stage that a person has paused needs none.
 fn missing_workers(facts: &Facts) -> Vec<String> {
-    let is_paused =
-        |stage: &str| facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused());
+    let is_paused = |stage: &str| {
+        facts.is_paused_by_person(stage)
+            || facts.workers.iter().any(|worker| worker.stage == stage && worker.is_paused())
+    };
     let missing = facts.stages.iter().filter(|queues| queues.workers == 0 && !is_paused(queues.stage));
     let missing: Vec<_> = missing.map(|queues| format!("no {} is running", queues.stage)).collect();
     if !missing.is_empty() && missing.len() == facts.stages.len() {

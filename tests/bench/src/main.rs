@@ -155,8 +155,8 @@ enum Drill {
         /// Finished pulls put in place
         #[arg(long, default_value_t = 4_320, value_name = "N")]
         pulls: u32,
-        /// Rows of each; at most as many as a pull stores
-        #[arg(long, default_value_t = 2_000, value_name = "N")]
+        /// Rows of each; five of each day are whole beside that
+        #[arg(long, default_value_t = 100, value_name = "N")]
         rows: u32,
         /// Over so many days
         #[arg(long, default_value_t = 30, value_name = "N")]

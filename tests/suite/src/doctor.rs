@@ -191,6 +191,38 @@ async fn a_grant_that_is_missing_and_a_binding_that_is_gone_are_named_and_then_n
     })
     .await;
     assert_eq!(said["causes"], serde_json::json!([]));
+    assert_eq!(said["bindings_unseen"], Value::Null);
+    // Without the management API nobody knows, and that is said.
+    for url in ["", "http://nobody:wrong@127.0.0.1:9"] {
+        let without = [("MANAGEMENT_URL", url.to_owned())];
+        let said = doctor(&rig, "", &without).await;
+        assert_eq!(said["well"], true, "{said}");
+        assert!(said["bindings_unseen"].as_str().is_some_and(|why| why.contains("management API")), "{said}");
+        let said = doctor(&rig, "--preflight", &without).await;
+        assert!(said["well"] == true && said.to_string().contains("not looked at: "), "{said}");
+    }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_exporters_binding_is_looked_at_where_there_is_an_exporter() {
+    let mut rig = rig().await;
+    rig.start_all();
+    let folder = tempfile::tempdir().expect("a folder");
+    rig.start_exporter(folder.path()).await;
+    rig.vhost.call(Method::DELETE, "bindings/{vhost}/e/events/q/exporter/pull.completed", None).await;
+    let said = doctor(&rig, "", &[]).await;
+    assert_eq!(
+        said["causes"][0]["cause"],
+        "exporter is not bound to exchange events with key pull.completed"
+    );
+    let (code, out, err) = operator(&rig, "topology apply").await;
+    assert_eq!(code, 0, "{out} {err}");
+    eventually("nothing should be wrong any longer", || async {
+        let said = doctor(&rig, "", &[]).await;
+        if said["well"] == true { Ok(()) } else { Err(said) }
+    })
+    .await;
     rig.end(&[]).await;
 }
 

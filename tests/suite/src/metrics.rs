@@ -152,6 +152,53 @@ async fn programs_tell_what_is_documented_and_all_of_it() {
     rig.end(&[("game-enricher.dead", 1)]).await;
 }
 
+/// A pull of an hour ago that is in the lake, one of 20 minutes ago that is not, and a message that has failed for ten.
+const WAITING: &str = "
+    insert into pull (status, requested_by, started_at, extracted_at, completed_at, stop_reason, games_added, games_missing,
+                      channels_filled, channels_missing)
+    select 'success', 'test', at, at, at, 'end', 0, 0, 0, 0
+    from unnest(array[now() - interval '1 hour', now() - interval '20 minutes']) at order by at;
+    insert into lake.export (pull_id, table_name, day, completed_at, path, record_count, exported_at)
+    select id, 'stream', started_at::date, completed_at, 'p', 0, now() from pull order by id limit 1;
+    insert into stage_retry (stage, message_id, attempts, code, message, first_failed_at, last_failed_at, retry_at)
+    values ('exporter', 'm', 3, 'test', 'test', now() - interval '10 minutes', now(), now() + interval '1 hour')";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_the_exporter_and_what_is_retried_have_an_age_without_an_exporter() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let finalizer = Process::start(&rig, "finalizer", &Options::default());
+    let address = finalizer.ready().await;
+    // Minutes, of the exporter's work, of its retries, and of another stage's.
+    let ages = async || {
+        let (_, text) = probe(address, "metrics").await;
+        let age = |name: &str, stage: &str| {
+            let series = format!("{name}{{stage=\"{stage}\"}} ");
+            let value = text.lines().find_map(|line| line.strip_prefix(&series))?;
+            Some((value.parse::<f64>().expect("a number") / 60.0).floor())
+        };
+        [
+            age("pull_chunk_oldest_age_seconds", "exporter"),
+            age("retry_oldest_age_seconds", "exporter"),
+            age("retry_oldest_age_seconds", "extractor"),
+        ]
+    };
+    let they_become = async |expected: [Option<f64>; 3]| {
+        eventually(&format!("the ages should be {expected:?}"), || async {
+            let ages = ages().await;
+            if ages == expected { Ok(()) } else { Err(ages) }
+        })
+        .await;
+    };
+    they_become([Some(0.0); 3]).await;
+    rig.db.batch_execute(WAITING).await.expect("what waits");
+    they_become([Some(20.0), Some(10.0), Some(0.0)]).await;
+    // Without a lake nothing waits for it.
+    rig.db.batch_execute("delete from lake.export").await.expect("no lake");
+    they_become([Some(0.0), Some(10.0), Some(0.0)]).await;
+    finalizer.terminate().await;
+    rig.end(&[]).await;
+}
+
 /// Every word of a query that is neither text nor a number.
 fn words(query: &str) -> BTreeSet<String> {
     let without_text: String = query.split('"').step_by(2).collect::<Vec<_>>().join(" ");

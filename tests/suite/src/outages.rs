@@ -112,7 +112,9 @@ async fn without_its_database_a_worker_waits_and_says_so() {
     rig.announcer.announce(vec![EXTRACTOR.request(&PullRequested { pull_id })]).await.expect("announced");
     for address in &addresses {
         let why = readiness(*address, StatusCode::SERVICE_UNAVAILABLE).await;
-        let told = ["PostgreSQL", "statement", "what it depends on"].iter().any(|words| why.contains(words));
+        let told = ["PostgreSQL", "the database is unavailable", "statement", "what it depends on"]
+            .iter()
+            .any(|words| why.contains(words));
         assert!(told, "{why:?}");
         assert_eq!(probe(*address, "livez").await.0, StatusCode::OK, "it is alive all the same");
     }

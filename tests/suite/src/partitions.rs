@@ -138,9 +138,11 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
     assert_eq!(report.stored, 1_500);
     let pull = report.pull_id;
 
-    let stored = "select stream_id from pull_data where pull_id = $1 and pulled_at = $2 limit 1";
-    let stored: String =
-        rig.db.query_one(stored, &[&pull.0, &report.started_at]).await.expect("a row").get(0);
+    let stored = "select stream_id, channel_id, game_id from pull_data
+                  where pull_id = $1 and pulled_at = $2 and game_id is not null limit 1";
+    let row = rig.db.query_one(stored, &[&pull.0, &report.started_at]).await.expect("a row");
+    let (stored, channel, game): (String, String, String) =
+        (row.get("stream_id"), row.get("channel_id"), row.get("game_id"));
 
     // What else the programs ask, in all the states that a pull can be in.
     let chunk = rig.store.chunks_with_rejects(pull).await.expect("chunks")[0];
@@ -154,7 +156,12 @@ async fn a_pull_after_a_year_of_partitions_touches_those_of_its_day_only() {
         "rerun latest --from merge --yes",
         "rerun latest --from games --yes",
         "dead-letters list",
+        "trace --pull 1",
         "trace --pull 1 --chunk 1",
+        &format!("trace --channel {channel}"),
+        &format!("trace --game {game}"),
+        "trace --channel 99000001",
+        &format!("trace --stream {stored} --at 0s"),
         &format!("trace --stream {stored}"),
         &format!("trace --stream {stored} --pull 1"),
         "trace --stream 99000001 --pull 1",

@@ -1,5 +1,7 @@
 //! Warnings and errors that persist: one row per cause and pull, through a storm and an outage of the database.
 
+use std::net::TcpListener;
+
 use fake_twitch::{World, WorldConfig};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -50,6 +52,39 @@ async fn a_process_that_ends_says_what_it_could_not_write_down() {
     held.rollback().await.expect("a rollback");
     drop(locking);
     rig.end(&[(DEAD, 1)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_console_and_a_command_that_failed_leave_events_with_their_own_rights() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let variables = vec![("CONSOLE_LISTEN", address.clone())];
+    let console = Process::start(&rig, "console", &Options { variables, ..Options::default() });
+    let told = eventually("the console should tell why it stops", || async {
+        let told = events(&rig, "--level error").await;
+        let about = about(&told, &address).into_iter().cloned().collect::<Vec<_>>();
+        if about.is_empty() { Err((told, console.log())) } else { Ok(about) }
+    })
+    .await;
+    let told: Vec<_> = told.iter().map(|event| (&event["stage"], &event["code"])).collect();
+    assert_eq!(told, [(&"console".into(), &"console.listen".into())]);
+
+    // Whoever may not erase is told so at the terminal, once.
+    let (code, _, err) = operator(&rig, "erase --channel 1 --yes").await;
+    assert!(code == 1 && err.lines().count() == 1, "{err}");
+    // A question in vain, and a wrong command line, are nobody's trouble.
+    for words in ["show 99", "rerun 99 --yes --from nowhere"] {
+        assert_ne!(operator(&rig, words).await.0, 0, "{words}");
+    }
+    let told = events(&rig, "").await;
+    let told: Vec<_> = told.iter().filter(|event| event["stage"] == "operator").collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(
+        told[0]["message"].as_str().is_some_and(|text| text.contains("does not own the tables")),
+        "{told:#?}"
+    );
+    rig.end(&[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

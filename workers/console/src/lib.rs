@@ -27,4 +27,12 @@ mod show;
 mod state;
 mod web;
 
+use shared::worker_state::StatusReporter;
 pub use state::Console;
+
+impl Console {
+    /// Where its warnings and errors are written down.
+    pub fn status_reporter(&self) -> &dyn StatusReporter {
+        &self.store
+    }
+}

@@ -5,5 +5,9 @@ use std::process::ExitCode;
 use console::Console;
 
 fn main() -> ExitCode {
-    shared::runtime::serve_main("Shows the flow in a browser; changes nothing", Console::new)
+    shared::runtime::serve_main(
+        "Shows the flow in a browser; changes nothing",
+        Console::new,
+        Console::status_reporter,
+    )
 }

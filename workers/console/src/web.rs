@@ -86,7 +86,7 @@ async fn guard(
 async fn answer(State(console): State<Arc<Console>>, request: Request) -> Response {
     let user = request.extensions().get::<Visitor>().and_then(|visitor| visitor.user.clone());
     if request.method() == Method::POST {
-        return change(&console, request, user).await;
+        return Box::pin(change(&console, request, user)).await;
     }
     let uri = request.uri();
     if let Some(asset) = asset::find(uri.path()) {

@@ -8,10 +8,10 @@ use shared::{
     store::Store,
 };
 
-use crate::{error::Error, output::Output, pull_ref::PullRef};
+use crate::{error::Error, exit::Exit, output::Output, pull_ref::PullRef, warnings};
 
 /// The name under which PostgreSQL and RabbitMQ list this program.
-const PROGRAM: &str = "operator";
+pub(crate) const PROGRAM: &str = "operator";
 
 /// Settings, and where results go.
 #[derive(Debug)]
@@ -47,6 +47,21 @@ impl Context {
     /// The store, not connected yet.
     pub(crate) fn store(&self) -> Result<Store, Error> {
         Ok(Store::new(&self.database.url()?, self.database.database_connections, PROGRAM)?)
+    }
+
+    /// Runs a command that carries out work: what it warns of is an event, as it is of the workers, and so is its failure.
+    pub(crate) fn recording<'a>(
+        &'a self,
+        command: impl Future<Output = Result<Exit, Error>> + 'a,
+    ) -> impl Future<Output = Result<Exit, Error>> + 'a {
+        // At once, because commands are large.
+        let command = Box::pin(command);
+        async move {
+            // Without settings for it there is no database, and the command says so.
+            let Ok(store) = self.store() else { return command.await };
+            let command = async { command.await.inspect_err(warnings::ended) };
+            runtime::recording_events(Some(&store), PROGRAM, &self.clock, command).await
+        }
     }
 
     /// The store, once it answers and has this build's schema.

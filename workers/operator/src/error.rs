@@ -61,6 +61,14 @@ impl From<store::Error> for Error {
 }
 
 impl Error {
+    /// What went wrong outside this command, where that is why.
+    pub(crate) fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failure { failure } | Self::Unannounced { failure, .. } => Some(failure),
+            Self::Config(_) | Self::NoPulls | Self::Usage(_) | Self::Failed(_) | Self::Runtime(_) => None,
+        }
+    }
+
     /// The exit code that says the same.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command, context: &Context) -> Result<Exit, Error> {
-    warnings::init()?;
+    warnings::init(context::PROGRAM)?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
     runtime.block_on(command.run(context))

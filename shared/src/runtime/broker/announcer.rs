@@ -17,14 +17,14 @@ use super::{
     outgoing::Outgoing,
     publish_error::PublishError,
     publisher::Publisher,
-    session::Session,
+    session::{Session, declare},
 };
 use crate::{
     clock::Clock,
     dead_letter::Archived,
     failure::Failure,
     schema::RecordsRejected,
-    topology::{Announcement, RetryDelays, StageInfo},
+    topology::{Announcement, EXCHANGES, RetryDelays, StageInfo, queues_of},
 };
 
 /// How long to wait for a connection that is being made again.
@@ -56,6 +56,16 @@ impl Announcer {
         let (slot, announcer) = Self::new(delays.clone());
         slot.send_replace(Some(session.publisher.clone()));
         Ok((announcer, (slot, session)))
+    }
+
+    /// Declares and binds once more what belongs to the optional stages that are there, as their workers do when they start; or
+    /// sees to it that it is there where this user may not declare.
+    pub async fn declare_optional(&self) -> Result<(), Failure> {
+        let publisher = self.publisher().await?;
+        let deployed = publisher.deployed().stages().await?;
+        let own = deployed.into_iter().flat_map(|stage| queues_of(stage, &self.delays)).collect();
+        let connection = publisher.connection();
+        Ok(connection.ask(declare(connection.amqp(), &EXCHANGES, own)).await??)
     }
 
     /// Announces, and returns when the broker has confirmed all. With each a trace begins.

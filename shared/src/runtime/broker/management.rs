@@ -13,7 +13,7 @@ use crate::{
     dial::chain,
     failure::{Class, Failure},
     tls,
-    topology::{EXCHANGES, RetryDelays, queues},
+    topology::{EXCHANGES, OPTIONAL_STAGES, RetryDelays, queues, queues_of},
 };
 
 /// How long the API may take to answer.
@@ -27,7 +27,7 @@ struct Binding {
 }
 
 /// The queues that are not bound as they should be, by the management API at `management` (with user and password) of the
-/// broker and virtual host at `amqp`.
+/// broker and virtual host at `amqp`. Of a stage that may be left out, where it is there.
 pub async fn unbound(
     management: &SecretString,
     amqp: &SecretString,
@@ -39,23 +39,35 @@ pub async fn unbound(
     let tls = tls::client(None).map_err(|why| Failure::permanent("broker.setup", why))?;
     let http = Client::builder().tls_backend_preconfigured(tls).timeout(ANSWER_TIMEOUT).build();
     let http = http.map_err(|error| trouble(&error))?;
-    let mut bound = Vec::new();
-    for (exchange, _) in EXCHANGES {
+    let ask = async |path: &[&str]| {
         let mut url = base.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(["api", "exchanges", &vhost, exchange, "bindings", "source"]);
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push("api").extend(path);
         }
         let answer = http.get(url).send().await.and_then(reqwest::Response::error_for_status);
-        let bindings: Vec<Binding> = match answer {
-            Ok(answer) => answer.json().await.map_err(|error| trouble(&error))?,
-            // The exchange is not there, which is a difference of its own.
-            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Vec::new(),
-            Err(error) => return Err(trouble(&error)),
+        match answer {
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) if error.status().is_some_and(|status| status.as_u16() == 404) => Ok(None),
+            Err(error) => Err(trouble(&error)),
+        }
+    };
+    let mut bound = Vec::new();
+    for (exchange, _) in EXCHANGES {
+        // An exchange that is not there is a difference of its own.
+        let Some(answer) = ask(&["exchanges", &vhost, exchange, "bindings", "source"]).await? else {
+            continue;
         };
+        let bindings: Vec<Binding> = answer.json().await.map_err(|error| trouble(&error))?;
         bound
             .extend(bindings.into_iter().map(|binding| (exchange, binding.routing_key, binding.destination)));
     }
-    let wanted = queues(delays).into_iter().flat_map(|queue| {
+    let mut wanted = queues(delays);
+    for stage in OPTIONAL_STAGES {
+        if ask(&["queues", &vhost, stage.queue()]).await?.is_some() {
+            wanted.extend(queues_of(stage, delays));
+        }
+    }
+    let wanted = wanted.into_iter().flat_map(|queue| {
         let name = queue.name;
         queue.bindings.into_iter().map(move |(exchange, key)| (name.clone(), exchange, key))
     });

@@ -68,7 +68,9 @@ impl Publisher {
         let program: Arc<str> = program.into();
         let deployed = Deployed::new(address.clone(), Arc::clone(&program));
         let inner = Inner { address, program, clock, open: Mutex::new(None), blocked, deployed };
-        let (reading, open) = tokio::try_join!(reading.map_err(BrokerError::from), inner.connect())?;
+        // On the heap: they are large, and whoever may have to connect would be as large.
+        let (reading, own) = (Box::pin(reading.map_err(BrokerError::from)), Box::pin(inner.connect()));
+        let (reading, open) = tokio::try_join!(reading, own)?;
         *inner.open.lock().await = Some(open);
         Ok(Self { inner: Arc::new(inner), reading: Arc::new(reading) })
     }

@@ -94,7 +94,7 @@ impl Session {
 }
 
 /// Declares these exchanges, queues and their bindings; what is there as it should be stays as it is.
-async fn declare(
+pub(super) async fn declare(
     connection: &lapin::Connection,
     exchanges: &[(&'static str, bool)],
     queues: Vec<Queue>,

@@ -23,10 +23,7 @@ use tracing::{Level, Subscriber};
 use tracing_subscriber::{Layer, layer::Context, registry::LookupSpan};
 
 use super::{
-    super::{
-        Worker,
-        message::{fingerprint::fingerprint, headers::host},
-    },
+    super::message::{fingerprint::fingerprint, headers::host},
     log_fields,
 };
 use crate::{clock::Clock, event::Event, failure::Failure, version::VERSION, worker_state::StatusReporter};
@@ -189,12 +186,31 @@ fn new_event(level: Level, stage: &str, code: Option<String>, message: &str, now
     }
 }
 
+/// Does `work` as `program`. Its warnings and errors are written down every second, and what is left of them at its end.
+///
+/// They are those that [`collect_events`](super::logs::collect_events) collects; nobody collects any where it is not part of the logging.
+pub async fn recording_events<T>(
+    reporter: Option<&dyn StatusReporter>,
+    program: &str,
+    clock: &Clock,
+    work: impl Future<Output = T>,
+) -> T {
+    let Some(reporter) = reporter else { return work.await };
+    let done = CancellationToken::new();
+    let working = async {
+        let _done = done.clone().drop_guard();
+        work.await
+    };
+    let (ended, ()) = tokio::join!(working, keep(reporter, program, clock, &done));
+    keep_last(reporter, program, clock).await;
+    ended
+}
+
 /// Writes down what the process has to tell, until told to stop; what it is writing then gets a little longer.
-pub(in crate::runtime) async fn keep<W: Worker>(worker: Arc<W>, clock: Clock, stop: CancellationToken) {
-    let Some(reporter) = worker.status_reporter() else { return };
+async fn keep(reporter: &dyn StatusReporter, program: &str, clock: &Clock, stop: &CancellationToken) {
     let mut wait = EVERY;
     while stop.run_until_cancelled(sleep(wait)).await.is_some() {
-        let events = COLLECTED.take(W::STAGE.info().name, clock.now());
+        let events = COLLECTED.take(program, clock.now());
         let given_up = async {
             let _ = timeout(PATIENCE, stop.cancelled().then(|()| sleep(LAST_PATIENCE))).await;
         };
@@ -203,9 +219,8 @@ pub(in crate::runtime) async fn keep<W: Worker>(worker: Arc<W>, clock: Clock, st
 }
 
 /// Writes down what is left when the process ends, if that does not take long; otherwise the log tells how much is lost.
-pub(in crate::runtime) async fn keep_last<W: Worker>(worker: &W, clock: &Clock) {
-    let Some(reporter) = worker.status_reporter() else { return };
-    let events = COLLECTED.take(W::STAGE.info().name, clock.now());
+async fn keep_last(reporter: &dyn StatusReporter, program: &str, clock: &Clock) {
+    let events = COLLECTED.take(program, clock.now());
     if !COLLECTED.write(reporter, &events, sleep(LAST_PATIENCE)).await {
         let lost: u64 = events.iter().map(|event| event.count).sum();
         tracing::warn!(

@@ -3,11 +3,12 @@
 
 use std::io::{IsTerminal, stderr};
 
-use tracing::{Level, Metadata};
+use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, LevelFilter, filter_fn},
     layer::SubscriberExt,
+    registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
@@ -65,12 +66,18 @@ pub(in crate::runtime) fn init(
         let told = filter_fn(|about| is_our_span(about) || is_trouble(about));
         layer.with_tracked_inactivity(false).with_filter(told.with_max_level_hint(LevelFilter::INFO))
     });
+    // Fails only where somebody logs already.
+    let _ = tracing_subscriber::registry().with(collect_events(program)).with(spans).with(lines).try_init();
+    last_lines
+}
+
+/// Collects the warnings and errors of `program`, whatever is logged, for
+/// [`recording_events`](super::events::recording_events).
+pub fn collect_events<S: Subscriber + for<'a> LookupSpan<'a>>(program: &'static str) -> impl Layer<S> {
     let scopes = SpanScopes.with_filter(filter_fn(is_our_span).with_max_level_hint(LevelFilter::INFO));
     let persisted = filter_fn(|about| is_our_span(about) || is_persisted(about));
     let events = CollectEvents::of(program).with_filter(persisted.with_max_level_hint(LevelFilter::INFO));
-    // Fails only where somebody logs already.
-    let _ = tracing_subscriber::registry().with(scopes).with(events).with(spans).with(lines).try_init();
-    last_lines
+    scopes.and_then(events)
 }
 
 /// The line that stands where `count` others were dropped, for a person.

@@ -2,16 +2,19 @@
 
 use std::{
     io::{Write, stderr, stdout},
+    net::SocketAddr,
     process::ExitCode,
     sync::Arc,
 };
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
 use super::{
     super::{Export, Settings, Worker, broker::amqp_url::check_url, run},
-    events, logs, shutdown,
+    events::recording_events,
+    logs, shutdown,
     traces::Traces,
 };
 use crate::{
@@ -73,17 +76,28 @@ pub fn main<S: Args, W: Worker>(
         Err(Unparsed::Setting(error)) => return refuse(name, &error.into()),
     };
     let cli = &parsed.program;
-    match cli.command {
-        Some(Command::Healthcheck) => healthcheck(cli.process.http_listen),
-        Some(Command::Config { command: ConfigCommand::Show }) => show(&parsed),
-        Some(Command::Config { command: ConfigCommand::Check }) => match prepare(cli, build) {
+    match prepared(name, cli.command, cli.process.http_listen, &parsed, || prepare(cli, build)) {
+        Ok(prepared) => start(cli, prepared),
+        Err(told) => told,
+    }
+}
+
+/// The program, ready to run; or the exit code, if something else was asked of it, or a setting cannot be used.
+pub(super) fn prepared<P, T>(
+    name: &'static str,
+    command: Option<Command>,
+    http_listen: SocketAddr,
+    parsed: &Parsed<P>,
+    prepare: impl FnOnce() -> Result<T, SetupError>,
+) -> Result<T, ExitCode> {
+    match command {
+        Some(Command::Healthcheck) => Err(healthcheck(http_listen)),
+        Some(Command::Config { command: ConfigCommand::Show }) => Err(show(parsed)),
+        Some(Command::Config { command: ConfigCommand::Check }) => Err(match prepare() {
             Ok(_) => say_usable(name),
             Err(error) => refuse(name, &error),
-        },
-        None => match prepare(cli, build) {
-            Ok(prepared) => start(cli, prepared),
-            Err(error) => refuse(name, &error),
-        },
+        }),
+        None => prepare().map_err(|error| refuse(name, &error)),
     }
 }
 
@@ -131,6 +145,40 @@ fn start<S: Args, W: Worker>(cli: &Cli<S>, prepared: Prepared<W>) -> ExitCode {
 
 /// Runs to the end: how it ended, or why it could not begin.
 fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<ExitCode, Failure> {
+    block_on(async |stop| {
+        let deadline = settings.shutdown_deadline;
+        let (worker, clock) = (Arc::new(worker), settings.clock.clone());
+        let name = W::STAGE.info().name;
+        let running = async {
+            let ended = run(Arc::clone(&worker), settings, stop.clone()).await;
+            if let Err(failure) = &ended {
+                tracing::error!(code = failure.code, "{name} stops: {failure}");
+            }
+            traces.close().await;
+            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        };
+        let overdue = async {
+            stop.cancelled().await;
+            tokio::time::sleep(deadline).await;
+        };
+        let in_time = async {
+            tokio::select! {
+                ended = running => ended,
+                // What is not acknowledged by now is delivered again, to somebody else.
+                () = overdue => {
+                    tracing::warn!("the deadline to finish has passed: leaving the rest to another delivery");
+                    ExitCode::SUCCESS
+                }
+            }
+        };
+        Ok(recording_events(worker.status_reporter(), name, &clock, in_time).await)
+    })
+}
+
+/// Does `work`, which is given what a signal to stop cancels.
+pub(super) fn block_on<T>(
+    work: impl AsyncFnOnce(CancellationToken) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     // Two threads: one may be busy with a page of JSON while the other keeps the heartbeats.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -140,35 +188,12 @@ fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<Exi
     runtime.block_on(async {
         let stop = shutdown::on_signals()
             .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
-        let deadline = settings.shutdown_deadline;
-        let (worker, clock) = (Arc::new(worker), settings.clock.clone());
-        let running = async {
-            let ended = run(Arc::clone(&worker), settings, stop.clone()).await;
-            if let Err(failure) = &ended {
-                tracing::error!(code = failure.code, "{} stops: {failure}", W::STAGE.info().name);
-            }
-            traces.close().await;
-            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        };
-        let overdue = async {
-            stop.cancelled().await;
-            tokio::time::sleep(deadline).await;
-        };
-        let ended = tokio::select! {
-            ended = running => ended,
-            // What is not acknowledged by now is delivered again, to somebody else.
-            () = overdue => {
-                tracing::warn!("the deadline to finish has passed: leaving the rest to another delivery");
-                ExitCode::SUCCESS
-            }
-        };
-        events::keep_last(&*worker, &clock).await;
-        Ok(ended)
+        work(stop).await
     })
 }
 
 /// Says that the settings can be used.
-pub(super) fn say_usable(name: &str) -> ExitCode {
+fn say_usable(name: &str) -> ExitCode {
     say(&mut stdout(), &format!("{name}: the settings can be used"));
     ExitCode::SUCCESS
 }
@@ -189,7 +214,7 @@ pub(super) fn refuse(name: &'static str, error: &SetupError) -> ExitCode {
 }
 
 /// Shows every setting.
-pub(super) fn show<P>(parsed: &Parsed<P>) -> ExitCode {
+fn show<P>(parsed: &Parsed<P>) -> ExitCode {
     let settings = parsed.settings();
     let code = if settings.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_CONFIG) };
     say(&mut stdout(), &settings.unwrap_or_else(|settings| settings));
@@ -197,7 +222,7 @@ pub(super) fn show<P>(parsed: &Parsed<P>) -> ExitCode {
 }
 
 /// Asks the process that listens on `address`; for health checks in an image without a shell.
-pub(super) fn healthcheck(address: std::net::SocketAddr) -> ExitCode {
+fn healthcheck(address: SocketAddr) -> ExitCode {
     match super::probes::ask(address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {

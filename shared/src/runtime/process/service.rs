@@ -7,16 +7,18 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{
+    events::recording_events,
     logs, probes,
-    program::{Command, healthcheck, refuse, say_usable, show},
-    prometheus, shutdown,
+    program::{Command, block_on, prepared, refuse},
+    prometheus,
     traces::Traces,
 };
 use crate::{
     clock::Clock,
-    config::{self, ConfigCommand, LogFormat, SetupError, Unparsed},
+    config::{self, LogFormat, SetupError, Unparsed},
     failure::Failure,
     version::VERSION,
+    worker_state::StatusReporter,
 };
 
 /// How long what is under way may take once the program is told to stop.
@@ -59,12 +61,13 @@ struct ServiceProcess {
 }
 
 /// The whole of a service's `main`: parses the command line, makes the service with `build`, runs it until SIGTERM. `build` gets
-/// its settings, and all settings as a person may see them.
+/// its settings, and all settings as a person may see them; `reporter` is where its warnings and errors are written down.
 ///
 /// Exits 0 when told to stop, 78 for settings that cannot be used, 2 for a command line that cannot be understood, 1 else.
 pub fn serve_main<S: Args, P: Service>(
     about: &'static str,
     build: impl FnOnce(&S, String, Clock) -> Result<P, SetupError>,
+    reporter: fn(&P) -> &dyn StatusReporter,
 ) -> ExitCode {
     let name = P::NAME;
     let parsed = match config::parse::<ServiceCli<S>>(ServiceCli::<S>::command().name(name).about(about)) {
@@ -73,55 +76,60 @@ pub fn serve_main<S: Args, P: Service>(
         Err(Unparsed::Setting(error)) => return refuse(name, &error.into()),
     };
     let cli = &parsed.program;
-    if let Some(Command::Healthcheck) = cli.command {
-        return healthcheck(cli.process.http_listen);
-    }
-    if let Some(Command::Config { command: ConfigCommand::Show }) = cli.command {
-        return show(&parsed);
-    }
-    let shown = parsed.settings().unwrap_or_else(|settings| settings);
-    let prepared = logs::log_levels(LevelFilter::INFO).map_err(SetupError::from).and_then(|levels| {
-        let service = build(&cli.service, shown, Clock::System)?;
-        Ok((levels, service))
-    });
-    let (levels, service) = match prepared {
-        Ok(prepared) => prepared,
-        Err(error) => return refuse(name, &error),
+    let prepare = || {
+        let levels = logs::log_levels(LevelFilter::INFO)?;
+        let shown = parsed.settings().unwrap_or_else(|settings| settings);
+        Ok((levels, build(&cli.service, shown, Clock::System)?))
     };
-    if cli.command.is_some() {
-        return say_usable(name);
-    }
+    let (levels, service) = match prepared(name, cli.command, cli.process.http_listen, &parsed, prepare) {
+        Ok(prepared) => prepared,
+        Err(told) => return told,
+    };
     let _last_lines = logs::init(name, cli.process.log_format, levels, &Traces::default());
-    match run(service, cli.process.http_listen) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(service, reporter, cli.process.http_listen) {
+        Ok(code) => code,
         Err(failure) => {
-            tracing::error!(code = failure.code, "{name} stops: {failure}");
+            tracing::error!(code = failure.code, "{name} cannot start: {failure}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run<P: Service>(service: P, http_listen: SocketAddr) -> Result<(), Failure> {
+/// Runs to the end: how it ended, or why it could not begin.
+fn run<P: Service>(
+    service: P,
+    reporter: fn(&P) -> &dyn StatusReporter,
+    http_listen: SocketAddr,
+) -> Result<ExitCode, Failure> {
     prometheus::start(P::NAME);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
-    runtime.block_on(async {
-        let stop = shutdown::on_signals()
-            .map_err(|error| Failure::permanent("process.signals", error.to_string()))?;
-        // It is ready as soon as it listens: what it depends on may be away, and its pages say so.
-        let probes = probes::serve_ready(http_listen, || async { Ok(()) }).await.map_err(|error| {
-            Failure::permanent("http.listen", format!("cannot listen on {http_listen}: {error}"))
-        })?;
-        let overdue = async {
-            stop.cancelled().await;
-            tokio::time::sleep(SHUTDOWN_DEADLINE).await;
+    block_on(async |stop| {
+        let service = Arc::new(service);
+        let serving = async {
+            let ended = serve(Arc::clone(&service), http_listen, stop).await;
+            if let Err(failure) = &ended {
+                tracing::error!(code = failure.code, "{} stops: {failure}", P::NAME);
+            }
+            if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         };
-        tokio::select! {
-            ended = Arc::new(service).serve(probes, stop.clone()) => ended,
-            () = overdue => Ok(()),
-        }
+        Ok(recording_events(Some(reporter(&service)), P::NAME, &Clock::System, serving).await)
     })
+}
+
+async fn serve<P: Service>(
+    service: Arc<P>,
+    http_listen: SocketAddr,
+    stop: CancellationToken,
+) -> Result<(), Failure> {
+    // It is ready as soon as it listens: what it depends on may be away, and its pages say so.
+    let probes = probes::serve_ready(http_listen, || async { Ok(()) }).await.map_err(|error| {
+        Failure::permanent("http.listen", format!("cannot listen on {http_listen}: {error}"))
+    })?;
+    let overdue = async {
+        stop.cancelled().await;
+        tokio::time::sleep(SHUTDOWN_DEADLINE).await;
+    };
+    tokio::select! {
+        ended = service.serve(probes, stop.clone()) => ended,
+        () = overdue => Ok(()),
+    }
 }

@@ -61,3 +61,22 @@ fn what_a_person_has_ordered_is_told_before_anything_else_that_is_wrong() {
     status.ordered(None);
     assert_eq!(status.trouble().as_deref(), Some("paused: it is away"));
 }
+
+#[test]
+fn a_worker_that_starts_during_a_pause_is_paused_since_its_start() {
+    let clock = Clock::manual(DateTime::UNIX_EPOCH);
+    let ordered = StagePause {
+        stage: "finalizer".into(),
+        paused_by: "anna".into(),
+        reason: None,
+        paused_at: clock.now(),
+        until: None,
+    };
+    clock.advance(TimeDelta::hours(8));
+    let status = Status::new("finalizer", clock.clone(), CancellationToken::new());
+    status.ordered(Some(&ordered));
+    clock.advance(TimeDelta::minutes(5));
+    let told = status.snapshot().expect("a state");
+    let started = DateTime::UNIX_EPOCH + TimeDelta::hours(8);
+    assert_eq!((told.since, told.pause.expect("a reason").since), (started, started));
+}

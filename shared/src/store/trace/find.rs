@@ -61,18 +61,33 @@ impl Store {
         at: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<Sighting>, Error> {
+        let days = "/* trace::sightings, days */
+            select min(started_at) as first, max(started_at) as last from pull where started_at <= $1
+            group by date_trunc('day', started_at at time zone 'UTC') order by first desc";
         let channel = "/* trace::sightings, channel */
             select pull_id, pulled_at, stream_id, chunk, channel_login, game_name, viewer_count, title
-            from pull_data where channel_id = $1 and pulled_at <= $2 order by pulled_at desc limit $3";
+            from pull_data where channel_id = $1 and pulled_at between $2 and $3 order by pulled_at desc limit $4";
         let game = "/* trace::sightings, game */
             select pull_id, pulled_at, stream_id, chunk, channel_login, game_name, viewer_count, title
-            from pull_data where game_id = $1 and pulled_at <= $2 order by pulled_at desc limit $3";
+            from pull_data where game_id = $1 and pulled_at between $2 and $3 order by pulled_at desc limit $4";
         let sql = match kind {
             Kind::Channel => channel,
             Kind::Game => game,
         };
-        let rows = self.client().await?.query(sql, &[&id, &at, &limit]).await?;
-        rows.iter().map(sighting).collect()
+        let client = self.client().await?;
+        let statement = client.prepare_cached(sql).await?;
+        let mut sightings = Vec::new();
+        for day in client.query(days, &[&at]).await? {
+            let (first, last): (DateTime<Utc>, DateTime<Utc>) = (day.column("first")?, day.column("last")?);
+            let left = limit - i64::try_from(sightings.len()).unwrap_or(limit);
+            if left <= 0 {
+                break;
+            }
+            for row in client.query(&statement, &[&id, &first, &last, &left]).await? {
+                sightings.push(sighting(&row)?);
+            }
+        }
+        Ok(sightings)
     }
 }
 

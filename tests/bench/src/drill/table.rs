@@ -177,22 +177,23 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
     let chunk = "insert into pull_chunk
         select (jsonb_populate_record(c, jsonb_build_object(
             'pull_id', p.id, 'pulled_at', p.started_at))).*
-        from pull p, pull_chunk c where p.requested_by = 'history' and c.pull_id = $1 and c.chunk <= $2::int / 100";
+        from pull p, pull_chunk c where p.id > $3 and c.pull_id = $1 and c.chunk <= $2::int / 100";
     let provenance = "insert into provenance
         select p.id, p.started_at, v.chunk, p.started_at, v.stage, v.action, v.attempt, v.calls, v.detail, v.build
-        from pull p, provenance v where p.requested_by = 'history' and v.pull_id = $1 and v.chunk <= $2::int / 100";
+        from pull p, provenance v where p.id > $3 and v.pull_id = $1 and v.chunk <= $2::int / 100";
     let data = "insert into pull_data
         select p.id, p.started_at, d.stream_id, d.chunk, d.channel_id, d.channel_login, d.channel_name, d.game_id, d.game_name,
                d.viewer_count, d.language, d.started_at, d.type, d.title, d.tags, d.is_mature, d.data
         from pull p, (select * from pull_data where pull_id = $1 order by chunk limit $2::int) d
-        where p.requested_by = 'history'";
+        where p.id > $3";
     let (pulls, rows, days) = (i32::try_from(pulls)?, i32::try_from(rows)?, i32::try_from(days)?);
     db.batch_execute("set synchronous_commit = off").await?;
     db.execute(places, &[&like.0, &pulls, &days, &half_today]).await?;
+    let newest: i64 = db.query_one("select max(id) from pull", &[]).await?.get(0);
     db.execute(pull, &[&like.0]).await?;
-    db.execute(chunk, &[&like.0, &rows]).await?;
-    db.execute(provenance, &[&like.0, &rows]).await?;
-    let stored = db.execute(data, &[&like.0, &rows]).await?;
+    db.execute(chunk, &[&like.0, &rows, &newest]).await?;
+    db.execute(provenance, &[&like.0, &rows, &newest]).await?;
+    let stored = db.execute(data, &[&like.0, &rows, &newest]).await?;
     db.batch_execute("set synchronous_commit = on; drop table history").await?;
     // As autovacuum leaves them.
     db.batch_execute("vacuum analyze pull_data, pull_chunk, provenance, pull").await?;

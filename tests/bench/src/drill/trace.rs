@@ -1,8 +1,14 @@
 //! A month of pulls: how long the operator takes to explain a row, or why there is none.
+//!
+//! All rows of a month of 20,000 streams every ten minutes would be 86 million, about 130 GB. What a trace costs depends
+//! on the number of pulls of a day and on the size of the pull that it looks into. So all 4,320 pulls are there, most
+//! with one chunk, and five of each day with all of their rows: of 20,000 streams 3 million rows, about 6 GB with the
+//! small ones. Rows are drawn from all that are there, which are nearly always of a whole pull.
 
 use std::time::{Duration, Instant};
 
 use tokio::process::Command;
+use tokio_postgres::Row;
 
 use super::table::{History, history};
 use crate::{
@@ -14,8 +20,14 @@ use crate::{
 
 /// How long an answer may take.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// A stream that was never there.
+/// Pulls of each day that are put in place whole.
+const WHOLE_A_DAY: u32 = 5;
+/// More rows than a pull has.
+const ALL: u32 = 10_000_000;
+/// A stream, or a channel, that was never there.
 const NEVER: &str = "99000001";
+/// How many questions of the kinds that are asked less often.
+const FEW: usize = 20;
 /// A stream that only the first pull of all has.
 const OLDEST: &str = "99000002";
 
@@ -26,26 +38,50 @@ pub(crate) async fn run(setting: &Setting, past: History, asked: u32) -> Outcome
     let pull = flow.request().await?;
     flow.succeeded(pull).await?;
     history(&flow.db, pull, past).await?;
+    history(&flow.db, pull, History { pulls: WHOLE_A_DAY * past.days, rows: ALL, ..past }).await?;
+    let size = "select pg_size_pretty(pg_database_size(current_database()))";
+    let size: String = flow.db.query_one(size, &[]).await?.get(0);
+    say(&format!("   the database has {size}"))?;
     let oldest = "update pull_data set stream_id = $1 where (pull_id, pulled_at, stream_id) =
         (select d.pull_id, d.pulled_at, d.stream_id
          from (select id, started_at from pull order by started_at limit 1) p
          join pull_data d on d.pull_id = p.id and d.pulled_at = p.started_at limit 1)";
     flow.db.execute(oldest, &[&OLDEST]).await?;
     let random =
-        "select pull_id::text, stream_id from pull_data where stream_id <> $1 order by random() limit $2";
+        "select pull_id::text as pull, stream_id as stream, chunk::text as chunk, channel_id as channel
+        from pull_data tablesample system (10) where stream_id <> $1 order by random() limit $2";
     let rows = flow.db.query(random, &[&OLDEST, &i64::from(asked)]).await?;
     let words = |words: &str| words.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let of_a_pull =
         |stream: &str, pull: &str| words(&format!("trace --stream {stream} --pull {pull} --json"));
+    let few = || rows.iter().take(FEW);
+    let text = |row: &Row, column: &str| row.get::<_, String>(column);
     let mut late = Vec::new();
     for (what, questions) in [
-        ("rows", rows.iter().map(|row| of_a_pull(row.get(1), row.get(0))).collect()),
-        ("absent streams of a pull", rows.iter().map(|row| of_a_pull(NEVER, row.get(0))).collect()),
+        ("rows", rows.iter().map(|row| of_a_pull(row.get("stream"), row.get("pull"))).collect()),
+        ("absent streams of a pull", rows.iter().map(|row| of_a_pull(NEVER, row.get("pull"))).collect()),
         (
             "a stream of any pull, only in the oldest",
             vec![words(&format!("trace --stream {OLDEST} --json")); 5],
         ),
         ("a stream of any pull, in none", vec![words(&format!("trace --stream {NEVER} --json")); 5]),
+        (
+            "channels",
+            few().map(|row| words(&format!("trace --channel {} --json", text(row, "channel")))).collect(),
+        ),
+        ("a channel of any pull, in none", vec![words(&format!("trace --channel {NEVER} --json")); 5]),
+        (
+            "chunks",
+            few()
+                .map(|row| {
+                    words(&format!(
+                        "trace --pull {} --chunk {} --json",
+                        text(row, "pull"),
+                        text(row, "chunk")
+                    ))
+                })
+                .collect(),
+        ),
     ] {
         let longest = answers(setting, &flow, what, questions).await?;
         if longest > AT_ONCE {

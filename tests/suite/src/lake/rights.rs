@@ -30,6 +30,7 @@ async fn the_exporter_writes_the_lake_and_people_read_it() {
             true,
         ),
         ("finalizer", read, false),
+        ("finalizer", "select count(*) from lake.export", true),
         ("extractor", read, false),
     ];
     for (program, sql, may) in cases {

@@ -77,6 +77,10 @@ async fn a_paused_exporter_exports_nothing_but_what_it_is_asked_for_and_catches_
     assert_eq!(ran["outcome"], "settled", "{ran}");
     exported(&rig, first).await;
     rig.waits("exporter", 1).await;
+    let top = operator_json(&rig, "top --looks 1").await;
+    let stages = top["stages"].as_array().expect("stages");
+    let exporter = stages.iter().find(|stage| stage["stage"] == "exporter").expect("the exporter");
+    assert!(exporter["oldest_seconds"].is_number(), "the second pull waits: {top}");
     let status = operator_json_of_status(&rig).await.to_string();
     assert!(status.contains("the exporter is paused by anna: inventory"), "{status}");
 

@@ -21,9 +21,9 @@ const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_t
 /// Show overall health: exits 0 if all is well, 1 if not
 ///
 /// The first line is the verdict. Not well means: PostgreSQL or RabbitMQ unavailable, a schema of another build, a stage without
-/// a worker or with a paused one, a worker that has been silent for half a minute, messages retried for more than ten minutes,
+/// a worker or with one that is paused for trouble, a worker that has been silent for half a minute, messages retried for more than ten minutes,
 /// dead letters, dead letters that vanished within a day, a stalled pull, or a last pull that failed or that Twitch's cursors
-/// led in a circle. Missed slots are reported but do not affect the exit code.
+/// led in a circle. Missed slots, and stages that a person has paused, are reported but do not affect the exit code.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
 pub(crate) struct Status;

@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use clap::Args;
-use shared::{runtime::Inspection, store::Store, topology::STAGES};
+use shared::{
+    runtime::Inspection,
+    store::Store,
+    topology::{EXPORTER, STAGES},
+};
 use tokio::{signal::ctrl_c, time::sleep};
 
 use super::facts;
@@ -17,7 +21,7 @@ use crate::{
 };
 
 /// What a program reads.
-const JSON: &str = r#"JSON, one document per look: {"at", "troubles": ["…"], "stages": [{"stage", "state", "workers", "ready",
+const JSON: &str = r#"JSON, one document per look: {"at", "troubles": ["…"], "paused": ["…"], "stages": [{"stage", "state", "workers", "ready",
 "in_hand", "retrying", "dead", "per_second", "oldest_seconds"}, …], "pulls": [{…}, …], "points_left", "points_limit"}"#;
 
 /// Watch the flow: stages, their queues and workers, pulls under way, and Twitch's point budget
@@ -89,6 +93,8 @@ async fn look_once(
             let first = store.queued(stage.name, 1).await.unwrap_or_default();
             oldest.extend(first.first().map(|queued| (stage.name, queued.since())));
         }
+        let unexported = store.oldest_unexported(context.clock.now()).await.unwrap_or_default();
+        oldest.extend(unexported.map(|since| (EXPORTER.info().name, since)));
     }
     Flow::new(&facts, &oldest, rates, context.clock.now())
 }

@@ -21,12 +21,13 @@ pub(crate) struct Diagnosis {
     well: bool,
     causes: Vec<Finding>,
     progress: Option<String>,
+    bindings_unseen: Option<String>,
 }
 
 impl From<view::Diagnosis> for Diagnosis {
     fn from(diagnosis: view::Diagnosis) -> Self {
-        let view::Diagnosis { causes, progress } = diagnosis;
-        Self { well: causes.is_empty(), causes: each(causes), progress }
+        let view::Diagnosis { causes, progress, bindings_unseen } = diagnosis;
+        Self { well: causes.is_empty(), causes: each(causes), progress, bindings_unseen }
     }
 }
 

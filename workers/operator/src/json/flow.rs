@@ -11,6 +11,7 @@ use crate::view;
 pub(crate) struct Flow {
     at: DateTime<Utc>,
     troubles: Vec<String>,
+    paused: Vec<String>,
     stages: Vec<FlowStage>,
     pulls: Vec<PullReport>,
     points_left: Option<i32>,
@@ -33,9 +34,9 @@ struct FlowStage {
 
 impl From<view::Flow> for Flow {
     fn from(flow: view::Flow) -> Self {
-        let view::Flow { at, troubles, stages, pulls, points } = flow;
+        let view::Flow { at, troubles, paused, stages, pulls, points } = flow;
         let (points_left, points_limit) = points.unzip();
-        Self { at, troubles, stages: each(stages), pulls: each(pulls), points_left, points_limit }
+        Self { at, troubles, paused, stages: each(stages), pulls: each(pulls), points_left, points_limit }
     }
 }
 

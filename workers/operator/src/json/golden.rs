@@ -5,6 +5,7 @@ use shared::{
     dead_letters::Entered,
     runtime::{Difference, QueueDepth},
     schema::{ChunkRef, PullId},
+    steering::StagePause,
     store::{
         Alarm, Migrated, MissedSlot, Outcome, Queued, RejectedGroup, RejectedRecord, Rerun, RetryRow,
         RunOnceReport, Ttl,
@@ -210,6 +211,7 @@ fn documents_of_the_doctor_and_of_the_flow_keep_their_shape() {
         stages: view::by_stage(&[])[..1].to_vec(),
         under_way: vec![sample::under_way()],
         workers: vec![sample::worker()],
+        paused: vec![StagePause { stage: "finalizer".into(), ..sample::stage_pause() }],
         ..Facts::default()
     };
     let oldest = [("extractor", now() - chrono::TimeDelta::seconds(3))];

@@ -44,6 +44,8 @@ pub(crate) struct Examination {
     pub(crate) pull: Option<PullReport>,
     /// Differences between the broker and the topology.
     pub(crate) differences: Vec<Difference>,
+    /// Why bindings are not among them, if so.
+    pub(crate) bindings_unseen: Option<String>,
     /// Why the broker takes no messages, if so.
     pub(crate) blocked: Option<String>,
     /// How far this machine's clock is ahead of the database's.
@@ -57,31 +59,39 @@ pub(crate) struct Diagnosis {
     pub(crate) causes: Vec<Finding>,
     /// Where the pull stands that was asked about, or that is under way.
     pub(crate) progress: Option<String>,
+    /// Why bindings were not looked at, if so.
+    pub(crate) bindings_unseen: Option<String>,
 }
 
 impl Diagnosis {
     /// Judges what was examined.
     pub(crate) fn new(examined: &Examination, now: DateTime<Utc>) -> Self {
         let pull = examined.pull.as_ref().or(examined.facts.under_way.first());
-        Self { causes: causes(examined, now), progress: pull.map(|pull| describe_progress(pull, now)) }
+        Self {
+            causes: causes(examined, now),
+            progress: pull.map(|pull| describe_progress(pull, now)),
+            bindings_unseen: examined.bindings_unseen.clone(),
+        }
     }
 }
 
 /// The diagnosis as text.
 pub(crate) fn diagnosis(diagnosis: &Diagnosis) -> String {
-    let progress = diagnosis.progress.as_ref().map(|progress| format!("{progress}.\n")).unwrap_or_default();
+    let lines = diagnosis.progress.iter().map(|progress| format!("{progress}.\n"));
+    let unseen = diagnosis.bindings_unseen.iter().map(|why| format!("Bindings were not looked at: {why}.\n"));
+    let rest: String = lines.chain(unseen).collect();
     if diagnosis.causes.is_empty() {
-        return format!("Nothing is wrong.\n{progress}");
+        return crate::suggest::typed(&format!("Nothing is wrong.\n{rest}"));
     }
     let causes = diagnosis.causes.iter().enumerate().map(|(n, Finding { cause, next, .. })| {
         let next = next.as_ref().map(|next| format!("\n   next: {next}")).unwrap_or_default();
         format!("{}. {cause}{next}\n", n + 1)
     });
-    crate::suggest::typed(&format!("{}{progress}", causes.collect::<String>()))
+    crate::suggest::typed(&format!("{}{rest}", causes.collect::<String>()))
 }
 
 fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Finding> {
-    let Examination { facts, pull, differences, blocked, clock_ahead } = examined;
+    let Examination { facts, pull, differences, blocked, clock_ahead, .. } = examined;
     let cause = |code, cause: String, next: Option<String>| Finding { code, cause, next };
     let plain = |code, text: String| cause(code, text, None);
     // The stages that matter come first; with no pull in question all of them do.

@@ -8,6 +8,7 @@ use shared::store::{PullReport, WorkerRow};
 use super::{
     Facts, Health, describe_progress,
     format::{duration, first_line, number, time},
+    person_pause,
     table::{Style, Table},
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct FlowStage {
 pub(crate) struct Flow {
     pub(crate) at: DateTime<Utc>,
     pub(crate) troubles: Vec<String>,
+    /// What people have paused.
+    pub(crate) paused: Vec<String>,
     pub(crate) stages: Vec<FlowStage>,
     pub(crate) pulls: Vec<PullReport>,
     /// Points left, and points of the full budget, by the worker that believes in the fewest.
@@ -118,6 +121,7 @@ impl Flow {
         Self {
             at: now,
             troubles: Health::troubles_of(facts, now).into_iter().map(|trouble| trouble.text).collect(),
+            paused: facts.paused.iter().map(person_pause).collect(),
             stages: stages.collect(),
             pulls: facts.under_way.clone(),
             points: points.min_by_key(|(left, _)| *left),
@@ -126,7 +130,7 @@ impl Flow {
 }
 
 fn state(stage: &str, consumers: u32, workers: &[&WorkerRow], facts: &Facts) -> String {
-    if facts.paused.iter().any(|pause| pause.stage == stage) {
+    if facts.is_paused_by_person(stage) {
         return "paused".into();
     }
     match workers.iter().find(|worker| worker.is_paused()).or(workers.first()) {
@@ -147,11 +151,11 @@ pub(crate) fn flow(flow: &Flow, columns: u16) -> String {
     lines.push(String::new());
     lines.extend(pulls);
     lines.extend(points(flow));
-    if !flow.troubles.is_empty() {
+    if notes(flow).next().is_some() {
         lines.push(String::new());
         // Whole, because what to do stands at the end.
-        let troubles = Table::facts(flow.troubles.iter().map(|trouble| ("!", trouble))).of_width(columns);
-        lines.extend(troubles.to_string().lines().map(str::to_owned));
+        let notes = Table::facts(notes(flow)).of_width(columns);
+        lines.extend(notes.to_string().lines().map(str::to_owned));
     }
     lines.join("\n")
 }
@@ -174,8 +178,14 @@ pub(crate) fn flow_lines(flow: &Flow) -> String {
         )
     });
     let pulls = pull_lines(flow, usize::MAX).into_iter().map(|line| format!("{at} {line}\n"));
-    let troubles = flow.troubles.iter().map(|trouble| format!("{at} ! {trouble}\n"));
-    stages.chain(pulls).chain(points(flow).map(|line| format!("{at} {line}\n"))).chain(troubles).collect()
+    let notes = notes(flow).map(|(mark, note)| format!("{at} {mark} {note}\n"));
+    stages.chain(pulls).chain(points(flow).map(|line| format!("{at} {line}\n"))).chain(notes).collect()
+}
+
+/// What is wrong, and what is paused on purpose.
+fn notes(flow: &Flow) -> impl Iterator<Item = (&'static str, &String)> {
+    let paused = flow.paused.iter().map(|pause| ("‖", pause));
+    flow.troubles.iter().map(|trouble| ("!", trouble)).chain(paused)
 }
 
 /// The stages in a row, with what waits between them.

@@ -10,6 +10,7 @@ use shared::{
     },
 };
 
+use super::status::status;
 use crate::sample;
 
 fn worker(stage: &str, reason: Option<&str>) -> WorkerRow {
@@ -95,6 +96,34 @@ fn all_is_well_when_nothing_is_wrong() {
     );
     let health = Health::from_facts(Facts { stages: working(), ..Facts::default() }, sample::now());
     assert!(health.verdict.ends_with("there was no pull yet."), "{}", health.verdict);
+}
+
+#[test]
+fn a_stage_that_a_person_has_paused_is_told_and_is_no_trouble() {
+    let mut stages = working();
+    // Nobody reads its queue, whether a worker of it lives or not.
+    stages[0].workers = 0;
+    let facts = Facts {
+        stages,
+        paused: vec![sample::stage_pause()],
+        last_closed: Some(sample::successful()),
+        ..Facts::default()
+    };
+    let health = Health::from_facts(facts.clone(), sample::now());
+    assert!(health.well, "{}", health.verdict);
+    let pause = person_pause(&sample::stage_pause());
+    assert_eq!(health.verdict, format!("Nothing is wrong; on purpose, {pause}."));
+    let shown = status(&health, sample::now());
+    let row = shown.lines().find(|line| line.starts_with("extractor ")).expect("a row");
+    assert_eq!(row.split_whitespace().collect::<Vec<_>>(), ["extractor", "paused", "0", "0", "0", "0"]);
+    let broken = Facts { broker_trouble: Some("RabbitMQ did not answer".into()), ..facts.clone() };
+    let health = Health::from_facts(broken, sample::now());
+    assert_eq!(health.verdict, format!("Not well: RabbitMQ did not answer. On purpose, {pause}."));
+
+    // A stage that nobody has paused still lacks its worker.
+    let facts = Facts { paused: Vec::new(), ..facts };
+    let health = Health::from_facts(facts, sample::now());
+    assert_eq!(health.verdict, "Not well: no extractor is running.");
 }
 
 #[test]

@@ -16,15 +16,19 @@ use crate::suggest;
 
 /// The verdict first, then what it was judged by. An unavailable service has no section: the verdict says why.
 pub(crate) fn status(health: &Health, now: DateTime<Utc>) -> String {
-    let style = if health.well { Style::Good } else { Style::Bad };
     let facts = &health.facts;
+    let style = match (health.well, facts.paused.is_empty()) {
+        (true, true) => Style::Good,
+        (true, false) => Style::Busy,
+        (false, _) => Style::Bad,
+    };
     let verdict = line(&health.verdict, style);
     let mut sections = vec![verdict];
     if facts.database_trouble.is_none() {
         sections.push(Table::facts(pulls(health, now)).to_string().trim_end().to_owned());
     }
     if facts.broker_trouble.is_none() {
-        sections.push(queue_table(&facts.stages).to_string().trim_end().to_owned());
+        sections.push(queue_table(&facts.stages, &facts.paused).to_string().trim_end().to_owned());
         sections.push(format!("{REJECTED}: {}", count(facts.rejected, "message")));
     }
     sections.join("\n\n")

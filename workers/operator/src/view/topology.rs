@@ -17,7 +17,7 @@ use super::{
 pub(crate) fn topology(queues: &[Queue], depths: &[QueueDepth], trouble: Option<&str>) -> String {
     let messages = match trouble {
         Some(trouble) => format!("unknown: {trouble}\n"),
-        None => format!("{}{}", queue_table(&by_stage(depths)), background(queues, depths)),
+        None => format!("{}{}", queue_table(&by_stage(depths), &[]), background(queues, depths)),
     };
     let sections = [
         section("Stages", &stages().to_string()),

@@ -47,16 +47,16 @@ impl DeadLetters {
             Command::List(list) => list.run(context).await,
             Command::Groups(groups) => groups.run(context).await,
             Command::Show(show) => show.run(context).await,
-            Command::Replay(replay) => replay.run(context).await,
+            Command::Replay(replay) => context.recording(replay.run(context)).await,
             Command::Report(report) => report.run(context).await,
-            Command::Discard(discard) => discard.run(context).await,
-            Command::Restore(restore) => restore.run(context).await,
+            Command::Discard(discard) => context.recording(discard.run(context)).await,
+            Command::Restore(restore) => context.recording(restore.run(context)).await,
             Command::Note(note) => note.run(context).await,
-            Command::Hold(hold) => hold.run(context).await,
-            Command::Release(release) => release.run(context).await,
+            Command::Hold(hold) => context.recording(hold.run(context)).await,
+            Command::Release(release) => context.recording(release.run(context)).await,
             Command::Export(export) => export.run(context).await,
-            Command::Import(import) => import.run(context).await,
-            Command::Edit(edit) => edit.run(context).await,
+            Command::Import(import) => context.recording(import.run(context)).await,
+            Command::Edit(edit) => context.recording(edit.run(context)).await,
         }
     }
 }

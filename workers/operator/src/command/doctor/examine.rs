@@ -35,7 +35,10 @@ pub(super) async fn examine(
         examined.facts.database_trouble = untaken;
     }
     if examined.facts.broker_trouble.is_none() {
-        examined.differences.extend(missing_bindings(context, management).await);
+        match missing_bindings(context, management).await {
+            Ok(missing) => examined.differences.extend(missing),
+            Err(unseen) => examined.bindings_unseen = Some(unseen),
+        }
     }
     if examined.facts.database_trouble.is_none() {
         examined.pull = match pull {
@@ -47,12 +50,29 @@ pub(super) async fn examine(
     Ok(examined)
 }
 
-/// What is not bound, if there is a management API to ask.
-pub(super) async fn missing_bindings(context: &Context, management: &Management) -> Vec<Difference> {
-    let Ok(Some(url)) = management.url() else { return Vec::new() };
-    let Ok(amqp) = context.broker.url() else { return Vec::new() };
-    unbound(&url, &amqp, &context.broker.retry_delays).await.unwrap_or_default()
+/// What is not bound, or why that cannot be told.
+///
+/// Only the management API tells it. AMQP 0-9-1 has no question for bindings; a mandatory message tells whether it was
+/// routed, and when it was, somebody has it: one within a transaction is returned when that is committed, and not when it
+/// is rolled back (seen with RabbitMQ 3.10.8).
+pub(super) async fn missing_bindings(
+    context: &Context,
+    management: &Management,
+) -> Result<Vec<Difference>, String> {
+    let told = async {
+        let Some(url) = management.url()? else { return Ok(None) };
+        Ok::<_, Error>(Some(unbound(&url, &context.broker.url()?, &context.broker.retry_delays).await?))
+    };
+    match told.await {
+        Ok(Some(missing)) => Ok(missing),
+        Ok(None) => Err(WITH_MANAGEMENT.to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
 }
+
+/// How bindings can be looked at.
+const WITH_MANAGEMENT: &str = "only RabbitMQ's management API tells them; set MANAGEMENT_URL, with a user who has the tag \
+                               `management`, and run `operator topology diff`";
 
 /// How far this machine's clock is ahead of the database's. The way there and back is not told from it.
 async fn clock_ahead(context: &Context, store: &Store) -> Result<chrono::TimeDelta, Error> {

@@ -10,7 +10,7 @@ use shared::config::{Management, Twitch};
 use crate::{context::Context, error::Error, exit::Exit, json, pull_ref::PullRef, view};
 
 /// What a program reads.
-const JSON: &str = r#"JSON: {"well", "causes": [{"code", "cause", "next"}, …], "progress"};
+const JSON: &str = r#"JSON: {"well", "causes": [{"code", "cause", "next"}, …], "progress", "bindings_unseen"};
 with --preflight {"well", "checks": [{"name", "well", "finding", "next"}, …]}"#;
 
 /// Explain why nothing happens, or why a pull is not done

@@ -150,8 +150,10 @@ async fn broker(context: &Context, management: &Management) -> Vec<Check> {
     }
     match inspection.compare().await {
         Ok(mut differences) => {
-            differences.extend(missing_bindings(context, management).await);
+            let bindings = missing_bindings(context, management).await;
+            let unseen = bindings.map(|missing| differences.extend(missing)).err();
             checks.push(topology(&differences));
+            checks.extend(unseen.map(|unseen| well("bindings", format!("not looked at: {unseen}"))));
         }
         Err(failure) => checks.push(wrong("topology", Error::from(failure).to_string(), None)),
     }

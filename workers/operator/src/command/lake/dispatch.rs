@@ -25,10 +25,10 @@ impl Lake {
     pub(crate) async fn run(self, context: &Context) -> Result<Exit, Error> {
         match self.command {
             Command::Status(status) => status.run(context).await,
-            Command::Export(export) => export.run(context).await,
-            Command::Compact(compact) => compact.run(context).await,
-            Command::Verify(verify) => verify.run(context).await,
-            Command::Expire(expire) => expire.run(context).await,
+            Command::Export(export) => context.recording(export.run(context)).await,
+            Command::Compact(compact) => context.recording(compact.run(context)).await,
+            Command::Verify(verify) => context.recording(verify.run(context)).await,
+            Command::Expire(expire) => context.recording(expire.run(context)).await,
         }
     }
 }

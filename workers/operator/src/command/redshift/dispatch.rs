@@ -24,7 +24,7 @@ impl Redshift {
         match self.command {
             Command::Ddl(ddl) => Ok(ddl.run(context)),
             Command::Copy(copy) => copy.run(context).await,
-            Command::Load(load) => load.run(context).await,
+            Command::Load(load) => context.recording(load.run(context)).await,
         }
     }
 }

@@ -27,7 +27,7 @@ impl Rejected {
             Command::List(list) => list.run(context).await,
             Command::Groups(groups) => groups.run(context).await,
             Command::Show(show) => show.run(context).await,
-            Command::Revalidate(revalidate) => revalidate.run(context).await,
+            Command::Revalidate(revalidate) => context.recording(revalidate.run(context)).await,
         }
     }
 }

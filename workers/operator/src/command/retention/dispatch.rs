@@ -24,7 +24,7 @@ impl Retention {
         match self.command {
             Command::Show(show) => show.run(context).await,
             Command::Set(set) => set.run(context).await,
-            Command::Apply(apply) => apply.run(context).await,
+            Command::Apply(apply) => context.recording(apply.run(context)).await,
         }
     }
 }

@@ -52,7 +52,9 @@ impl Apply {
             output::error(&"nothing was changed: not all of this can be repaired in place");
             return Ok(Exit::Failed);
         }
-        drop(context.connect().await?);
+        let broker = context.connect().await?;
+        broker.announcer.declare_optional().await?;
+        drop(broker);
         let left = compare(context, &self.management).await?;
         let exit = if left.is_empty() { Exit::Success } else { Exit::Failed };
         context.output.result(left, json::TopologyPlan::from, view::topology_plan);
