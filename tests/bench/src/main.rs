@@ -254,10 +254,8 @@ fn main() -> ExitCode {
     match passed {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let causes = successors(Some(&*error as &dyn Error), |error| error.source());
-            let causes: Vec<String> = causes.map(ToString::to_string).collect();
             // Where not even this can be said, the exit code says it.
-            let _ = say(&format!("   FAILED: {}", causes.join(": ")));
+            let _ = say(&format!("   FAILED: {}", with_causes(&*error)));
             ExitCode::FAILURE
         }
     }
@@ -273,4 +271,9 @@ async fn run(cli: &Cli) -> Outcome<()> {
         drill.run(&cli.setting).await?;
     }
     Ok(())
+}
+
+/// An error, and what caused it.
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+    successors(Some(error), |&error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
