@@ -20,6 +20,8 @@ async fn ninety_days(rig: &Rig, until: DateTime<Utc>) {
     // The same noise in every run.
     rig.db.batch_execute("select setseed(0.5)").await.expect("a seed");
     rig.db.execute(sql, &[&until]).await.expect("pulls");
+    // As they would have been, over ninety days.
+    rig.db.batch_execute("analyze pull").await.expect("known to the planner");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,15 +1,13 @@
 //! Which pull is meant, and where a stream, channel or game was seen.
 
 use chrono::{DateTime, Utc};
+use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Row;
 
 use crate::{
     schema::PullId,
     store::{Error, Kind, Store, column::Columns},
 };
-
-/// Most pulls that are searched for a stream, the newest first: 30 days of one every ten minutes.
-const MOST_PULLS: i64 = 4_320;
 
 /// A stream in a pull.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -42,15 +40,23 @@ impl Store {
 
     /// The newest pull before a time that has this stream, as long as pulls are kept: each is looked up by its key, in its day.
     pub async fn newest_pull_with(&self, stream: &str, at: DateTime<Utc>) -> Result<Option<PullId>, Error> {
-        let sql = "/* trace::newest_pull_with */
+        let newest = "/* trace::newest_pull_with */
             select p.id
-            from (select id, started_at from pull where started_at <= $1 order by started_at desc limit $2) p
+            from pull p
             cross join lateral (
                 select from pull_data d
-                where d.pull_id = p.id and d.pulled_at = p.started_at and d.stream_id = $3 limit 1) found
+                where d.pull_id = p.id and d.pulled_at = p.started_at and d.pulled_at between $1 and $2
+                  and d.stream_id = $3 limit 1) found
+            where p.started_at between $1 and $2
             order by p.started_at desc limit 1";
-        let row = self.client().await?.query_opt(sql, &[&at, &MOST_PULLS, &stream]).await?;
-        row.map(|row| row.column("id").map(PullId)).transpose()
+        let client = self.client().await?;
+        let statement = client.prepare_cached(newest).await?;
+        for (first, last) in days(&client, at).await? {
+            if let Some(row) = client.query_opt(&statement, &[&first, &last, &stream]).await? {
+                return Ok(Some(PullId(row.column("id")?)));
+            }
+        }
+        Ok(None)
     }
 
     /// The newest streams of a channel, or of a game, before a time, newest first.
@@ -61,9 +67,6 @@ impl Store {
         at: DateTime<Utc>,
         limit: i64,
     ) -> Result<Vec<Sighting>, Error> {
-        let days = "/* trace::sightings, days */
-            select min(started_at) as first, max(started_at) as last from pull where started_at <= $1
-            group by date_trunc('day', started_at at time zone 'UTC') order by first desc";
         let channel = "/* trace::sightings, channel */
             select pull_id, pulled_at, stream_id, chunk, channel_login, game_name, viewer_count, title
             from pull_data where channel_id = $1 and pulled_at between $2 and $3 order by pulled_at desc limit $4";
@@ -77,8 +80,7 @@ impl Store {
         let client = self.client().await?;
         let statement = client.prepare_cached(sql).await?;
         let mut sightings = Vec::new();
-        for day in client.query(days, &[&at]).await? {
-            let (first, last): (DateTime<Utc>, DateTime<Utc>) = (day.column("first")?, day.column("last")?);
+        for (first, last) in days(&client, at).await? {
             let left = limit - i64::try_from(sightings.len()).unwrap_or(limit);
             if left <= 0 {
                 break;
@@ -89,6 +91,26 @@ impl Store {
         }
         Ok(sightings)
     }
+}
+
+/// The days in UTC, up to a time, on which pulls were started, the newest first: the first and the last instant of each to look at. A
+/// statement that names them reads, and locks, the partition of that day alone.
+async fn days(
+    client: &ClientWrapper,
+    at: DateTime<Utc>,
+) -> Result<Vec<(DateTime<Utc>, DateTime<Utc>)>, Error> {
+    // From each day's last pull to the last one before that day, by the index: pulls are many, days are few.
+    let sql = "/* trace::days */
+        with recursive day as (
+            select max(started_at) as last from pull where started_at <= $1
+            union all
+            select (select max(p.started_at) from pull p
+                    where p.started_at < date_trunc('day', day.last at time zone 'UTC') at time zone 'UTC')
+            from day where day.last is not null)
+        select date_trunc('day', last at time zone 'UTC') at time zone 'UTC' as first, last
+        from day where last is not null order by last desc";
+    let rows = client.query(sql, &[&at]).await?;
+    rows.iter().map(|row| Ok((row.column("first")?, row.column("last")?))).collect()
 }
 
 fn sighting(row: &Row) -> Result<Sighting, Error> {
