@@ -51,15 +51,17 @@ impl Store {
     }
 
     /// How many dead letters are open in each of these queues, or on their way to it. Counted up to `most`; of more, as many as
-    /// the finalizers have counted for their alarms, ten seconds ago or less.
+    /// the finalizers have counted for their alarms, ten seconds ago or less, and counted where they have not.
     pub async fn dead_letters_by_queue(
         &self,
         queues: &[String],
         most: i64,
     ) -> Result<Vec<(String, i64)>, Error> {
         let sql = "/* record::by_queue */
-            select q.queue,
-                   greatest(d.letters, (select w.letters from alarm_watch w where w.queue = q.queue and d.letters >= $2)) as letters
+            select q.queue, case when d.letters < $2 then d.letters else coalesce(
+                       (select w.letters from alarm_watch w where w.queue = q.queue and w.letters >= $2),
+                       (select count(*) from dead_letter d
+                        where d.queue = q.queue and d.state in ('dead', 'held', 'replaying'))) end as letters
             from unnest($1::text[]) q (queue)
             join lateral (
                 select count(*) as letters from (

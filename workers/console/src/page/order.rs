@@ -41,10 +41,13 @@ pub(super) async fn find(context: &Context<'_>, kind: &'static str, action: Acti
     };
     if let Some(counted) = counted {
         let tone = if counted == 0 { Tone::Notice } else { Tone::Plain };
-        let matching = format!(
-            "{} now.",
-            count(counted, "dead letter") + if counted == 1 { " matches" } else { " match" }
-        );
+        let why = if counted == 0 && !groups.is_empty() {
+            ": those below are held, or on their way to their queue"
+        } else {
+            ""
+        };
+        let verb = if counted == 1 { "matches" } else { "match" };
+        let matching = format!("{} {verb} now{why}.", count(counted, "dead letter"));
         blocks.push(Block::Text(Cell::text(matching).tone(tone)));
     }
     if !groups.is_empty() {
