@@ -175,15 +175,9 @@ async fn missed(rig: &Rig, kind: &str) -> BTreeSet<Missed> {
     );
     let rows = rig.db.query(&sql, &[]).await.expect("rows");
     let row = |row: &tokio_postgres::Row| {
-        (
-            row.get("id"),
-            row.get("reason"),
-            row.get("first_missed_at"),
-            row.get("last_asked_at"),
-            row.get("times"),
-            row.get("pull_id"),
-            row.get("chunk"),
-        )
+        let (id, reason) = (row.get("id"), row.get("reason"));
+        let (first, last) = (row.get("first_missed_at"), row.get("last_asked_at"));
+        (id, reason, first, last, row.get("times"), row.get("pull_id"), row.get("chunk"))
     };
     rows.iter().map(row).collect()
 }

@@ -3,6 +3,7 @@
 mod alarm;
 mod annotate;
 mod archive;
+mod count;
 mod filter;
 mod groups;
 mod list;
