@@ -82,8 +82,8 @@ async fn a_paused_stage_takes_nothing_but_what_it_is_asked_for_one_by_one() {
     rig.waits("game-enricher", 18).await;
     assert_eq!(given(&[&one, &two, &late]), 2);
     // In the line of time it starts when it starts, and not when the pause began.
-    let sql = "select string_agg(event, ' ' order by event desc) from worker_history where at >= $1";
-    let told: Option<String> = rig.db.query_one(sql, &[&before_late]).await.expect("a history").get(0);
+    let sql = "select string_agg(event, ' ' order by event desc) as told from worker_history where at >= $1";
+    let told: Option<String> = rig.db.query_one(sql, &[&before_late]).await.expect("a history").get("told");
     assert_eq!(told.as_deref(), Some("started paused"));
 
     assert_eq!(operator_json(&rig, "resume game-enricher --by anna").await["was_paused"], true);

@@ -106,7 +106,7 @@ impl Store {
     pub async fn count_replay(&self, filter: &DeadLetterFilter, limit: Option<i64>) -> Result<i64, Error> {
         let sql = format!(
             "/* replay::count */
-            select count(*) as letters from (
+            select count(*) as dead_letters from (
                 select from dead_letter d
                 where {CONDITION} and d.queued_at is not null
                   and (d.state = 'dead' or (d.state = 'held' and $1::bigint[] is not null)) limit $12) chosen"
@@ -114,7 +114,7 @@ impl Store {
         let states = filter.states();
         let mut parameters = filter.parameters(&states);
         parameters.push(&limit);
-        self.client().await?.query_one(&sql, &parameters).await?.column("letters")
+        self.client().await?.query_one(&sql, &parameters).await?.column("dead_letters")
     }
 
     /// The dead letters of a replay that are not out of their queue yet, oldest first; keeps the replay from counting as

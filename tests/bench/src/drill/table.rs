@@ -189,7 +189,8 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
     let (pulls, rows, days) = (i32::try_from(pulls)?, i32::try_from(rows)?, i32::try_from(days)?);
     db.batch_execute("set synchronous_commit = off").await?;
     db.execute(places, &[&like.0, &pulls, &days, &half_today]).await?;
-    let newest: i64 = db.query_one("select max(id) from pull", &[]).await?.get(0);
+    let newest = db.query_one("select max(id) as newest from pull", &[]).await?;
+    let newest: i64 = newest.try_get("newest")?;
     db.execute(pull, &[&like.0]).await?;
     db.execute(chunk, &[&like.0, &rows, &newest]).await?;
     db.execute(provenance, &[&like.0, &rows, &newest]).await?;

@@ -39,8 +39,8 @@ pub(crate) async fn run(setting: &Setting, past: History, asked: u32) -> Outcome
     flow.succeeded(pull).await?;
     history(&flow.db, pull, past).await?;
     history(&flow.db, pull, History { pulls: WHOLE_A_DAY * past.days, rows: ALL, ..past }).await?;
-    let size = "select pg_size_pretty(pg_database_size(current_database()))";
-    let size: String = flow.db.query_one(size, &[]).await?.get(0);
+    let size = "select pg_size_pretty(pg_database_size(current_database())) as size";
+    let size: String = flow.db.query_one(size, &[]).await?.try_get("size")?;
     say(&format!("   the database has {size}"))?;
     let oldest = "update pull_data set stream_id = $1 where (pull_id, pulled_at, stream_id) =
         (select d.pull_id, d.pulled_at, d.stream_id

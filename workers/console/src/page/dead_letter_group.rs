@@ -133,16 +133,16 @@ pub(super) async fn find(context: &Context<'_>, fingerprint: String, asked: Aske
 }
 
 /// A number of dead letters of a cause, as far as they are counted.
-pub(super) fn describe_count(letters: i64) -> String {
-    if letters > COUNTED { format!("{}+", number(COUNTED)) } else { number(letters) }
+pub(super) fn describe_count(dead_letters: i64) -> String {
+    if dead_letters > COUNTED { format!("{}+", number(COUNTED)) } else { number(dead_letters) }
 }
 
 /// The dead letters of several causes together, as far as they are counted.
 pub(super) fn describe_counts(causes: impl IntoIterator<Item = i64>) -> String {
     let (mut sum, mut more) = (0, false);
-    for letters in causes {
-        sum += letters.min(COUNTED);
-        more |= letters > COUNTED;
+    for dead_letters in causes {
+        sum += dead_letters.min(COUNTED);
+        more |= dead_letters > COUNTED;
     }
     if more { format!("{}+ dead letters", number(sum)) } else { count(sum, "dead letter") }
 }
