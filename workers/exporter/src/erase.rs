@@ -17,7 +17,7 @@ use shared::{
 
 use crate::{
     blocking::blocking,
-    format::{self, FileBuilder, FormatError},
+    format::{self, FileBuilder},
     lake::{ADOPTED, Lake},
     rewrite::rewrite,
     storage::StorageError,
@@ -139,10 +139,9 @@ impl Lake {
             if table.place("channel_id").is_none() {
                 continue;
             }
-            let knows = Arc::clone(&knows);
-            let own = move |row: Row| table.is_own(&row, &knows).then_some(row);
+            let own = move |row: Row, knows: &Scrubber| table.is_own(&row, knows).then_some(row);
             let places: Vec<usize> = NAMES.iter().filter_map(|name| table.place(name)).collect();
-            for row in self.read(table, &path, own).await?.unwrap_or_default() {
+            for row in self.read(table, &path, &knows, own).await?.unwrap_or_default() {
                 names.extend(places.iter().filter_map(|place| match row.get(*place) {
                     Some(Value::Text(name)) => Some(name.clone()),
                     _ => None,
@@ -159,27 +158,27 @@ impl Lake {
         path: &str,
         scrubber: &Arc<Scrubber>,
     ) -> Result<Option<Vec<Row>>, Failure> {
-        let scrubber = Arc::clone(scrubber);
-        self.read(table, path, move |row| table.scrub(&row, &scrubber)).await
+        self.read(table, path, scrubber, |row, scrubber| table.scrub(&row, scrubber)).await
     }
 
-    /// The rows that `wanted` makes something of; none where the file is gone.
+    /// The rows with something of the channel that `wanted` makes something of; none where the file is gone.
     async fn read(
         &self,
         table: &'static Table,
         path: &str,
-        wanted: impl Fn(Row) -> Option<Row> + Send + 'static,
+        scrubber: &Arc<Scrubber>,
+        wanted: impl Fn(Row, &Scrubber) -> Option<Row> + Send + 'static,
     ) -> Result<Option<Vec<Row>>, Failure> {
         let bytes = match self.storage.read(path).await {
             Ok(bytes) => bytes,
             Err(StorageError::Missing(_)) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let rows = move || {
-            let rows = format::rows(table, bytes)?.filter_map(|row| row.map(&wanted).transpose());
-            rows.collect::<Result<_, FormatError>>()
+        let scrubber = Arc::clone(scrubber);
+        let search = move || {
+            format::search(table, bytes, |text| scrubber.may_name(text), |row| wanted(row, &scrubber))
         };
-        let rows = blocking(rows).await?;
+        let rows = blocking(search).await?;
         rows.map(Some).map_err(|error| {
             let words = format!("{path} cannot be read, and was not searched: {error}");
             Failure::permanent("lake.parquet", words)

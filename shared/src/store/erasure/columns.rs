@@ -147,11 +147,13 @@ impl Store {
         let TextColumn { table, column: name, kind, .. } = column;
         let read = kind.read(name);
         let (searched, needle) = kind.search(name);
+        // `offset 0` keeps the planner from unpacking a value once for each needle.
         let search = format!(
             "/* columns::search */
-            select ctid::text as place, {read} as value from {table}
+            select t.ctid::text as place, {read} as value
+            from {table} t cross join lateral (select lower({searched}) as searched_text offset 0) lowered
             where {name} is not null and exists (select from unnest($1::text[]) needle
-                where strpos(lower({searched}), lower({needle})) > 0)"
+                where strpos(lowered.searched_text, lower({needle})) > 0)"
         );
         let rewrite = format!(
             "/* columns::rewrite */

@@ -7,7 +7,7 @@ mod read;
 mod schema;
 mod write;
 
-pub use read::{merge, rows};
+pub use read::{merge, rows, search};
 pub use write::{Encoded, FileBuilder};
 
 /// Why rows cannot be written or read.
@@ -45,7 +45,7 @@ impl From<FormatError> for shared::failure::Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
+    use std::{cell::Cell, io::Write};
 
     use bytes::Bytes;
     use shared::lake::{Column, Kind, Row, Table, Value};
@@ -111,6 +111,38 @@ mod tests {
         wrong[0] = Value::Null;
         let error = FileBuilder::encode(&OLD_TABLE, vec![wrong]).expect_err("refused").to_string();
         assert_eq!(error, "column id of t cannot be null");
+    }
+
+    #[test]
+    fn a_search_of_pages_finds_what_a_search_of_rows_finds() {
+        let written: Vec<Row> = (0..70_000).map(row).collect();
+        let file = FileBuilder::encode(&OLD_TABLE, written).expect("written");
+        let file = Bytes::from(file.bytes);
+        let names = |row: &Row, needle: &str| match (&row[1], &row[2]) {
+            (Value::Text(name), _) if name.to_lowercase().contains(needle) => true,
+            (_, Value::Texts(tags)) => tags.iter().any(|tag| tag.contains(needle)),
+            _ => false,
+        };
+        // In each row group, in the first, the second and the last, and in none; a text at the end of a page and one after it.
+        for needle in ["tag 1", "ż31", "ż40001", "ż69999", "ż2047", "ż2049", "ż70001", "z31"] {
+            let (looked_at, wanted) = (Cell::new(0), |row: Row| names(&row, needle).then_some(row));
+            let all = rows(&OLD_TABLE, file.clone()).expect("Parquet").map(|row| row.expect("a row"));
+            let found = search(
+                &OLD_TABLE,
+                file.clone(),
+                |text| text.to_lowercase().contains(needle),
+                |row| {
+                    looked_at.set(looked_at.get() + 1);
+                    wanted(row)
+                },
+            );
+            let found = found.expect("searched");
+            assert!(found == all.filter_map(wanted).collect::<Vec<_>>(), "{needle}");
+            let most = if found.is_empty() { 0 } else { 70_000 };
+            assert!(looked_at.get() <= most, "{needle}: {} rows were made for nothing", looked_at.get());
+        }
+        let group = search(&OLD_TABLE, file, |text| text.contains("ż69999"), Some).expect("searched");
+        assert_eq!(group.len(), 70_000 - 2 * 32_768, "one row group was read, and no other");
     }
 
     #[test]

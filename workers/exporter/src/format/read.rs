@@ -4,8 +4,12 @@ use std::{cmp::Reverse, collections::BinaryHeap, fs::File};
 
 use chrono::DateTime;
 use parquet::{
-    file::{reader::ChunkReader, serialized_reader::SerializedFileReader},
-    record::{Field, reader::RowIter},
+    basic::{Encoding, Type as PhysicalType},
+    file::{
+        reader::{ChunkReader, FileReader, RowGroupReader},
+        serialized_reader::SerializedFileReader,
+    },
+    record::{self, Field, reader::RowIter},
 };
 use shared::lake::{Column, Kind, Row, Table, Value};
 
@@ -18,14 +22,62 @@ pub fn rows<R: ChunkReader + 'static>(
 ) -> Result<impl Iterator<Item = Result<Row, FormatError>> + use<R>, FormatError> {
     let reader = SerializedFileReader::new(file)?;
     let rows = RowIter::from_file_into(Box::new(reader));
-    Ok(rows.map(move |row| {
-        let mut fields: Vec<(String, Field)> = row?.into_columns();
-        let row = table.columns.iter().map(|column| {
-            let place = fields.iter().position(|(name, _)| name == column.name);
-            place.map_or(Ok(Value::Null), |place| value(table, column, fields.swap_remove(place).1))
-        });
-        row.collect()
-    }))
+    Ok(rows.map(move |read| row(table, read?)))
+}
+
+/// What `wanted` makes of the rows of a file that may have a text of which `may_hold` says so.
+///
+/// It is asked of whole pages, and rows are made only of those row groups that have such a page: texts stand in a page as they
+/// are, one after the other. So whatever is sorted by what is searched is read for the most part without making one row.
+pub fn search<R: ChunkReader + 'static, T>(
+    table: &'static Table,
+    file: R,
+    may_hold: impl Fn(&str) -> bool,
+    wanted: impl Fn(Row) -> Option<T>,
+) -> Result<Vec<T>, FormatError> {
+    let reader = SerializedFileReader::new(file)?;
+    let mut found = Vec::new();
+    for place in 0..reader.num_row_groups() {
+        let group = reader.get_row_group(place)?;
+        if !group_may_hold(&*group, &may_hold)? {
+            continue;
+        }
+        for read in RowIter::from_row_group(None, &*group)? {
+            found.extend(wanted(row(table, read?)?));
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a page of texts of this row group may hold what is looked for. A page that does not have its texts as they are may.
+fn group_may_hold(group: &dyn RowGroupReader, may_hold: impl Fn(&str) -> bool) -> Result<bool, FormatError> {
+    for (place, column) in group.metadata().columns().iter().enumerate() {
+        if column.column_type() != PhysicalType::BYTE_ARRAY {
+            continue;
+        }
+        for page in group.get_column_page_reader(place)? {
+            let page = page?;
+            // Between two texts stands a length, which may be no text.
+            let readable = matches!(
+                page.encoding(),
+                Encoding::PLAIN | Encoding::PLAIN_DICTIONARY | Encoding::RLE_DICTIONARY
+            );
+            if !readable || may_hold(&String::from_utf8_lossy(page.buffer())) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// A row as it was read. A column that the file does not have yet is null.
+fn row(table: &'static Table, read: record::Row) -> Result<Row, FormatError> {
+    let mut fields: Vec<(String, Field)> = read.into_columns();
+    let row = table.columns.iter().map(|column| {
+        let place = fields.iter().position(|(name, _)| name == column.name);
+        place.map_or(Ok(Value::Null), |place| value(table, column, fields.swap_remove(place).1))
+    });
+    row.collect()
 }
 
 /// The rows of sorted files as new sorted files of at most `most` bytes each, give or take a row group, and without the rows
