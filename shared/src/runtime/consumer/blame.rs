@@ -1,0 +1,102 @@
+//! Who is to blame when something takes too long: the message, or what all messages share.
+//!
+//! A slow disk, a lost index and a message that hangs look alike. So the first time-out of a message is the stage's trouble: it
+//! pauses, and tries another message first. The message is to blame when others were handled since. One that nobody can be
+//! compared with, because it is alone in its queue, pays an attempt per [`Suspects::patience`], so that it does not hold up
+//! its stage for ever. Knows what this process has seen only; what a restart forgets, a message has to show once more.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio::time::Instant;
+
+/// The messages that something took too long with.
+#[derive(Debug)]
+pub(super) struct Suspects {
+    /// Since when nobody has paid for it, by message id.
+    since: HashMap<String, Instant>,
+    /// When a message was handled last.
+    handled: Option<Instant>,
+    /// After this long a message pays although no other was handled.
+    patience: Duration,
+}
+
+impl Suspects {
+    pub(super) fn new(patience: Duration) -> Self {
+        Self { since: HashMap::new(), handled: None, patience }
+    }
+
+    /// A message was handled, or got ahead: whatever others meet is not what all share.
+    pub(super) fn handled(&mut self, id: &str) {
+        self.since.remove(id);
+        self.handled = Some(Instant::now());
+    }
+
+    /// Whether a message may take others along, and is to be handled alone.
+    pub(super) fn contains(&self, id: &str) -> bool {
+        self.since.contains_key(id)
+    }
+
+    /// Whether a message pays for what took too long just now.
+    pub(super) fn is_to_blame(&mut self, id: &str) -> bool {
+        let now = Instant::now();
+        // What another replica has handled meanwhile.
+        let long_ago = self.patience.saturating_mul(3);
+        self.since.retain(|_, since| now.duration_since(*since) < long_ago);
+        let since = *self.since.entry(id.to_owned()).or_insert(now);
+        let others_are_handled = self.handled.is_some_and(|handled| handled > since);
+        let to_blame = others_are_handled || now.duration_since(since) >= self.patience;
+        if to_blame {
+            self.since.insert(id.to_owned(), now);
+        }
+        to_blame
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_mins(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_pays_for_each_time_out_between_which_others_were_handled() {
+        let mut suspects = Suspects::new(10 * MINUTE);
+        suspects.handled("before");
+        advance(MINUTE).await;
+        assert!(!suspects.is_to_blame("slow"), "the first may be anybody's fault");
+        advance(MINUTE).await;
+        assert!(!suspects.is_to_blame("slow"), "nobody was handled since");
+        for _ in 0..3 {
+            advance(MINUTE).await;
+            suspects.handled("other");
+            advance(MINUTE).await;
+            assert!(suspects.is_to_blame("slow"));
+            assert!(!suspects.is_to_blame("slow"), "it has paid for that");
+        }
+        assert!(suspects.contains("slow") && !suspects.contains("other"));
+        suspects.handled("slow");
+        assert!(!suspects.contains("slow"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_all_messages_take_too_long_none_pays() {
+        let mut suspects = Suspects::new(10 * MINUTE);
+        for _ in 0..9 {
+            advance(MINUTE).await;
+            assert!((0..500).all(|id| !suspects.is_to_blame(&id.to_string())));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_alone_pays_an_attempt_per_patience() {
+        let mut suspects = Suspects::new(10 * MINUTE);
+        let mut paid = 0;
+        for _ in 0..=60 {
+            paid += u32::from(suspects.is_to_blame("alone"));
+            advance(MINUTE).await;
+        }
+        assert_eq!(paid, 6);
+    }
+}
