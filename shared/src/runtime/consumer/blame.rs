@@ -26,9 +26,9 @@ impl Suspects {
     }
 
     /// A message was handled, or got ahead: whatever others meet is not what all share.
-    pub(super) fn handled(&mut self, id: &str) {
+    pub(super) fn handled(&mut self, id: &str, now: Instant) {
         self.since.remove(id);
-        self.handled = Some(Instant::now());
+        self.handled = Some(now);
     }
 
     /// Whether a message may take others along, and is to be handled alone.
@@ -37,8 +37,7 @@ impl Suspects {
     }
 
     /// Whether a message pays for what took too long just now.
-    pub(super) fn is_to_blame(&mut self, id: &str) -> bool {
-        let now = Instant::now();
+    pub(super) fn is_to_blame(&mut self, id: &str, now: Instant) -> bool {
         // What another replica has handled meanwhile.
         let long_ago = self.patience.saturating_mul(3);
         self.since.retain(|_, since| now.duration_since(*since) < long_ago);
@@ -54,49 +53,43 @@ impl Suspects {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::advance;
-
     use super::*;
 
-    const MINUTE: Duration = Duration::from_mins(1);
+    const PATIENCE: Duration = Duration::from_mins(10);
 
-    #[tokio::test(start_paused = true)]
-    async fn a_message_pays_for_each_time_out_between_which_others_were_handled() {
-        let mut suspects = Suspects::new(10 * MINUTE);
-        suspects.handled("before");
-        advance(MINUTE).await;
-        assert!(!suspects.is_to_blame("slow"), "the first may be anybody's fault");
-        advance(MINUTE).await;
-        assert!(!suspects.is_to_blame("slow"), "nobody was handled since");
-        for _ in 0..3 {
-            advance(MINUTE).await;
-            suspects.handled("other");
-            advance(MINUTE).await;
-            assert!(suspects.is_to_blame("slow"));
-            assert!(!suspects.is_to_blame("slow"), "it has paid for that");
+    fn at(minute: u64) -> Instant {
+        static BEGAN: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        *BEGAN + Duration::from_mins(minute)
+    }
+
+    #[test]
+    fn a_message_pays_for_each_time_out_before_which_others_were_handled() {
+        let mut suspects = Suspects::new(PATIENCE);
+        suspects.handled("before", at(0));
+        assert!(!suspects.is_to_blame("slow", at(1)), "the first may be anybody's fault");
+        assert!(!suspects.is_to_blame("slow", at(2)), "nobody was handled since");
+        for round in 1..4 {
+            suspects.handled("other", at(4 * round));
+            assert!(suspects.is_to_blame("slow", at(4 * round + 1)));
+            assert!(!suspects.is_to_blame("slow", at(4 * round + 2)), "it has paid for that");
         }
         assert!(suspects.contains("slow") && !suspects.contains("other"));
-        suspects.handled("slow");
+        suspects.handled("slow", at(20));
         assert!(!suspects.contains("slow"));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn when_all_messages_take_too_long_none_pays() {
-        let mut suspects = Suspects::new(10 * MINUTE);
-        for _ in 0..9 {
-            advance(MINUTE).await;
-            assert!((0..500).all(|id| !suspects.is_to_blame(&id.to_string())));
+    #[test]
+    fn when_all_messages_take_too_long_none_pays() {
+        let mut suspects = Suspects::new(PATIENCE);
+        for minute in 0..9 {
+            assert!((0..500).all(|id| !suspects.is_to_blame(&id.to_string(), at(minute))));
         }
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn one_that_is_alone_pays_an_attempt_per_patience() {
-        let mut suspects = Suspects::new(10 * MINUTE);
-        let mut paid = 0;
-        for _ in 0..=60 {
-            paid += u32::from(suspects.is_to_blame("alone"));
-            advance(MINUTE).await;
-        }
+    #[test]
+    fn one_that_is_alone_pays_an_attempt_per_patience() {
+        let mut suspects = Suspects::new(PATIENCE);
+        let paid = (0..=60).filter(|minute| suspects.is_to_blame("alone", at(*minute))).count();
         assert_eq!(paid, 6);
     }
 }

@@ -68,7 +68,7 @@ impl<W: Worker> Consumer<'_, W> {
             let fate = match outcome {
                 Ok(Step::Done(announcements)) => {
                     self.breaker.handled();
-                    self.suspects.handled(held.id());
+                    self.suspects.handled(held.id(), now);
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
                     self.note_handled(&held.delivery, &mut settlement.settled);
                     self.forget_retry(&held);
@@ -76,7 +76,7 @@ impl<W: Worker> Consumer<'_, W> {
                 }
                 Ok(Step::More(announcements)) => {
                     self.breaker.handled();
-                    self.suspects.handled(held.id());
+                    self.suspects.handled(held.id(), now);
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
                     if held.job.steps > 0 {
                         // There was progress: what fails next fails for the first time. The first step of a delivery
@@ -93,7 +93,7 @@ impl<W: Worker> Consumer<'_, W> {
                     Fate::Keep
                 }
                 Err(mut failure) => {
-                    if failure.timed_out && self.suspects.is_to_blame(held.id()) {
+                    if failure.timed_out && self.suspects.is_to_blame(held.id(), now) {
                         failure.class = Class::Transient;
                     }
                     let span = held.scope.span.clone();
