@@ -17,6 +17,7 @@ use shared::{
 use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
+    scripted::paused,
     token::Probed,
     truth::assert_matches_world,
 };
@@ -192,8 +193,9 @@ async fn a_sick_twitch_pauses_the_stage_at_its_first_failure() {
         .announce(vec![EXTRACTOR.request(&PullRequested { pull_id: pull })])
         .await
         .expect("announced");
-    let said = extractor.readyz(503).await;
+    let said = paused(&rig, "extractor", "helix.outage").await.reason.unwrap_or_default();
     assert!(said.contains("Twitch has been failing since") && said.contains("503 from /streams"), "{said}");
+    extractor.readyz(503).await;
     let report = rig.store.pull_report(pull).await.expect("a report");
     assert_eq!((report.status.as_str(), report.error), ("pending", None));
 
