@@ -63,12 +63,22 @@ pub struct Failure {
     pub causes: Vec<String>,
     /// How long to wait at least, where the other side told.
     pub retry_after: Option<Duration>,
+    /// Whether something took too long, which may be the message's doing or that of what all messages share: the consumer
+    /// finds out which (`runtime/consumer/blame.rs`).
+    pub timed_out: bool,
 }
 
 impl Failure {
     /// A failure told in words, without a cause behind it.
     pub fn new(class: Class, code: &'static str, message: impl Into<String>) -> Self {
-        Self { class, code, message: bounded(message.into()), causes: Vec::new(), retry_after: None }
+        Self {
+            class,
+            code,
+            message: bounded(message.into()),
+            causes: Vec::new(),
+            retry_after: None,
+            timed_out: false,
+        }
     }
 
     /// A failure that will never pass by itself.
@@ -88,6 +98,12 @@ impl Failure {
             .map(|cause| bounded(cause.to_string()))
             .collect();
         Self { causes, ..Self::new(class, code, error.to_string()) }
+    }
+
+    /// The same, as one of something that took too long: an outage, unless it turns out to be the message's doing.
+    #[must_use]
+    pub fn timed_out(self) -> Self {
+        Self { class: Class::Outage, timed_out: true, ..self }
     }
 
     /// The same, not to be tried again before `wait` has passed.

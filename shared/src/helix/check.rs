@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{
     Client, Error,
     budget::Priority,
+    http::Http,
     reply::{self, List},
 };
 use crate::failure::{Class, Failure};
@@ -18,32 +19,38 @@ impl Client {
     /// # Errors
     /// What is wrong with Twitch or with our credentials; never a failure that is some message's own.
     pub async fn check(&self) -> Result<(), Failure> {
-        let (health, probes) = (&self.0.health, &self.0.probes);
-        if !health.is_down() {
-            return Ok(());
-        }
-        let made = probes.made.load(Ordering::Acquire);
-        let mut latest = probes.latest.lock().await;
-        if health.is_down() && probes.made.load(Ordering::Acquire) == made {
-            *latest = self.probe().await.err();
-            probes.made.fetch_add(1, Ordering::Release);
-        } else if !health.is_down() {
-            *latest = None;
-        }
-        latest.clone().map_or(Ok(()), Err)
+        if self.0.health.is_down() { self.0.probe_together().await } else { Ok(()) }
     }
-}
 
-impl Client {
     /// Calls Twitch once, for one point: whether it is there, and takes our credentials.
     ///
     /// # Errors
     /// As [`check`](Self::check).
     pub async fn probe(&self) -> Result<(), Failure> {
-        let answer = self
-            .0
-            .get("streams", Priority::Page, &[("first", "1")], |body| reply::json::<List>("streams", body));
-        answer.await.err().and_then(trouble).map_or(Ok(()), Err)
+        self.0.probe().await
+    }
+}
+
+impl Http {
+    /// A probe, whose result all share who ask while it is made.
+    pub(super) async fn probe_together(&self) -> Result<(), Failure> {
+        let probes = &self.probes;
+        let made = probes.made.load(Ordering::Acquire);
+        let mut latest = probes.latest.lock().await;
+        if probes.made.load(Ordering::Acquire) == made {
+            *latest = self.probe().await.err();
+            probes.made.fetch_add(1, Ordering::Release);
+        }
+        latest.clone().map_or(Ok(()), Err)
+    }
+
+    async fn probe(&self) -> Result<(), Failure> {
+        let read = |body: &[u8]| reply::json::<List>("streams", body);
+        let answer = self.get_unjudged("streams", Priority::Page, &[("first", "1")], read).await;
+        match answer {
+            Err(error) if error.is_trouble() => Err(self.outage(error).into()),
+            answer => answer.err().and_then(trouble).map_or(Ok(()), Err),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whether Twitch itself is in trouble, judged by the calls of this process. Makes no call.
 //!
-//! One call that fails may be its message's fault: a batch that Twitch always answers with 500, say. When call after call
-//! fails for a while, it is Twitch: then the stage should pause instead of charging its messages.
+//! One call that fails may be its message's fault: a batch that Twitch always answers with 500, say. When a probe fails after
+//! it, or call after call for a while, it is Twitch: then the stage should pause instead of charging its messages.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU64};
 
@@ -62,8 +62,19 @@ impl Health {
         if state.failed < FAILED_CALLS || now - state.first < FAILING_FOR {
             return Err(error);
         }
+        drop(state);
+        Err(self.outage(error, now))
+    }
+
+    /// The outage that a call met, with those that failed before it.
+    pub(super) fn outage(&self, latest: Error, now: DateTime<Utc>) -> Error {
+        let mut state = self.state();
+        if state.failed == 0 {
+            // Another call has succeeded meanwhile.
+            (state.failed, state.first, state.latest) = (1, now, now);
+        }
         state.down = true;
-        Err(Error::Outage { calls: state.failed, since: state.first, latest: Box::new(error) })
+        Error::Outage { calls: state.failed, since: state.first, latest: Box::new(latest) }
     }
 
     /// Whether the latest call found that nothing works at the moment.

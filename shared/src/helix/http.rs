@@ -81,8 +81,29 @@ impl Http {
         &self.budget
     }
 
-    /// What `read` makes of the body of a successful answer.
+    /// What `read` makes of the body of a successful answer. A call that has no answer of use is followed by a probe: where
+    /// that fails too it is an outage, and no message's fault.
     pub(super) async fn get<T>(
+        &self,
+        endpoint: &'static str,
+        priority: Priority,
+        query: &[(&str, &str)],
+        read: impl FnOnce(&[u8]) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.get_unjudged(endpoint, priority, query, read).await {
+            Err(error) if error.is_trouble() && self.probe_together().await.is_err() => {
+                Err(self.outage(error))
+            }
+            answer => answer,
+        }
+    }
+
+    pub(super) fn outage(&self, latest: Error) -> Error {
+        self.health.outage(latest, self.clock.now())
+    }
+
+    /// The same without a probe.
+    pub(super) async fn get_unjudged<T>(
         &self,
         endpoint: &'static str,
         priority: Priority,

@@ -46,6 +46,10 @@ pub trait Worker: Send + Sync + 'static {
     /// The message it announces.
     type Out: Routed;
 
+    /// How long one call of [`handle`](Self::handle) may take. Divided three times, a batch of hundreds with one message that
+    /// hangs takes four such calls, which is within the time that a message may be in hand.
+    const HANDLE_TIMEOUT: Duration = Duration::from_mins(2);
+
     /// Its stage.
     const STAGE: Stage<Self::In, Self::Out>;
 

@@ -244,6 +244,7 @@ impl From<Error> for Failure {
             Error::LakeElsewhere { .. } => (Class::Outage, "lake.elsewhere"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
         };
-        Self::of(class, code, &error)
+        let failure = Self::of(class, code, &error);
+        if code == sqlstate::TIMED_OUT { failure.timed_out() } else { failure }
     }
 }

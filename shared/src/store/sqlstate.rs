@@ -8,6 +8,9 @@ use tokio_postgres::error::{DbError, SqlState};
 
 use crate::failure::Class;
 
+/// The code of a statement that took too long.
+pub(super) const TIMED_OUT: &str = "store.timeout";
+
 /// What an error code means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Meaning {
@@ -30,11 +33,11 @@ impl Meaning {
     };
 
     pub(super) fn of(state: &str) -> Self {
-        use Class::{Contention, Outage, Permanent, Transient};
+        use Class::{Contention, Outage, Permanent};
         let means = |class, code, words| Self { class, code, words, session: false };
         let session = |code, words| Self { class: Outage, code, words, session: true };
         match state {
-            "57014" => means(Transient, "store.timeout", "a statement took too long"),
+            "57014" => means(Outage, TIMED_OUT, "a statement took too long"),
             "55P03" => means(Contention, "store.contention", "another transaction holds what is needed"),
             "25006" => session("store.read_only", "the database is read-only"),
             "26000" | "42P05" | "0A000" => session(
@@ -87,7 +90,7 @@ mod tests {
 
     #[test]
     fn only_data_is_the_messages_fault() {
-        use Class::{Contention, Outage, Permanent, Transient};
+        use Class::{Contention, Outage, Permanent};
         let cases = [
             ("22021", Permanent, "store.refused", false),
             ("22P02", Permanent, "store.refused", false),
@@ -95,7 +98,7 @@ mod tests {
             ("40001", Contention, "store.contention", false),
             ("40P01", Contention, "store.contention", false),
             ("55P03", Contention, "store.contention", false),
-            ("57014", Transient, "store.timeout", false),
+            ("57014", Outage, "store.timeout", false),
             ("25006", Outage, "store.read_only", true),
             ("25P02", Outage, "store.session", true),
             ("25P03", Outage, "store.session", true),

@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use fake_twitch::{Scenario, World, WorldConfig};
+use fake_twitch::{Effect, Endpoint, Fault, World, WorldConfig};
 use jsonschema::Validator;
 use lapin::types::FieldTable;
 use serde_json::Value;
@@ -81,7 +81,8 @@ async fn what_is_published_is_as_the_document_says() {
     wire.tap("tap", EVENTS, "#", FieldTable::default()).await;
     rig.start_all();
     rig.whole_pull().await;
-    rig.twitch.world().play(&"outage".parse::<Scenario>().expect("a scenario"));
+    let gone = Effect::Status { code: 410, message: "gone".into() };
+    rig.twitch.faults(|faults| faults.push(Fault::new(gone).on(Endpoint::Streams)));
     let failed = rig.pull().await;
     rig.ended(failed).await;
 

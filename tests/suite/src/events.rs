@@ -1,7 +1,7 @@
 //! The end of a pull, told to whatever comes next: the event says what the database says.
 
 use chrono::{DateTime, Utc};
-use fake_twitch::{Scenario, World, WorldConfig};
+use fake_twitch::{Effect, Endpoint, Fault, World, WorldConfig};
 use serde_json::{Map, Value};
 use shared::schema::{PullClosed, PullStatus, encode};
 
@@ -41,7 +41,8 @@ async fn the_event_of_a_pull_is_its_row() {
     assert_told_truly(&rig, &event).await;
     assert_eq!((event.stored, event.rejected, event.channels_missing, event.games_missing), (250, 50, 5, 2));
 
-    rig.twitch.world().play(&"outage".parse::<Scenario>().expect("a scenario"));
+    let gone = Effect::Status { code: 410, message: "gone".into() };
+    rig.twitch.faults(|faults| faults.push(Fault::new(gone).on(Endpoint::Streams)));
     let pull = rig.pull().await;
     let event = listener.hears(pull, PullStatus::Failed).await;
     assert_told_truly(&rig, &event).await;

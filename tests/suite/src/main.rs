@@ -15,6 +15,7 @@ mod bucket;
 mod builders;
 mod canaries;
 mod catalogue;
+mod charges;
 mod collector;
 mod configuration;
 mod console;

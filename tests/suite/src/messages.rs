@@ -1,6 +1,6 @@
 //! Messages no worker can make sense of: each becomes a dead letter with its reason, and nobody else is harmed.
 
-use fake_twitch::{Scenario, World, WorldConfig};
+use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     message::BasicGetMessage,
@@ -105,13 +105,16 @@ async fn what_cannot_be_read_is_dead_lettered_with_its_reason() {
 async fn a_pull_that_cannot_be_fetched_fails_and_a_replay_brings_it_back() {
     let mut rig = Rig::new(World::generate(WorldConfig::plain(250))).await;
     let listener = Listener::new(&rig).await;
-    rig.twitch.world().play(&"outage".parse::<Scenario>().expect("a scenario"));
+    // Each call for the page fails, and each probe after it succeeds: it is the page, not Twitch.
+    let broken = Effect::Status { code: 500, message: "broken".into() };
+    rig.twitch.faults(|faults| faults.push(Fault::new(broken).on(Endpoint::Streams).when(When::Every(2))));
+    rig.helix().streams(None).await.expect("the first call succeeds");
     rig.start_all();
     let pull = rig.pull().await;
     let report = rig.ended(pull).await;
     assert_eq!(report.status, "failed");
     assert_eq!(report.stop_reason.as_deref(), Some("error"));
-    assert!(report.error.as_deref().unwrap_or_default().contains("503"), "{report:#?}");
+    assert!(report.error.as_deref().unwrap_or_default().contains("500"), "{report:#?}");
     listener.hears(pull, PullStatus::Failed).await;
 
     let dead_letter = take(&rig, &EXTRACTOR.info().dead()).await;

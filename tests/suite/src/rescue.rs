@@ -6,13 +6,15 @@ use chrono::TimeDelta;
 use fake_twitch::{World, WorldConfig};
 use shared::{
     runtime::{Announcer, Troubles, Worker, perform},
-    schema::{PullId, PullStatus},
+    schema::{PullId, PullRequested, PullStatus},
     store::{Kind, PullReport},
+    topology::EXTRACTOR,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     builders::{extracted, filled, now, pages},
+    dead_letter_rig::operator,
     eventually::eventually,
     proxy::Proxy,
     rig::{Rig, Setup},
@@ -114,29 +116,46 @@ async fn a_pull_whose_finalizer_died_before_it_told_anybody_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pull_that_cannot_go_on_is_failed_with_the_cause_and_succeeds_once_it_is_gone() {
+async fn a_pull_whose_messages_wait_for_a_worker_waits_and_one_whose_messages_are_lost_each_time_is_failed() {
     let mut rig =
-        Rig::with(world(), Setup { stalled_after: Duration::from_millis(300), ..Setup::default() }).await;
+        Rig::with(world(), Setup { stalled_after: Duration::from_millis(200), ..Setup::default() }).await;
     let listener = Listener::new(&rig).await;
+    let before = ["extractor", "game-enricher"].map(|stage| rig.run_stage(stage));
+    let waiting = rig.pull().await;
+    rig.waits("channel-enricher", 3).await;
+    for worker in before {
+        worker.stop().await;
+    }
+    rig.start(rig.finalizer());
+    let lost = rig.store.request_pull("test", now()).await.expect("a pull");
+    eventually("what is lost each time should be given up", || async {
+        purge(&rig.vhost, "extractor").await;
+        let report = rig.store.pull_report(lost).await.expect("a report");
+        if report.status == "failed" { Ok(()) } else { Err(report) }
+    })
+    .await;
+    let report = rig.store.pull_report(lost).await.expect("a report");
+    let told = listener.hears(lost, PullStatus::Failed).await;
+    assert_eq!(told.error, report.error);
+    let cause = "pages are to be fetched (extractor: 0 messages, 0 consumers, 0 dead letters)";
+    assert!(told.error.as_ref().is_some_and(|error| error.contains(cause)), "{:?}", told.error);
+
+    let report = rig.store.pull_report(waiting).await.expect("a report");
+    assert_eq!((report.status.as_str(), report.error), ("filling-channels", None));
+    assert_eq!(rig.ready("channel-enricher").await, 3, "what waits in a queue is not announced again");
+    let (code, out, _) = operator(&rig, "status").await;
+    assert!(code != 0 && out.contains("no channel-enricher is running"), "{out}");
+
     rig.start(rig.extractor());
     rig.start(rig.game_enricher());
-    let pull = rig.pull().await;
-    rig.waits("channel-enricher", 3).await;
-    rig.start(rig.finalizer());
-    let report = rig.ended(pull).await;
-    assert_eq!(report.status, "failed");
-    let cause =
-        "3 chunks are waiting for channels (channel-enricher: 3 messages, 0 consumers, 0 dead letters)";
-    let told = listener.hears(pull, PullStatus::Failed).await;
-    assert!(told.error.as_ref().is_some_and(|error| error.contains(cause)), "{:?}", told.error);
-    assert_eq!(told.error, report.error);
-    assert_eq!(rig.ready("channel-enricher").await, 3, "what waits in a queue is not announced again");
-
     rig.start(rig.channel_enricher());
-    success(&rig, pull).await;
-    let told = listener.hears(pull, PullStatus::Success).await;
-    assert_eq!((told.stored, told.error), (250, None));
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.announcer.announce(vec![EXTRACTOR.request(&PullRequested { pull_id: lost })]).await.expect("told");
+    for pull in [waiting, lost] {
+        success(&rig, pull).await;
+        let told = listener.hears(pull, PullStatus::Success).await;
+        assert_eq!((told.stored, told.error), (250, None));
+        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    }
     rig.stop_all().await;
     rig.mop_up().await;
     rig.end(&[]).await;

@@ -1,8 +1,9 @@
 //! A worker that does as a test tells it, and remembers what it was given.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use chrono::DateTime;
@@ -30,6 +31,7 @@ struct Inner {
     store: Store,
     ready: Mutex<Result<(), Failure>>,
     script: Mutex<Script>,
+    hangs: Mutex<BTreeSet<i32>>,
     batches: Mutex<Vec<Vec<i32>>>,
 }
 
@@ -40,6 +42,7 @@ impl Scripted {
             store: rig.store.clone(),
             ready: Mutex::new(Ok(())),
             script: Mutex::new(Box::new(|_| done())),
+            hangs: Mutex::default(),
             batches: Mutex::default(),
         }))
     }
@@ -52,6 +55,11 @@ impl Scripted {
     /// From now on it makes this of a message.
     pub(crate) fn does(&self, script: impl Fn(i32) -> Outcome + Send + Sync + 'static) {
         *lock(&self.0.script) = Box::new(script);
+    }
+
+    /// From now on it comes to no end with the messages of these chunks.
+    pub(crate) fn hangs_on(&self, chunks: impl IntoIterator<Item = i32>) {
+        *lock(&self.0.hangs) = chunks.into_iter().collect();
     }
 
     /// The chunks of each call so far, in their order.
@@ -83,11 +91,16 @@ impl Worker for Scripted {
     type In = ChunkStored;
     type Out = GamesFilled;
 
+    const HANDLE_TIMEOUT: Duration = Duration::from_secs(1);
     const STAGE: Stage<ChunkStored, GamesFilled> = GAME_ENRICHER;
 
     async fn handle(&self, jobs: &[Job<ChunkStored>]) -> Vec<Outcome> {
         let chunks: Vec<i32> = jobs.iter().map(|job| job.message.0.chunk).collect();
         lock(&self.0.batches).push(chunks.clone());
+        let hangs = chunks.iter().any(|chunk| lock(&self.0.hangs).contains(chunk));
+        if hangs {
+            std::future::pending::<()>().await;
+        }
         let script = lock(&self.0.script);
         chunks.into_iter().map(&**script).collect()
     }

@@ -122,6 +122,8 @@ impl Worker for Exporter {
     type In = PullClosed;
     type Out = PullExported;
 
+    /// A day's files may have to be written anew, and go through a slow network.
+    const HANDLE_TIMEOUT: Duration = Duration::from_mins(10);
     const STAGE: Stage<PullClosed, PullExported> = EXPORTER;
 
     async fn handle(&self, jobs: &[Job<PullClosed>]) -> Vec<Outcome> {

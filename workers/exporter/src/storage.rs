@@ -26,7 +26,7 @@ use crate::{blocking::blocking, unfinished::remove_unfinished};
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
 const MARKER: &str = "_lake";
 /// How long a request to a bucket may take; uploads of a day's file included.
-const REQUEST: Duration = Duration::from_mins(1);
+const REQUEST: Duration = Duration::from_mins(5);
 /// How long a request is tried again before the stage pauses instead.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the bucket may take to answer when a program starts.
@@ -128,13 +128,13 @@ impl Storage {
         }
     }
 
-    /// A folder, which must be there and take files.
+    /// A folder, which must be there. Whether it is mounted and takes files is asked again and again: that may change.
     pub fn folder(folder: &FsPath) -> Result<Self, ConfigError> {
         let unusable = |error: &dyn fmt::Display| ConfigError::Unusable {
             name: "LAKE_URL".into(),
-            why: format!("{} cannot be written to: {error}", folder.display()),
+            why: format!("{} is no folder that can be used: {error}", folder.display()),
         };
-        tempfile::tempfile_in(folder).map_err(|error| unusable(&error))?;
+        std::fs::read_dir(folder).map_err(|error| unusable(&error))?;
         let store =
             LocalFileSystem::new_with_prefix(folder).map_err(|error| unusable(&error))?.with_fsync(true);
         let root = with_slash(&folder.display().to_string());

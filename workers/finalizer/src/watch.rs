@@ -1,8 +1,9 @@
 //! The watch: a stalled pull is re-announced, and one that cannot go on is failed with the cause.
 //!
 //! What a stage lacks is announced again where it is lost, between a commit and a publish or by somebody's hand: where it
-//! neither waits in a queue nor is in a worker's hand. What waits in a queue needs a worker, not another message; a stage
-//! that is paused needs its cause repaired, and its pull is not to blame.
+//! neither waits in a queue nor is in a worker's hand. What waits in a queue needs a worker, not another message, and a stage
+//! that is paused needs its cause repaired: the pull is not to blame for either, and waits. `operator status` and
+//! `operator pull --wait` say what is missing.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -71,7 +72,7 @@ async fn pick_up(all: &Background) -> Result<(), Failure> {
         let lacks = lacks(&pull);
         let (id, after) = (pull.pull_id, all.stalled_after);
         let held_up: Vec<String> = lacks.iter().filter_map(|lack| stages.held_up(lack.stage, id)).collect();
-        let lost = |lack: &Lack| stages.held_up(lack.stage, id).is_none() && stages.waiting(lack.stage) == 0;
+        let lost = |lack: &Lack| stages.held_up(lack.stage, id).is_none();
         let cause = stages.cause(&lacks, after);
         if !held_up.is_empty() && !lacks.iter().any(lost) {
             tracing::info!(pull = id.0, "pull {id} waits: {}", held_up.join("; "));
@@ -145,7 +146,7 @@ struct Stages {
 }
 
 impl Stages {
-    /// Why what a pull lacks at a stage is not lost although it is in no queue, or is no fault of the pull; none otherwise.
+    /// Why what a pull lacks at a stage is not lost; none where it is in no queue and in no hand.
     fn held_up(&self, stage: StageInfo, pull: PullId) -> Option<String> {
         let name = stage.name;
         if let Some(pause) = self.paused.iter().find(|pause| pause.stage == name) {
@@ -168,8 +169,12 @@ impl Stages {
                 && retry.pull_id.is_none_or(|id| id == pull.0)
                 && retry.retry_at + BACK_FOR > self.now
         };
-        let latest = self.retries.iter().filter(of_pull).max_by_key(|retry| retry.last_failed_at)?;
-        Some(format!("{name} tries again what failed: {}", latest.message))
+        if let Some(latest) = self.retries.iter().filter(of_pull).max_by_key(|retry| retry.last_failed_at) {
+            return Some(format!("{name} tries again what failed: {}", latest.message));
+        }
+        let waiting = self.waiting(stage);
+        (waiting > 0)
+            .then(|| format!("{waiting} messages wait for {name}, which has {} workers", workers.len()))
     }
 
     /// Messages that wait for a stage, in its queues or on its retry rungs.

@@ -51,7 +51,7 @@ impl QueueBrowser {
         let connection = publisher.connection();
         let mut tries = 1;
         let (channel, guard, ahead, left) = loop {
-            match connection.unless_severed(open(connection.amqp(), queue)).await? {
+            match connection.ask(open(connection.amqp(), queue)).await? {
                 Ok(opened) => break opened,
                 Err(error) if !is_refused(&error) => return Err(error.into()),
                 Err(error) if tries == TRIES => return Err(in_use(queue, &error)),
@@ -81,14 +81,14 @@ impl QueueBrowser {
     /// Takes a message out, for good once the queue is closed.
     pub(in crate::runtime) async fn take(&self, delivery_tag: u64) -> Result<(), Failure> {
         let taken = self.channel.basic_ack(delivery_tag, BasicAckOptions::default());
-        Ok(self.publisher.connection().unless_severed(taken).await??)
+        Ok(self.publisher.connection().ask(taken).await??)
     }
 
     /// Closes the queue. When this has succeeded, what was taken is gone: the broker answers only after it has carried
     /// out what was said before.
     pub(in crate::runtime) async fn close(self) -> Result<(), Failure> {
         let closed = self.channel.close(200, "browsed".into());
-        Ok(self.publisher.connection().unless_severed(closed).await??)
+        Ok(self.publisher.connection().ask(closed).await??)
     }
 
     fn stopped(&self) -> Failure {

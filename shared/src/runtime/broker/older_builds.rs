@@ -44,7 +44,7 @@ async fn drain(store: &dyn DeadLetterStore, announcer: &Announcer) -> Result<boo
         let mut last = None;
         for _ in 0..AT_ONCE {
             let got = channel.basic_get(QUEUE.into(), BasicGetOptions::default());
-            let message = match connection.unless_severed(got).await? {
+            let message = match connection.ask(got).await? {
                 Ok(Some(message)) => message,
                 Ok(None) => break,
                 Err(error) if error.is_amqp_soft_error() => return Ok(false),

@@ -20,11 +20,13 @@ pub(super) const PANICKED: &str = "worker.panic";
 pub(super) const TIMED_OUT: &str = "worker.timeout";
 
 impl<W: Worker> Consumer<'_, W> {
-    /// The messages in batches. One that may take others along is alone: at its last attempt, and after it has broken a
-    /// handler off.
+    /// The messages in batches. One that may take others along is alone: at its last attempt, after it has broken a handler
+    /// off, and after something took too long with it.
     pub(super) fn batches(&self, ready: Vec<InHand<W::In>>) -> VecDeque<Vec<InHand<W::In>>> {
         let (alone, together): (Vec<_>, Vec<_>) = ready.into_iter().partition(|held| {
-            self.settings.delays.is_last(held.failed_attempts()) || has_broken_a_handler(held)
+            self.settings.delays.is_last(held.failed_attempts())
+                || has_broken_a_handler(held)
+                || self.suspects.contains(held.id())
         });
         let together = (!together.is_empty()).then_some(together);
         together.into_iter().chain(alone.into_iter().map(|held| vec![held])).collect()

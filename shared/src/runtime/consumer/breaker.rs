@@ -1,4 +1,5 @@
-//! The kill switch: the same permanent failure of many different messages in a row is hardly the messages' fault.
+//! The kill switch: many different messages in a row that are to be dead-lettered for the same failure are hardly to blame,
+//! whether it is permanent or their retries are exhausted.
 //!
 //! Without it a build with a fault, or a table that is not as it should be, would empty a whole queue into the dead
 //! letters. Messages that cannot be read do not count: they are the sender's fault, and must not stop a worker.

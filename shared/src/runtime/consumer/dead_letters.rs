@@ -30,9 +30,6 @@ use crate::{
 /// The shortest and the longest time between two tries to write what the database did not take.
 const WRITE_SOONEST: Duration = Duration::from_millis(500);
 const WRITE_LATEST: Duration = Duration::from_secs(10);
-/// How long a delivery is kept that cannot be settled: well within the half hour after which RabbitMQ takes it back
-/// (<https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>).
-const KEEP_UNWRITTEN: Duration = Duration::from_mins(20);
 
 /// What is written to the dead-letter store.
 enum Entry<'a> {
@@ -52,9 +49,7 @@ impl<W: Worker> Consumer<'_, W> {
         if settlement.trouble.as_ref().is_some_and(|trouble| trouble.code == "worker.kill_switch") {
             return Fate::Keep;
         }
-        if failure.class == Class::Permanent
-            && let Some(pause) = self.breaker.failed(failure.code)
-        {
+        if let Some(pause) = self.breaker.failed(failure.code) {
             let why = format!(
                 "{} messages in a row failed for the same reason, so it is hardly theirs: {failure}",
                 self.breaker.limit()
@@ -89,9 +84,11 @@ impl<W: Worker> Consumer<'_, W> {
         failure: &Failure,
     ) -> Result<(), Failure> {
         let (message, row) = scope.span.in_scope(|| self.dead_lettered(delivery, scope, failure, 1));
-        self.write(Entry::Failed(&row)).await?;
-        self.publish(vec![message]).await?;
-        self.note_settled(&Settled { queued: vec![row.letter], ..Settled::default() }).await?;
+        let settle_by = self.settle_by(&[]);
+        self.write(Entry::Failed(&row), settle_by).await?;
+        self.publish(vec![message], settle_by).await?;
+        let settled = Settled { queued: vec![row.letter], ..Settled::default() };
+        self.note_settled(&settled, settle_by).await?;
         acknowledge(delivery).await
     }
 
@@ -128,15 +125,18 @@ impl<W: Worker> Consumer<'_, W> {
     }
 
     /// Notes what became of deliveries, now that all they led to is published.
-    pub(super) async fn note_settled(&mut self, settled: &Settled) -> Result<(), Failure> {
-        if settled.is_empty() { Ok(()) } else { self.write(Entry::Settled(settled)).await }
+    pub(super) async fn note_settled(
+        &mut self,
+        settled: &Settled,
+        settle_by: Instant,
+    ) -> Result<(), Failure> {
+        if settled.is_empty() { Ok(()) } else { self.write(Entry::Settled(settled), settle_by).await }
     }
 
     /// Writes to the dead-letter store, and returns when it is written. While the database takes nothing the stage is
     /// paused, and keeps what is in its hand. Fails when it is time to stop, or when deliveries cannot be kept any longer:
     /// then they are delivered again. What the store can never hold is told in the log; the message is in its queue.
-    async fn write(&mut self, entry: Entry<'_>) -> Result<(), Failure> {
-        let began = Instant::now();
+    async fn write(&mut self, entry: Entry<'_>, settle_by: Instant) -> Result<(), Failure> {
         let mut waits = Delays::between(WRITE_SOONEST, WRITE_LATEST);
         let mut paused = false;
         loop {
@@ -158,8 +158,8 @@ impl<W: Worker> Consumer<'_, W> {
             }
             paused = true;
             self.status.pause(&failure);
-            if began.elapsed() > KEEP_UNWRITTEN {
-                return Err(broken(format!("deliveries cannot be settled for 20 minutes: {failure}")));
+            if Instant::now() > settle_by {
+                return Err(broken(format!("deliveries cannot be kept any longer: {failure}")));
             }
             tokio::select! {
                 () = self.stop.cancelled() => return Err(broken(format!("told to stop, and {failure}"))),

@@ -1,6 +1,6 @@
 //! Calling the worker: within its time, and with a panic caught. What broke off together is tried again in parts.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Duration};
+use std::{any::Any, panic::AssertUnwindSafe};
 
 use futures::FutureExt;
 use tokio::time::{Instant, timeout};
@@ -12,11 +12,11 @@ use super::{
     batch::{PANICKED, TIMED_OUT, divide},
     intake::InHand,
 };
-use crate::{failure::Failure, metrics, steering::Orders};
-
-/// How long one call of a handler may take. Divided three times, a batch of hundreds with one message that hangs takes four
-/// such calls, which is within the time that a message may be in hand.
-const HANDLE_TIMEOUT: Duration = Duration::from_mins(2);
+use crate::{
+    failure::{Class, Failure},
+    metrics,
+    steering::Orders,
+};
 
 impl<W: Worker> Consumer<'_, W> {
     /// Hands messages in and settles them, batch by batch, each as soon as it is handled. What there is no time for, or
@@ -34,7 +34,7 @@ impl<W: Worker> Consumer<'_, W> {
         let ready = self.drop_cancelled(ready).await?;
         let mut batches = self.batches(ready);
         while let Some(batch) = batches.pop_front() {
-            if self.status.is_paused() || self.is_paused_by_person() || self.stop.is_cancelled() {
+            if !self.has_time_for(&batch) {
                 self.hands.extend(batch);
                 continue;
             }
@@ -51,6 +51,11 @@ impl<W: Worker> Consumer<'_, W> {
                         batch.len()
                     );
                     divide(batch).into_iter().rev().for_each(|part| batches.push_front(part));
+                    if failure.timed_out
+                        && let Err(failure) = self.ready().await
+                    {
+                        self.status.pause(&failure);
+                    }
                     continue;
                 }
             };
@@ -62,6 +67,13 @@ impl<W: Worker> Consumer<'_, W> {
         }
         self.count_hands(0);
         Ok(())
+    }
+
+    /// Whether these may be handled now. What has been in hand for as long as a message may be goes back to its queue instead,
+    /// however the time was spent.
+    fn has_time_for(&self, batch: &[InHand<W::In>]) -> bool {
+        let overdue = batch.iter().any(|held| held.taken.elapsed() >= self.settings.max_in_hand);
+        !(overdue || self.status.is_paused() || self.is_paused_by_person() || self.stop.is_cancelled())
     }
 
     /// Settles what belongs to cancelled pulls as if it were handled. Returns the rest; nothing, and a pause, where it
@@ -103,7 +115,7 @@ impl<W: Worker> Consumer<'_, W> {
             batch.iter().map(|held| Job { held: held.taken.elapsed(), ..held.job.clone() }).collect();
         let span = spans::handled_together(self.stage, batch.iter().map(|held| &held.scope));
         let handled = AssertUnwindSafe(self.worker.handle(&jobs)).catch_unwind();
-        match timeout(HANDLE_TIMEOUT, handled.instrument(span)).await {
+        match timeout(W::HANDLE_TIMEOUT, handled.instrument(span)).await {
             Ok(Ok(outcomes)) if outcomes.len() == jobs.len() => Ok(outcomes),
             Ok(Ok(outcomes)) => {
                 let why = format!("the handler gave {} outcomes for {} jobs", outcomes.len(), jobs.len());
@@ -113,8 +125,8 @@ impl<W: Worker> Consumer<'_, W> {
                 Err(Failure::permanent(PANICKED, format!("the handler panicked: {}", panic_message(&*panic))))
             }
             Err(_) => {
-                let why = format!("the handler took longer than {} s", HANDLE_TIMEOUT.as_secs());
-                Err(Failure::transient(TIMED_OUT, why))
+                let why = format!("the handler took longer than {} s", W::HANDLE_TIMEOUT.as_secs());
+                Err(Failure::new(Class::Outage, TIMED_OUT, why).timed_out())
             }
         }
     }

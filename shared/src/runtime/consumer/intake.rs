@@ -15,10 +15,7 @@ use lapin::{
 use tokio::time::Instant;
 
 use super::super::{Job, broker::session::Session, message::headers, process::spans::Scope};
-use crate::{
-    failure::{Class, Failure},
-    topology::StageInfo,
-};
+use crate::failure::{Class, Failure};
 
 /// The code of a consumer's end.
 pub(super) const CANCELLED: &str = "broker.cancelled";
@@ -28,7 +25,7 @@ pub(super) const CANCELLED: &str = "broker.cancelled";
 static PRIORITY: LazyLock<i32> =
     LazyLock::new(|| i32::try_from(RandomState::new().hash_one(()) >> 33).unwrap_or_default());
 /// Most replayed messages in hand.
-const MOST_REPLAYS: u16 = 10;
+pub(super) const MOST_REPLAYS: u16 = 10;
 
 /// The queues of a stage, being read.
 pub(super) struct Intakes {
@@ -39,21 +36,11 @@ pub(super) struct Intakes {
 }
 
 impl Intakes {
-    pub(super) async fn open(
-        session: &Session,
-        stage: StageInfo,
-        prefetch: u16,
-    ) -> Result<Self, lapin::Error> {
-        let work = Intake::open(session, stage.queue().to_owned(), prefetch).await?;
-        let replays = Intake::open(session, stage.replay(), prefetch.min(MOST_REPLAYS)).await?;
-        Ok(Self { work, replays, prefetch })
-    }
-
     /// Lets go of both without giving anything back: the broker has ended one of them.
-    pub(super) async fn abandon(self) {
+    pub(super) async fn abandon(self, session: &Session) {
         for intake in [self.work, self.replays] {
             // A channel that is gone already needs no closing.
-            let _ = intake.channel.close(200, "cancelled".into()).await;
+            let _ = session.consume.ask(intake.channel.close(200, "cancelled".into())).await;
         }
     }
 }
@@ -79,7 +66,8 @@ impl Taken {
 }
 
 impl Intake {
-    async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
+    /// Begins to read a queue. Dropped on its way, it leaves nothing behind: lapin closes a channel that nobody has.
+    pub(super) async fn open(session: &Session, queue: String, prefetch: u16) -> Result<Self, lapin::Error> {
         let channel = session.consume.amqp().create_channel().await?;
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let (name, options) = (headers::short(&queue), BasicConsumeOptions::default());
@@ -123,12 +111,16 @@ impl Intake {
     }
 
     /// Takes no more, and returns what was sent ahead.
-    pub(super) async fn close(mut self) -> Result<(Channel, Vec<Delivery>), Failure> {
-        self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
-        let mut ahead = Vec::new();
-        while let Some(delivery) = self.consumer.next().await {
-            ahead.push(delivery?);
-        }
+    pub(super) async fn close(mut self, session: &Session) -> Result<(Channel, Vec<Delivery>), Failure> {
+        let closed = async {
+            self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
+            let mut ahead = Vec::new();
+            while let Some(delivery) = self.consumer.next().await {
+                ahead.push(delivery?);
+            }
+            Ok::<_, lapin::Error>(ahead)
+        };
+        let ahead = session.consume.ask(closed).await??;
         Ok((self.channel, ahead))
     }
 }

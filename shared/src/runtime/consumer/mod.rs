@@ -12,10 +12,11 @@
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
 //! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
-//! returns, [`breaker`] trips, [`readiness`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
+//! returns, [`breaker`] trips, [`blame`] finds out who took too long, [`readiness`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
 
 mod accept;
 mod batch;
+mod blame;
 mod breaker;
 mod dead_letters;
 mod execute;
@@ -31,13 +32,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    blame::Suspects,
     breaker::Breaker,
-    intake::{CANCELLED, InHand, Intakes},
+    intake::{CANCELLED, InHand, Intake, Intakes, MOST_REPLAYS},
     recovery::Recovery,
 };
 use super::{
     Settings, Worker,
-    broker::session::Session,
+    broker::{error::BrokerError, session::Session},
     orders::{Heard, news},
     status::Status,
 };
@@ -71,6 +73,7 @@ pub(super) struct Consumer<'a, W: Worker> {
     stage: StageInfo,
     hands: Vec<InHand<W::In>>,
     breaker: Breaker,
+    suspects: Suspects,
     /// There from the first trouble to the first message that is handled well again.
     recovery: Option<Recovery>,
     /// Retries that are settled and could not be removed from the table yet, by message id.
@@ -97,6 +100,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             stage: W::STAGE.info(),
             hands: Vec::new(),
             breaker: Breaker::new(settings.pause_after),
+            suspects: Suspects::new(settings.max_in_hand),
             recovery: None,
             settled_retries: Vec::new(),
         }
@@ -167,18 +171,40 @@ impl<'a, W: Worker> Consumer<'a, W> {
             self.give_back(intakes.take()).await?;
         }
         if intakes.is_none() {
-            match Intakes::open(self.session, self.stage, prefetch).await {
-                Ok(open) => *intakes = Some(open),
-                Err(error) if error.is_amqp_soft_error() => {
-                    let why = format!("the queues of the {} cannot be read", self.stage.name);
-                    let failure = Failure::of(Class::Outage, "broker.absent", &error);
-                    self.status.pause(&Failure { message: format!("{why}: {}", failure.message), ..failure });
-                    return Ok(None);
-                }
-                Err(error) => return Err(error.into()),
-            }
+            // Replays first: what is sent ahead of the others has to be given back.
+            let most_replays = prefetch.min(MOST_REPLAYS);
+            let Some(replays) = self.subscribe(self.stage.replay(), most_replays).await? else {
+                return Ok(None);
+            };
+            let Some(work) = self.subscribe(self.stage.queue().to_owned(), prefetch).await? else {
+                self.give_back_intake(replays).await?;
+                return Ok(None);
+            };
+            *intakes = Some(Intakes { work, replays, prefetch });
         }
         Ok(intakes.as_mut())
+    }
+
+    /// A queue, being read. None, and a pause, where it is not there or nobody answers for it; none when it is time to stop.
+    async fn subscribe(&self, queue: String, prefetch: u16) -> Result<Option<Intake>, Failure> {
+        let why = format!("{queue} cannot be read");
+        let opening = self.session.consume.ask(Intake::open(self.session, queue, prefetch));
+        let opened = tokio::select! {
+            () = self.stop.cancelled() => return Ok(None),
+            opened = opening => opened,
+        };
+        let failure = match opened {
+            Ok(Ok(intake)) => return Ok(Some(intake)),
+            Ok(Err(error)) if error.is_amqp_soft_error() => {
+                Failure::of(Class::Outage, "broker.absent", &error)
+            }
+            // The connection is well: it is this queue that has no leader.
+            Err(error @ BrokerError::Timeout) => Failure::of(Class::Outage, "broker.unanswered", &error),
+            Ok(Err(error)) => return Err(error.into()),
+            Err(error) => return Err(error.into()),
+        };
+        self.status.pause(&Failure { message: format!("{why}: {}", failure.message), ..failure });
+        Ok(None)
     }
 
     /// Lets go of queues whose consumer the broker ended, to subscribe again after a pause; what was in hand of them comes
@@ -191,7 +217,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
         self.hands.clear();
         self.count_hands(0);
         if let Some(open) = intakes.take() {
-            open.abandon().await;
+            open.abandon(self.session).await;
         }
         Ok(())
     }

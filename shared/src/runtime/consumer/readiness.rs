@@ -83,6 +83,7 @@ impl<W: Worker> Consumer<'_, W> {
 
     /// Half-open: one message before the others. Where there is none, there is nothing to spare.
     pub(super) async fn try_one(&mut self, intakes: &mut Option<Intakes>) -> Result<(), Failure> {
+        self.return_overdue().await?;
         if self.hands.is_empty() {
             // A message or two in hand, not a prefetch of hundreds, if there is trouble still.
             let Some(open) = self.open(intakes, 1).await? else { return Ok(()) };

@@ -23,7 +23,18 @@ use super::{
     Consumer, broken,
     intake::InHand,
 };
-use crate::{dead_letter::Settled, failure::Failure, topology::Announcement, worker_state::Retry};
+use crate::{
+    dead_letter::Settled,
+    failure::{Class, Failure},
+    topology::Announcement,
+    worker_state::Retry,
+};
+
+/// How long after it was taken a delivery is kept that cannot be settled. RabbitMQ takes it back after half an hour
+/// (<https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout>).
+const KEEP_UNSETTLED: Duration = Duration::from_mins(20);
+/// And at least this long, however long its handling took.
+const SETTLE_AT_LEAST: Duration = Duration::from_mins(1);
 
 /// What is to be done with a delivery after it was handled.
 pub(super) enum Fate {
@@ -51,11 +62,13 @@ impl<W: Worker> Consumer<'_, W> {
     ) -> Result<(), Failure> {
         let now = Instant::now();
         let mut settlement = Settlement::default();
+        let settle_by = self.settle_by(&batch);
         let mut settled = Vec::with_capacity(batch.len());
         for (mut held, outcome) in batch.into_iter().zip(outcomes) {
             let fate = match outcome {
                 Ok(Step::Done(announcements)) => {
                     self.breaker.handled();
+                    self.suspects.handled(held.id(), now);
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
                     self.note_handled(&held.delivery, &mut settlement.settled);
                     self.forget_retry(&held);
@@ -63,6 +76,7 @@ impl<W: Worker> Consumer<'_, W> {
                 }
                 Ok(Step::More(announcements)) => {
                     self.breaker.handled();
+                    self.suspects.handled(held.id(), now);
                     settlement.outgoing.extend(self.addressed(announcements, &held.scope.trace));
                     if held.job.steps > 0 {
                         // There was progress: what fails next fails for the first time. The first step of a delivery
@@ -78,7 +92,10 @@ impl<W: Worker> Consumer<'_, W> {
                     (held.not_before, held.due) = (now, now + delay);
                     Fate::Keep
                 }
-                Err(failure) => {
+                Err(mut failure) => {
+                    if failure.timed_out && self.suspects.is_to_blame(held.id(), now) {
+                        failure.class = Class::Transient;
+                    }
                     let span = held.scope.span.clone();
                     self.judge(&mut held, &failure, &mut settlement).instrument(span).await
                 }
@@ -86,8 +103,8 @@ impl<W: Worker> Consumer<'_, W> {
             settled.push((held, fate));
         }
         self.tell_retries(&settlement.retries).await;
-        self.publish(settlement.outgoing).await?;
-        self.note_settled(&settlement.settled).await?;
+        self.publish(settlement.outgoing, settle_by).await?;
+        self.note_settled(&settlement.settled, settle_by).await?;
         for (held, fate) in settled {
             match fate {
                 Fate::Acknowledge => acknowledge(&held.delivery).await?,
@@ -98,6 +115,13 @@ impl<W: Worker> Consumer<'_, W> {
             self.status.pause(&trouble);
         }
         Ok(())
+    }
+
+    /// Until when these and the others in hand are kept, if they cannot be settled: what they waited for before counts.
+    pub(super) fn settle_by(&self, batch: &[InHand<W::In>]) -> Instant {
+        let now = Instant::now();
+        let first = batch.iter().chain(&self.hands).map(|held| held.taken).min().unwrap_or(now);
+        (first + KEEP_UNSETTLED).max(now + SETTLE_AT_LEAST)
     }
 
     pub(super) fn addressed(

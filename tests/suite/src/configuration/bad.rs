@@ -34,7 +34,7 @@ pub(super) fn bad(folder: &TempDir) -> Vec<Bad> {
         bad(
             "exporter",
             vec![set("LAKE_URL", &none)],
-            &["LAKE_URL", "none cannot be written to", "No such file"],
+            &["LAKE_URL", "none is no folder that can be used", "No such file"],
         ),
         bad("exporter", vec![set("LAKE_URL", "lake")], &["LAKE_URL", "the whole path of a folder"]),
         bad(
