@@ -144,9 +144,26 @@ pub enum Error {
     /// A file of the lake's catalogue left it meanwhile.
     #[error("somebody else has changed the lake meanwhile")]
     LakeMoved,
+    /// Somebody else works on the lake, and for what a person can do about it.
+    #[error("{0}")]
+    LakeBusy(&'static str),
+    /// What was staged for a load is not what the lake has.
+    #[error(
+        "nothing was loaded: the files have {staged} rows for {table}, and the lake's catalogue says {expected}. The lake may have changed \
+         just now: try again, or ask `operator lake verify`"
+    )]
+    Staged {
+        /// The table.
+        table: &'static str,
+        /// Rows that were copied.
+        staged: i64,
+        /// Rows that the catalogue has.
+        expected: i64,
+    },
     /// The lake is in another place.
     #[error(
-        "the lake's files are in {found}, and LAKE_URL says {given}: move the files and note the new place in          lake.ducklake_metadata, or set LAKE_URL back"
+        "the lake's files are in {found}, and LAKE_URL says {given}: move the files and note the new place in \
+         lake.ducklake_metadata, or set LAKE_URL back"
     )]
     LakeElsewhere {
         /// Where the catalogue says they are.
@@ -241,6 +258,8 @@ impl From<Error> for Failure {
             Error::Page { .. } => (Class::Permanent, "store.page"),
             Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
             Error::LakeMoved => (Class::Contention, "lake.moved"),
+            Error::Staged { .. } => (Class::Permanent, "redshift.rows"),
+            Error::LakeBusy(_) => (Class::Contention, "lake.busy"),
             Error::LakeElsewhere { .. } => (Class::Outage, "lake.elsewhere"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
         };

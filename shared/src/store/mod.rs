@@ -109,8 +109,8 @@ pub use event::{EventFilter, EventRow};
 pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
 pub use lake::{
-    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, Moved,
-    PullFiles, Removable, TableStatus,
+    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeLock, LakeRequest, LakeStatus, Manifest,
+    Moved, PullFiles, Registered, TableStatus,
 };
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;
@@ -129,7 +129,7 @@ pub use rerun::{Rerun, RerunFrom};
 pub use retention::{
     LAKE_SNAPSHOTS, Leaving, Place, RETENTION_CLASSES, RetentionClass, RetentionRun, Stored, StoredDay, Ttl,
 };
-pub use script::run_script;
+pub use script::{run_load, run_script};
 use session::Sessions;
 pub use slot::SlotDecision;
 pub use steering::{RUN_ONCE_WITHIN, RunOnceReport};

@@ -253,6 +253,22 @@ async fn what_the_lake_should_have_and_has_not_stays_unless_told_so() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_lake_has_not_stays_also_where_it_never_got_anything() {
+    let rig = rig().await;
+    succeeded(&rig, 100).await;
+    keep_rows_for(&rig, 90).await;
+    assert!(!rig.store.lake_in_use().await.expect("an answer"));
+    // All that an exporter leaves whose storage has refused it since the first day.
+    rig.store.register_lake("s3://lake/", now()).await.expect("registered");
+    assert!(rig.store.lake_in_use().await.expect("an answer"));
+    let removed = apply(&rig).await;
+    assert_eq!(of(&removed, "rows").kept[0].why, "1 pull not in the lake");
+    let finalizer = rig.own_store("finalizer");
+    assert!(finalizer.lake_in_use().await.expect("it may look"));
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn raw_pages_can_leave_within_a_day_and_their_streams_stay() {
     let rig = rig().await;
     let old = succeeded(&rig, 1).await;

@@ -8,6 +8,7 @@ use shared::{
     clock::Clock,
     failure::Failure,
     runtime::{Announcer, Duty, every, sharing},
+    store::LakeLock,
     topology::EXPORTER,
 };
 
@@ -69,6 +70,13 @@ impl Background {
         );
         Ok(())
     }
+
+    /// Looks after the lake, unless somebody is at it, or at an erasure, just now.
+    async fn if_free<T>(&self, work: impl Future<Output = Result<T, Failure>> + Send) -> Result<(), Failure> {
+        let store = &self.lake.store;
+        store.if_lake_lock(LakeLock::Upkeep, Duration::ZERO, work.boxed()).await?;
+        Ok(())
+    }
 }
 
 async fn requests(all: Arc<Background>) -> Result<(), Failure> {
@@ -82,12 +90,11 @@ async fn catch_up(all: Arc<Background>) -> Result<(), Failure> {
 }
 
 async fn compact(all: Arc<Background>) -> Result<(), Failure> {
-    all.lake.store.if_elected("lake-upkeep", all.lake.compact_closed_days(all.clock.now())).await?;
+    all.if_free(all.lake.compact_closed_days(all.clock.now())).await?;
     // Manifests that a process could not write before it died.
     all.lake.write_manifests().await
 }
 
 async fn tidy(all: Arc<Background>) -> Result<(), Failure> {
-    all.lake.store.if_elected("lake-upkeep", all.lake.tidy(all.grace, all.clock.now()).boxed()).await?;
-    Ok(())
+    all.if_free(all.lake.tidy(all.grace, all.clock.now())).await
 }

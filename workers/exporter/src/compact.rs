@@ -30,6 +30,10 @@ pub(crate) fn day_stem(table: &Table, day: NaiveDate) -> String {
     format!("{}day", folder(table.name, day, true))
 }
 
+/// Most files of pulls taken into a day's at a time: each is open until the new one is written, and a process may often have no more
+/// than 1,024 open files.
+const FILES_AT_ONCE: usize = 256;
+
 impl Lake {
     /// Compacts one table of a day; none where there is nothing to do. The files of before stay for older snapshots.
     pub async fn compact(
@@ -38,11 +42,30 @@ impl Lake {
         day: NaiveDate,
         now: DateTime<Utc>,
     ) -> Result<Option<Compacted>, Failure> {
+        let mut all: Option<Compacted> = None;
+        while let Some(round) = self.compact_some(table, day, now).await? {
+            // The file of the round before is one of this round's.
+            let before = all.map_or(0, |all| all.before - all.after);
+            all = Some(Compacted { before: before + round.before, ..round });
+        }
+        Ok(all)
+    }
+
+    async fn compact_some(
+        &self,
+        table: &'static Table,
+        day: NaiveDate,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Compacted>, Failure> {
         let hot = folder(table.name, day, false);
         let files = self.store.lake_files(table.id, &[hot.clone(), folder(table.name, day, true)]).await?;
-        if !files.iter().any(|file| file.path.starts_with(&hot)) {
+        let (mut of_pulls, mut files): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|file| file.path.starts_with(&hot));
+        if of_pulls.is_empty() {
             return Ok(None);
         }
+        of_pulls.truncate(FILES_AT_ONCE);
+        files.extend(of_pulls);
         let added = rewrite(self, table, &day_stem(table, day), &files, None, |_| true, now).await?;
         let rows: i64 = added.iter().map(|file| file.record_count).sum();
         let expected: i64 = files.iter().map(|file| file.rows).sum();

@@ -5,20 +5,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::FutureExt;
 use shared::{
     failure::Failure,
     lake::{FoundInLake, Row, TABLES, Table, Value},
     scrub::Scrubber,
-    store::{CatalogueFile, Moved},
+    store::{CatalogueFile, LakeLock, Moved},
 };
 
 use crate::{
     blocking::blocking,
     format::{self, FileBuilder},
-    lake::{ADOPTED, Lake},
+    lake::Lake,
+    names::is_ours,
     rewrite::rewrite,
     storage::StorageError,
 };
@@ -27,6 +30,8 @@ use crate::{
 const NAMES: [&str; 4] = ["channel_login", "channel_name", "login", "display_name"];
 /// By how much the clocks of replicas may differ.
 const SKEW: TimeDelta = TimeDelta::hours(1);
+/// How long exports that are under way may take to end: their storage may be slow, or tried again.
+const EXPORTS_END_WITHIN: Duration = Duration::from_mins(5);
 
 impl Lake {
     /// Searches every file in storage, also those that only old snapshots have or that no catalogue names, for a channel: by its
@@ -60,8 +65,13 @@ impl Lake {
         // Old snapshots would keep what was erased, and so would the files that only they have.
         self.store.expire_lake_snapshots(now + SKEW, now).await?;
         self.remove_expired(now + SKEW).await?;
-        self.remove_orphans(&scrubber).await?;
-        self.storage.remove_unfinished(now - ADOPTED).await?;
+        // An export that began before the erasure was asked for may still put a file there; one that begins later does not name
+        // the channel.
+        let leftovers = async {
+            self.storage.remove_unfinished(None).await?;
+            self.remove_orphans(&scrubber).await
+        };
+        self.store.with_lake_lock(LakeLock::NoExports, EXPORTS_END_WITHIN, leftovers.boxed()).await?;
         Ok(FoundInLake { rows: self.count(&scrubber).await?, names: Vec::new() })
     }
 
@@ -117,18 +127,19 @@ impl Lake {
         Ok(self.store.replace_lake_files(&ended, &added, moved, "an erasure", now).await?)
     }
 
-    /// Removes files that no catalogue names, left by processes that died, where they name the channel. An export that is under
-    /// way does not use such a file: it begins again once it sees the erasure.
+    /// Removes files that no catalogue names, left by processes that died, where they name the channel. No export is under way.
     async fn remove_orphans(&self, scrubber: &Arc<Scrubber>) -> Result<(), Failure> {
         let named: HashSet<String> = self.store.lake_paths(&[String::new()]).await?.into_iter().collect();
+        let mut orphans = Vec::new();
         for (table, path) in self.stored_files().await? {
-            if !named.contains(&path)
+            if is_ours(&path)
+                && !named.contains(&path)
                 && self.rows_without(table, &path, scrubber).await?.is_some_and(|rows| !rows.is_empty())
             {
-                self.storage.remove(&path).await?;
+                orphans.push(path);
             }
         }
-        Ok(())
+        Ok(self.storage.remove_all(&orphans).await?)
     }
 
     /// The names under which the files have the channel.

@@ -1,14 +1,20 @@
 //! One pull into the lake: a file of each table in storage, then the catalogue.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
+use futures::FutureExt;
 use shared::{
     failure::Failure,
     lake::{Row, TABLES, Table, Value, folder},
     schema::{PullClosed, PullStatus},
-    store::{ExportMark, Exported, PullFiles},
+    store::{ExportMark, Exported, LakeLock, PullFiles},
 };
 
 use crate::{blocking::blocking, compact::day_stem, format::FileBuilder, lake::Lake, rewrite::rewrite};
+
+/// How long an export waits while an erasure removes what exports have left.
+const ERASURE_WAITS: Duration = Duration::from_mins(1);
 
 impl Lake {
     /// Exports a pull, unless the lake has it as it is. Harmless to repeat, and to do twice at a time: a file is created once,
@@ -24,6 +30,22 @@ impl Lake {
         if TABLES.iter().all(is_known) {
             return Ok(Some(Exported::Before));
         }
+        // Until its files are in the catalogue: an erasure waits for them.
+        let export = self.export_files(pull, &known, now).boxed();
+        let exported = self.store.with_lake_lock(LakeLock::Exports, ERASURE_WAITS, export).await?;
+        if exported == Exported::Now {
+            self.write_manifests().await?;
+        }
+        Ok(Some(exported))
+    }
+
+    /// The files of a pull, and their place in the catalogue.
+    async fn export_files(
+        &self,
+        pull: &PullClosed,
+        known: &[ExportMark],
+        now: DateTime<Utc>,
+    ) -> Result<Exported, Failure> {
         self.open(now).await?;
         let last_erasure = self.store.last_lake_erasure().await?;
         let day = pull.started_at.date_naive();
@@ -31,13 +53,9 @@ impl Lake {
         let taken = self.store.lake_paths(&folders).await?;
         let mut files = PullFiles { last_erasure, ..PullFiles::default() };
         for table in &TABLES {
-            self.export_table(table, pull, &known, &taken, now, &mut files).await?;
+            self.export_table(table, pull, known, &taken, now, &mut files).await?;
         }
-        let exported = self.store.commit_export(pull, day, &files, &known, now).await?;
-        if exported == Exported::Now {
-            self.write_manifests().await?;
-        }
-        Ok(Some(exported))
+        Ok(self.store.commit_export(pull, day, &files, known, now).await?)
     }
 
     /// The file of one table. Where the pull's day is compacted, the day's file is written anew with the pull as it is now.

@@ -7,11 +7,15 @@ use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
     failure::Failure,
     lake::{LakeFile, MANIFEST, Table},
-    store::Store,
+    store::{Manifest, Registered, Store},
 };
 use tokio::sync::OnceCell;
 
-use crate::{format::Encoded, storage::Storage};
+use crate::{
+    format::Encoded,
+    names::is_ours,
+    storage::{MARKER, Storage, StorageError},
+};
 
 /// How old a file may be that nobody has registered, to be taken for one of ours. What is older than the grace time, which is
 /// longer by far, may just be being removed.
@@ -24,7 +28,8 @@ pub struct Lake {
     pub store: Store,
     /// Where files go.
     pub storage: Storage,
-    registered: Arc<OnceCell<()>>,
+    /// The catalogue's id, once it knows the storage.
+    registered: Arc<OnceCell<String>>,
 }
 
 impl Lake {
@@ -37,14 +42,45 @@ impl Lake {
     /// lake's.
     pub async fn open(&self, now: DateTime<Utc>) -> Result<(), Failure> {
         let register = async {
-            let used = self.store.register_lake(self.storage.root(), now).await?;
-            if !used {
-                self.storage.mark().await?;
-            }
-            Ok::<_, Failure>(())
+            let registered = self.store.register_lake(self.storage.root(), now).await?;
+            self.claim(&registered).await?;
+            Ok::<_, Failure>(registered.catalogue)
         };
-        self.registered.get_or_try_init(|| register).await?;
-        Ok(self.storage.probe().await?)
+        let catalogue = self.registered.get_or_try_init(|| register).await?;
+        Ok(self.storage.expect_owner(catalogue).await?)
+    }
+
+    /// Makes the storage this catalogue's, where it is nobody's: once for ever.
+    async fn claim(&self, registered: &Registered) -> Result<(), StorageError> {
+        let catalogue = registered.catalogue.clone();
+        match self.owner(registered).await? {
+            Some(owner) if !owner.is_empty() => Ok(()),
+            Some(_) => self.storage.replace(MARKER, catalogue.into()).await,
+            None if registered.used => Err(StorageError::NotTheLake(self.storage.root().to_owned())),
+            None => self.storage.create(MARKER, catalogue.into()).await.map(drop),
+        }
+    }
+
+    /// Fails where the storage is another catalogue's, or this catalogue's files are elsewhere. Changes nothing.
+    pub(crate) async fn check_owner(&self) -> Result<(), Failure> {
+        let registered = self.store.registered_lake().await?;
+        registered.expect_place(self.storage.root())?;
+        match self.owner(&registered).await? {
+            Some(owner) if !owner.is_empty() => Ok(self.storage.expect_owner(&registered.catalogue).await?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whose the storage is: as [`Storage::owner`]. A catalogue without files cannot take a place that has some: they are of a
+    /// database that is gone, or of a build whose marker did not name its catalogue yet.
+    async fn owner(&self, registered: &Registered) -> Result<Option<String>, StorageError> {
+        let has_files =
+            !registered.used && self.storage.list().await?.iter().any(|file| is_ours(file.location.as_ref()));
+        match self.storage.owner().await? {
+            Some(owner) if !owner.is_empty() => Ok(Some(owner)),
+            _ if has_files => Err(StorageError::OfAnother(self.storage.root().to_owned())),
+            nobody => Ok(nobody),
+        }
     }
 
     /// Puts a file into storage under the first free name of a generation, from 1. A name is free where it is not among those
@@ -84,15 +120,13 @@ impl Lake {
 
     /// Writes the manifests that the catalogue has changed, also those that a process could not write before it died.
     pub async fn write_manifests(&self) -> Result<(), Failure> {
-        let manifests = self.store.unwritten_manifests().await?;
-        for manifest in &manifests {
-            let path = format!("{}{MANIFEST}", manifest.folder);
-            self.storage.replace(&path, manifest.content.clone().into()).await?;
-        }
-        if !manifests.is_empty() {
-            self.store.manifests_written(&manifests).await?;
-        }
-        Ok(())
+        let write = async |manifests: Vec<Manifest>| {
+            for Manifest { folder, content } in manifests {
+                self.storage.replace(&format!("{folder}{MANIFEST}"), content.into()).await?;
+            }
+            Ok(())
+        };
+        self.store.write_lake_manifests(write).await
     }
 }
 

@@ -10,6 +10,7 @@ mod erase;
 mod export;
 pub mod format;
 mod lake;
+mod names;
 mod requests;
 mod rewrite;
 mod storage;
@@ -37,6 +38,7 @@ use shared::{
 
 pub use compact::Compacted;
 pub use lake::Lake;
+use storage::{FIRST_ANSWER, OF_ANOTHER};
 pub use storage::{Storage, StorageError};
 pub use tidy::Tidied;
 pub use verify::Findings;
@@ -65,7 +67,8 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Makes the worker. Only the storage is asked whether it is there.
+    /// Makes the worker. Only the storage is asked whether it is there and, where the database answers, whether it is that
+    /// database's.
     pub fn new(settings: &Settings, clock: Clock) -> Result<Self, SetupError> {
         let database = &settings.database;
         let store = Store::new(&database.url()?, database.database_connections, "exporter")?;
@@ -73,6 +76,9 @@ impl Exporter {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Failure::permanent("process.runtime", error.to_string()))?;
         runtime.block_on(storage.check())?;
+        // Sessions end with the runtime that opened them.
+        let asked = Store::new(&database.url()?, database.database_connections, "exporter")?;
+        runtime.block_on(check_owner(&Lake::new(asked, storage.clone())))?;
         Ok(Self::of(store, storage, clock, grace(settings.lake_grace)?))
     }
 
@@ -106,6 +112,16 @@ impl Exporter {
             Some(Exported::Outdated) | None => Vec::new(),
         };
         Ok(Step::Done(told))
+    }
+}
+
+/// Fails where `LAKE_URL` names another catalogue's storage. Whoever does not answer may do so later.
+async fn check_owner(lake: &Lake) -> Result<(), ConfigError> {
+    match tokio::time::timeout(FIRST_ANSWER, lake.check_owner()).await {
+        Ok(Err(failure)) if [OF_ANOTHER, "lake.elsewhere"].contains(&failure.code) => {
+            Err(ConfigError::Unusable { name: "LAKE_URL".into(), why: failure.to_string() })
+        }
+        _ => Ok(()),
     }
 }
 

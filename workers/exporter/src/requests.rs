@@ -1,16 +1,21 @@
 //! What a person asks for: `operator lake …` notes it in the database, because storage is the exporter's alone.
 
+use std::time::Duration;
+
 use futures::FutureExt;
 use serde_json::{Value, json};
 use shared::{
     failure::Failure,
     lake::LakeErasure,
     schema::PullId,
-    store::{LakeAction, LakeRequest},
+    store::{LakeAction, LakeLock, LakeRequest},
     topology::EXPORTER,
 };
 
 use crate::background::Background;
+
+/// How long what was asked waits for a compaction or the like to end.
+const PATIENCE: Duration = Duration::from_mins(15);
 
 impl Background {
     /// Carries out what was asked, in order; a failure is the answer.
@@ -28,9 +33,11 @@ impl Background {
         let now = self.clock.now();
         let answer = match action {
             LakeAction::Export => self.export_again(arguments).await?,
-            LakeAction::Compact => json!({ "compacted": self.lake.compact_closed_days(now).await? }),
+            LakeAction::Compact => {
+                json!({ "compacted": self.upkeep(self.lake.compact_closed_days(now)).await? })
+            }
             LakeAction::Verify => json!(self.lake.verify(now).await?),
-            LakeAction::Expire => json!(self.lake.tidy(self.grace, now).await?),
+            LakeAction::Expire => json!(self.upkeep(self.lake.tidy(self.grace, now)).await?),
             LakeAction::Erase => self.erase(arguments).await?,
         };
         Ok(answer)
@@ -64,10 +71,12 @@ impl Background {
                 self.lake.erase(asked.scrubber, self.clock.now()).await
             }
         };
-        let found = self.lake.store.if_elected("lake-upkeep", work.boxed()).await?;
-        let busy =
-            || Failure::transient("lake.busy", "the lake is being compacted or tidied: ask again later");
-        Ok(json!(found.ok_or_else(busy)?))
+        Ok(json!(self.upkeep(work).await?))
+    }
+
+    /// Does what nobody else may do to the lake at the time, once they have done theirs.
+    async fn upkeep<T>(&self, work: impl Future<Output = Result<T, Failure>> + Send) -> Result<T, Failure> {
+        self.lake.store.with_lake_lock(LakeLock::Upkeep, PATIENCE, work.boxed()).await
     }
 
     /// Announces the ends of these pulls to this stage alone.

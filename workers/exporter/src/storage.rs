@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::{
     BackoffConfig, ClientOptions, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload,
     RetryConfig, aws::AmazonS3Builder, local::LocalFileSystem, path::Path, prefix::PrefixStore,
@@ -23,14 +23,17 @@ use shared::{
 
 use crate::{blocking::blocking, unfinished::remove_unfinished};
 
-/// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted.
-const MARKER: &str = "_lake";
+/// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted. It holds the id of the
+/// catalogue to which it belongs; builds of before left it empty.
+pub(crate) const MARKER: &str = "_lake";
+/// The code of a failure: the storage is another catalogue's.
+pub(crate) const OF_ANOTHER: &str = "lake.of_another";
 /// How long a request to a bucket may take; uploads of a day's file included.
 const REQUEST: Duration = Duration::from_mins(5);
 /// How long a request is tried again before the stage pauses instead.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long the bucket may take to answer when a program starts.
-const FIRST_ANSWER: Duration = Duration::from_secs(5);
+/// How long the bucket, or the database, may take to answer when a program starts.
+pub(crate) const FIRST_ANSWER: Duration = Duration::from_secs(5);
 
 /// The storage. Cheap to clone.
 #[derive(Clone)]
@@ -62,6 +65,12 @@ pub enum StorageError {
     /// The marker is not there.
     #[error("{0} is not the lake's storage: {MARKER} is missing. Is it mounted?")]
     NotTheLake(String),
+    /// The marker is another catalogue's, or files are there that this one does not know.
+    #[error(
+        "{0} holds a lake that belongs to another catalogue, and is left as it is: give each database a LAKE_URL of its own, or \
+         empty {0} if nobody needs that lake"
+    )]
+    OfAnother(String),
     /// Anything else.
     #[error("the lake's storage is unavailable")]
     Unavailable(#[source] object_store::Error),
@@ -113,6 +122,7 @@ impl From<StorageError> for Failure {
             StorageError::Refused(_) => (Class::Auth, "lake.storage_refused"),
             StorageError::Missing(_) => (Class::Permanent, "lake.file_missing"),
             StorageError::NotTheLake(_) => (Class::Outage, "lake.storage_missing"),
+            StorageError::OfAnother(_) => (Class::Outage, OF_ANOTHER),
             StorageError::Unavailable(_) => (Class::Outage, "lake.storage_unavailable"),
         };
         Self::of(class, code, &error)
@@ -145,6 +155,8 @@ impl Storage {
         let mut builder = AmazonS3Builder::new()
             .with_bucket_name(bucket)
             .with_region(&settings.lake_region)
+            // Many at a time, each with a request of its own: not every storage knows the request for many.
+            .with_disable_bulk_delete(true)
             .with_client_options(ClientOptions::new().with_timeout(REQUEST).with_allow_http(true))
             .with_retry(RetryConfig {
                 backoff: BackoffConfig::default(),
@@ -189,18 +201,22 @@ impl Storage {
         &self.root
     }
 
-    /// Whether it answers, and is the lake's.
-    pub async fn probe(&self) -> Result<(), StorageError> {
-        match self.store.head(&MARKER.into()).await.map_err(StorageError::from) {
-            Ok(_) => Ok(()),
-            Err(StorageError::Missing(_)) => Err(StorageError::NotTheLake(self.root.clone())),
-            Err(error) => Err(error),
+    /// Fails where it does not answer, or does not belong to this catalogue.
+    pub async fn expect_owner(&self, catalogue: &str) -> Result<(), StorageError> {
+        match self.owner().await? {
+            Some(owner) if owner == catalogue => Ok(()),
+            Some(_) => Err(StorageError::OfAnother(self.root.clone())),
+            None => Err(StorageError::NotTheLake(self.root.clone())),
         }
     }
 
-    /// Makes it the lake's.
-    pub async fn mark(&self) -> Result<(), StorageError> {
-        self.replace(MARKER, Bytes::new()).await
+    /// The catalogue to which it belongs: empty where a build of before has marked it, none where nobody has.
+    pub async fn owner(&self) -> Result<Option<String>, StorageError> {
+        match self.read(MARKER).await {
+            Ok(marker) => Ok(Some(String::from_utf8_lossy(&marker).trim().to_owned())),
+            Err(StorageError::Missing(_)) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts a new file there; false where one of that name is there already.
@@ -235,16 +251,21 @@ impl Storage {
         }
     }
 
-    /// Removes a file; that it is gone already is fine.
-    pub async fn remove(&self, path: &str) -> Result<(), StorageError> {
-        match self.store.delete(&path.into()).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
-            Err(error) => Err(error.into()),
+    /// Removes many files; that some are gone already is fine.
+    pub async fn remove_all(&self, paths: &[String]) -> Result<(), StorageError> {
+        let locations: Vec<_> = paths.iter().map(|path| Ok(Path::from(path.as_str()))).collect();
+        let mut removed = self.store.delete_stream(stream::iter(locations).boxed());
+        while let Some(removed) = removed.next().await {
+            match removed {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
+        Ok(())
     }
 
-    /// Removes what processes that died had begun to write before `before`; how many files. A bucket shows none.
-    pub async fn remove_unfinished(&self, before: DateTime<Utc>) -> Result<usize, Failure> {
+    /// Removes what processes had begun to write before `before`, or ever; how many files. A bucket shows none.
+    pub async fn remove_unfinished(&self, before: Option<DateTime<Utc>>) -> Result<usize, Failure> {
         let Some(folder) = self.folder.clone() else { return Ok(0) };
         let removed = blocking(move || remove_unfinished(&folder, before)).await?;
         removed.map_err(|error| Failure::new(Class::Outage, "lake.storage_unavailable", error.to_string()))

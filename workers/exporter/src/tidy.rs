@@ -6,12 +6,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::Serialize;
 use shared::{
     failure::Failure,
-    lake::MANIFEST,
     retention::cutoff_of,
-    store::{Expired, LAKE_SNAPSHOTS, Removable},
+    store::{Expired, LAKE_SNAPSHOTS},
 };
 
-use crate::lake::Lake;
+use crate::{lake::Lake, names::is_ours};
 
 /// What was tidied.
 #[derive(Debug, Default, Serialize)]
@@ -37,35 +36,28 @@ impl Lake {
             (tidied.snapshots, tidied.unnamed) = (snapshots, files);
         }
         tidied.removed = self.remove_expired(now - grace).await?;
-        tidied.orphans = self.sweep(now - grace).await? + self.storage.remove_unfinished(now - grace).await?;
+        tidied.orphans =
+            self.sweep(now - grace).await? + self.storage.remove_unfinished(Some(now - grace)).await?;
         // Of erasures whose operator went away before it read the answer.
         self.store.forget_lake_erasures(now - grace).await?;
         Ok(tidied)
     }
 
-    /// Removes files that left the catalogue before `before`; how many.
+    /// Removes files that left the catalogue before `before`; how many. No lock of the catalogue is held while storage is busy.
     pub(crate) async fn remove_expired(&self, before: DateTime<Utc>) -> Result<usize, Failure> {
-        let mut all = 0;
+        let mut removed = 0;
         loop {
-            let removed =
-                self.store.remove_expired_lake_files(before, async |files| self.remove(files).await).await?;
-            all += removed;
-            if removed == 0 {
-                return Ok(all);
+            let paths = self.store.removable_lake_files(before).await?;
+            if paths.is_empty() {
+                return Ok(removed);
             }
+            self.storage.remove_all(&paths).await?;
+            self.store.forget_lake_files(&paths).await?;
+            removed += paths.len();
         }
     }
 
-    async fn remove(&self, files: Vec<Removable>) -> Result<Vec<String>, Failure> {
-        let mut removed = Vec::with_capacity(files.len());
-        for file in files {
-            self.storage.remove(&file.path).await?;
-            removed.push(file.path);
-        }
-        Ok(removed)
-    }
-
-    /// Removes files from before `before` that nothing names.
+    /// Removes files from before `before` that nothing names, of those whose names we give.
     async fn sweep(&self, before: DateTime<Utc>) -> Result<usize, Failure> {
         let old: Vec<String> = self
             .storage
@@ -74,7 +66,7 @@ impl Lake {
             .into_iter()
             .filter(|file| file.last_modified < before)
             .map(|file| file.location.to_string())
-            .filter(|path| !path.ends_with(MANIFEST))
+            .filter(|path| is_ours(path))
             .collect();
         if old.is_empty() {
             return Ok(0);
@@ -84,8 +76,8 @@ impl Lake {
         let orphans: Vec<_> = old.into_iter().filter(|path| !named.contains(path)).collect();
         for path in &orphans {
             tracing::warn!(path, "{path} is in the lake's storage, and no catalogue names it: removed");
-            self.storage.remove(path).await?;
         }
+        self.storage.remove_all(&orphans).await?;
         Ok(orphans.len())
     }
 }

@@ -26,7 +26,7 @@ pub struct Findings {
     pub duplicated: Vec<String>,
     /// In storage, and named by nothing: a process died, or somebody else put it there.
     pub unknown: Vec<String>,
-    /// Manifests that do not say what the catalogue says.
+    /// Manifests that do not say what the catalogue says; they are written again with the next change, or within an hour.
     pub stale_manifests: Vec<String>,
     /// Tables whose files have another number of rows than their pulls.
     pub miscounted: Vec<String>,
@@ -78,13 +78,20 @@ impl Lake {
         for (table, in_files, of_pulls) in self.store.lake_miscounts().await? {
             findings.miscounted.push(format!("{table}: {in_files} rows in files, {of_pulls} of pulls"));
         }
+        let mut stale = Vec::new();
         for manifest in self.store.lake_manifests().await? {
             let path = format!("{}{MANIFEST}", manifest.folder);
             match self.storage.read(&path).await {
                 Ok(found) if found == manifest.content.as_bytes() => {}
-                Ok(_) | Err(StorageError::Missing(_)) => findings.stale_manifests.push(path),
+                Ok(_) | Err(StorageError::Missing(_)) => {
+                    findings.stale_manifests.push(path);
+                    stale.push(manifest.folder);
+                }
                 Err(error) => return Err(error.into()),
             }
+        }
+        if !stale.is_empty() {
+            self.store.rewrite_lake_manifests(&stale).await?;
         }
         Ok(findings)
     }

@@ -14,13 +14,6 @@ pub struct Expired {
     pub files: i64,
 }
 
-/// A file that may leave storage.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Removable {
-    /// Its path from the lake's root.
-    pub path: String,
-}
-
 impl Store {
     /// Ends the snapshots up to the last one from before `oldest`, but for the newest one, and notes the files that no other snapshot has. To make
     /// erased rows unreadable at once, `oldest` is now.
@@ -58,31 +51,25 @@ impl Store {
         Ok(expired)
     }
 
-    /// Files that left the catalogue before `before`, and that nothing names since. They are removed by `remove`, which tells
-    /// which it has removed; nobody changes the catalogue meanwhile.
-    pub async fn remove_expired_lake_files<E: From<Error>>(
-        &self,
-        before: DateTime<Utc>,
-        remove: impl AsyncFnOnce(Vec<Removable>) -> Result<Vec<String>, E>,
-    ) -> Result<usize, E> {
-        let list = "/* lake::removable */
+    /// Paths of files that left the catalogue before `before`, and that nothing names since: at most 1,000. Nobody gives such a name
+    /// again before it is forgotten.
+    pub async fn removable_lake_files(&self, before: DateTime<Utc>) -> Result<Vec<String>, Error> {
+        let sql = "/* lake::removable */
             select path from lake.ducklake_files_scheduled_for_deletion d
             where schedule_start <= $1 and not exists (select from lake.ducklake_data_file f where f.path = d.path)
             order by path limit 1000";
-        let forget = "/* lake::removed */
+        let client = self.client().await?;
+        client.query(sql, &[&before]).await?.iter().map(|row| row.column("path")).collect()
+    }
+
+    /// Forgets files that have left storage.
+    pub async fn forget_lake_files(&self, paths: &[String]) -> Result<(), Error> {
+        let sql = "/* lake::removed */
             delete from lake.ducklake_files_scheduled_for_deletion where path = any($1)";
         let mut client = self.client().await?;
-        let transaction = client.transaction().await.map_err(Error::from)?;
+        let transaction = client.transaction().await?;
         lock(&transaction).await?;
-        let rows = transaction.query(list, &[&before]).await.map_err(Error::from)?;
-        let paths = rows.iter().map(|row| row.column("path").map(|path| Removable { path }));
-        let paths: Vec<Removable> = paths.collect::<Result<_, _>>()?;
-        if paths.is_empty() {
-            return Ok(0);
-        }
-        let removed = remove(paths).await?;
-        transaction.execute(forget, &[&removed]).await.map_err(Error::from)?;
-        transaction.commit().await.map_err(Error::from)?;
-        Ok(removed.len())
+        transaction.execute(sql, &[&paths]).await?;
+        Ok(transaction.commit().await?)
     }
 }

@@ -141,8 +141,8 @@ impl Store {
         Ok(Exported::Now)
     }
 
-    /// The oldest completed pulls that the lake has not as they are, whose rows are still there, and that no open dead letter
-    /// of the exporter is about; those completed after `before` are left to their event.
+    /// The oldest completed pulls that the lake has not as they are, whose rows are still there, and that no dead letter of the
+    /// exporter is about that is open, or that a person has discarded since; those completed after `before` are left to their event.
     pub async fn pulls_without_lake(&self, before: DateTime<Utc>, most: i64) -> Result<Vec<PullId>, Error> {
         let sql = "/* lake::pulls_without */
             select id from pull p
@@ -150,11 +150,20 @@ impl Store {
               and not exists (select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)
               and to_regclass('pull_data' || to_char(started_at at time zone 'UTC', '_YYYYMMDD')) is not null
               and not exists (select from dead_letter l where l.pull_id = p.id and l.stage = 'exporter'
-                              and l.state in ('dead', 'held', 'replaying', 'replayed'))
+                              and (l.state in ('dead', 'held', 'replaying', 'replayed')
+                                   or l.state = 'discarded' and l.state_at >= p.completed_at))
             order by completed_at limit $2";
         let client = self.client().await?;
         let rows = client.query(sql, &[&before, &most]).await?;
         rows.iter().map(|row| row.column("id").map(PullId)).collect()
+    }
+
+    /// Rows that the lake has of the pulls of a day, by table.
+    pub async fn exported_rows(&self, day: NaiveDate) -> Result<Vec<(String, i64)>, Error> {
+        let sql = "/* lake::exported_rows */
+            select table_name, sum(record_count)::bigint as rows from lake.export where day = $1 group by table_name";
+        let rows = self.client().await?.query(sql, &[&day]).await?;
+        rows.iter().map(|row| Ok((row.column("table_name")?, row.column("rows")?))).collect()
     }
 
     /// Forgets the marks of a pull, so that it is exported once more. Its files stay until they are replaced.

@@ -6,6 +6,7 @@
 mod commit;
 mod expire;
 mod export;
+mod hold;
 mod manifest;
 mod register;
 mod request;
@@ -13,8 +14,10 @@ mod rows;
 mod status;
 
 pub use commit::{CatalogueFile, Moved};
-pub use expire::{Expired, Removable};
+pub use expire::Expired;
 pub use export::{ExportMark, Exported, PullFiles};
+pub use hold::LakeLock;
 pub use manifest::Manifest;
+pub use register::Registered;
 pub use request::{LakeAction, LakeRequest};
 pub use status::{LakeStatus, TableStatus};

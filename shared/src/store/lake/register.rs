@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use tokio_postgres::types::Json;
+use tokio_postgres::{Row, types::Json};
 
 use super::commit::lock;
 use crate::{
@@ -10,16 +10,56 @@ use crate::{
     store::{Error, Store, column::Columns},
 };
 
+/// The catalogue, as storage is compared with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// What tells it from every other: the id that its schema was given when it was made.
+    pub catalogue: String,
+    /// Where its files are, or will be; none before the first exporter was started.
+    pub root: Option<String>,
+    /// Whether it has files.
+    pub used: bool,
+}
+
+impl Registered {
+    /// # Errors
+    /// [`Error::LakeElsewhere`] where its files are in another place.
+    pub fn expect_place(&self, root: &str) -> Result<(), Error> {
+        match &self.root {
+            Some(found) if self.used && found != root => {
+                Err(Error::LakeElsewhere { found: found.clone(), given: root.to_owned() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The catalogue as it is.
+const NOTED: &str = "/* lake::registered */
+    select (select value from lake.ducklake_metadata where key = 'data_path') as root,
+           (select schema_uuid::text from lake.ducklake_schema order by schema_id limit 1) as catalogue,
+           exists (select from lake.ducklake_data_file) as used";
+
+fn registered(row: &Row) -> Result<Registered, Error> {
+    Ok(Registered {
+        catalogue: row.column("catalogue")?,
+        root: row.column("root")?,
+        used: row.column("used")?,
+    })
+}
+
 impl Store {
+    /// The catalogue, left as it is.
+    pub async fn registered_lake(&self) -> Result<Registered, Error> {
+        registered(&self.client().await?.query_one(NOTED, &[]).await?)
+    }
+
     /// Makes the catalogue know the tables, columns and comments of this build, and `root`, where the files are. Harmless to
-    /// repeat; a column that a newer build has added stays. True where there are files already.
+    /// repeat; a column that a newer build has added stays. Tells how the catalogue was.
     ///
     /// # Errors
     /// [`Error::LakeElsewhere`] where the catalogue's files are in another place.
-    pub async fn register_lake(&self, root: &str, now: DateTime<Utc>) -> Result<bool, Error> {
-        let noted = "/* lake::register, root */
-            select (select value from lake.ducklake_metadata where key = 'data_path') as root,
-                   exists (select from lake.ducklake_data_file) as used";
+    pub async fn register_lake(&self, root: &str, now: DateTime<Utc>) -> Result<Registered, Error> {
         let note = "/* lake::register, note root */
             with old as (delete from lake.ducklake_metadata where key = 'data_path')
             insert into lake.ducklake_metadata (key, value) values ('data_path', $1)";
@@ -71,16 +111,14 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
-        let row = transaction.query_one(noted, &[]).await?;
-        let (found, used): (Option<String>, bool) = (row.column("root")?, row.column("used")?);
-        match found {
-            Some(found) if found == root => {}
-            Some(found) if used => return Err(Error::LakeElsewhere { found, given: root.to_owned() }),
-            _ => drop(transaction.execute(note, &[&root]).await?),
+        let found = registered(&transaction.query_one(NOTED, &[]).await?)?;
+        found.expect_place(root)?;
+        if found.root.as_deref() != Some(root) {
+            transaction.execute(note, &[&root]).await?;
         }
         transaction.execute(sql, &[&Json(columns()), &now]).await?;
         transaction.commit().await?;
-        Ok(used)
+        Ok(found)
     }
 }
 

@@ -21,6 +21,9 @@ pub struct LakeStatus {
     pub missing_since: Option<DateTime<Utc>>,
     /// Files that left the catalogue and are still in storage.
     pub to_be_removed: i64,
+    /// Days that are over and cannot be compacted yet, and the pulls for which each waits: those that have not come to their end, or
+    /// that the lake has not as they are.
+    pub waiting_days: Vec<(NaiveDate, Vec<i64>)>,
     /// Each table.
     pub tables: Vec<TableStatus>,
 }
@@ -40,9 +43,15 @@ pub struct TableStatus {
     pub bytes: i64,
 }
 
+/// Whether a pull `p` keeps the day of an export `e` from being compacted.
+const UNDONE: &str = "p.started_at >= (e.day::timestamp at time zone 'UTC')
+    and p.started_at < ((e.day + 1)::timestamp at time zone 'UTC')
+    and (p.status not in ('success', 'failed') or p.status = 'success' and not exists (
+        select from lake.export x where x.pull_id = p.id and x.completed_at = p.completed_at))";
+
 impl Store {
-    /// How the lake is.
-    pub async fn lake_status(&self) -> Result<LakeStatus, Error> {
+    /// How the lake is. Days before `today` are over.
+    pub async fn lake_status(&self, today: NaiveDate) -> Result<LakeStatus, Error> {
         let sql = "/* lake::status */
             select (select value from lake.ducklake_metadata where key = 'data_path') as root,
                    newest.snapshot_id as newest, newest.snapshot_time as newest_at,
@@ -70,8 +79,18 @@ impl Store {
             missing: row.column("missing")?,
             missing_since: row.column("since")?,
             to_be_removed: row.column("to_be_removed")?,
+            waiting_days: Vec::new(),
             tables: Vec::new(),
         };
+        let waiting = format!(
+            "/* lake::waiting_days */
+            select day, array_agg(p.id order by p.id) as pulls
+            from (select distinct day from lake.export where day < $1 and sha256 is not null) e join pull p on {UNDONE}
+            group by day order by day"
+        );
+        for row in client.query(&waiting, &[&today]).await? {
+            status.waiting_days.push((row.column("day")?, row.column("pulls")?));
+        }
         for row in client.query(tables, &[]).await? {
             status.tables.push(TableStatus {
                 name: row.column("table_name")?,
@@ -86,16 +105,13 @@ impl Store {
 
     /// The days before `today` that still have a file per pull, and whose pulls have all come to their end and are in the lake.
     pub async fn days_to_compact(&self, today: NaiveDate) -> Result<Vec<NaiveDate>, Error> {
-        let sql = "/* lake::days_to_compact */
+        let sql = format!(
+            "/* lake::days_to_compact */
             select distinct day from lake.export e
-            where day < $1 and sha256 is not null and not exists (
-                select from pull p
-                where p.started_at >= (e.day::timestamp at time zone 'UTC')
-                  and p.started_at < ((e.day + 1)::timestamp at time zone 'UTC')
-                  and (p.status not in ('success', 'failed') or p.status = 'success' and not exists (
-                      select from lake.export x where x.pull_id = p.id and x.completed_at = p.completed_at)))
-            order by day";
+            where day < $1 and sha256 is not null and not exists (select from pull p where {UNDONE})
+            order by day"
+        );
         let client = self.client().await?;
-        client.query(sql, &[&today]).await?.iter().map(|row| row.column("day")).collect()
+        client.query(&sql, &[&today]).await?.iter().map(|row| row.column("day")).collect()
     }
 }

@@ -12,37 +12,40 @@ const EXPORTED: &str = "lake.export";
 const STREAMS: &str = "stream_peek";
 
 impl Store {
-    /// Whether anything was ever exported.
+    /// Whether there is a lake: an exporter has once been started, or anything was exported.
     pub async fn lake_in_use(&self) -> Result<bool, Error> {
-        let client = self.client().await?;
-        if !is_there(&client).await? {
-            return Ok(false);
-        }
-        let sql = format!("/* lake::in_use */ select exists (select from {EXPORTED}) as used");
-        client.query_one(&sql, &[]).await?.column("used")
+        in_use(&*self.client().await?).await
     }
 }
 
-async fn is_there(client: &ClientWrapper) -> Result<bool, Error> {
-    let sql = "/* lake::is_there */ select to_regclass($1) is not null as there";
-    client.query_one(sql, &[&EXPORTED]).await?.column("there")
+/// Whether there is a lake. An exporter notes where its files go before it writes the first.
+async fn in_use(client: &ClientWrapper) -> Result<bool, Error> {
+    let there = "/* lake::is_there */ select to_regclass($1) is not null as there";
+    if !client.query_one(there, &[&EXPORTED]).await?.column("there")? {
+        return Ok(false);
+    }
+    let sql = format!(
+        "/* lake::in_use */
+        select exists (select from {EXPORTED}) or exists (select from lake.ducklake_metadata where key = 'data_path') as used"
+    );
+    client.query_one(&sql, &[]).await?.column("used")
 }
 
-/// How many pulls that were started in this time and have succeeded the lake should have and has not. None should be there as
-/// long as nothing was ever exported.
+/// How many pulls that were started in this time and have succeeded the lake should have and has not: none where there is no
+/// lake.
 pub(super) async fn lacks(
     client: &ClientWrapper,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
 ) -> Result<i64, Error> {
-    if !is_there(client).await? {
+    if !in_use(client).await? {
         return Ok(0);
     }
     let sql = format!(
         "/* lake::lacks */
         select count(*) as pulls from pull p
         where p.started_at >= $1 and p.started_at < $2 and p.status = 'success' and p.stored > 0
-          and exists (select from {EXPORTED}) and not exists (
+          and not exists (
               select from {EXPORTED} e
               where e.pull_id = p.id and e.table_name = $3 and e.completed_at = p.completed_at)"
     );

@@ -143,7 +143,7 @@ async fn a_bucket_holds_the_lake_as_a_folder_does() {
 
     // Away: the stage would pause, and no message is charged.
     drop(moto);
-    let failure = shared::failure::Failure::from(lake.storage.probe().await.expect_err("away"));
+    let failure = shared::failure::Failure::from(lake.storage.owner().await.expect_err("away"));
     assert_eq!(failure.class, Class::Outage, "{failure}");
     rig.end(&[]).await;
 }

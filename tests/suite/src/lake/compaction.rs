@@ -12,7 +12,10 @@ use super::{
     export::assert_agree,
     facts::{files, rows},
 };
-use crate::rig::{Rig, Setup};
+use crate::{
+    dead_letter_rig::operator_json,
+    rig::{Rig, Setup},
+};
 
 /// Pulls over a midnight, exported, without compaction: 12 before and 4 after it, ten minutes apart.
 pub(super) async fn over_a_midnight(folder: &Path) -> (Rig, Exporter, Vec<PullId>) {
@@ -61,6 +64,13 @@ async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
     }
 
     let now = rig.setup.clock.now();
+    // One pull of the day that the lake has not as it is keeps the day as it is, and it is said which.
+    let complete = "update pull set completed_at = completed_at + $2::text::interval where id = $1";
+    rig.db.execute(complete, &[&pulls[3].0, &"1 s"]).await.expect("closed again");
+    assert!(lake.compact_closed_days(now).await.expect("nothing to do").is_empty());
+    let status = operator_json(&rig, "lake status").await;
+    assert_eq!(status["waiting_days"], serde_json::json!([{ "day": "2026-11-23", "pulls": [pulls[3].0] }]));
+    rig.db.execute(complete, &[&pulls[3].0, &"-1 s"]).await.expect("as it was");
     let done = lake.compact_closed_days(now).await.expect("compacted");
     assert_eq!(done.len(), 4);
     assert!(done.iter().all(|one| (one.before, one.after) == (12, 1)), "{done:?}");

@@ -42,7 +42,7 @@ async fn an_exporter_that_is_killed_at_random_exports_every_pull_once() {
     while pulls.len() < PULLS {
         pulls.push(rig.whole_pull().await.pull_id);
         // In the middle of its work, as often as not: an export takes about as long.
-        for _ in 0..3 {
+        for _ in 0..9 {
             exporter.kill();
             kills += 1;
             exporter = Process::start(&rig, "exporter", &told());
@@ -61,6 +61,7 @@ async fn an_exporter_that_is_killed_at_random_exports_every_pull_once() {
             }
         }
     }
+    assert!(kills >= 50, "{kills} kills");
     for pull in &pulls {
         exported(&rig, *pull).await;
     }

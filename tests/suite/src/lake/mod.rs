@@ -9,6 +9,8 @@ mod erasure;
 mod export;
 mod facts;
 mod killed;
+mod locks;
+mod owner;
 mod redshift;
 mod rights;
 mod s3;

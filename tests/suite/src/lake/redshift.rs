@@ -4,7 +4,10 @@
 use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use fake_twitch::{World, WorldConfig};
-use shared::lake::{Row, TABLES, Table, Value, redshift::Redshift};
+use shared::{
+    lake::{Row, TABLES, Table, Value, redshift::Redshift},
+    store::run_load,
+};
 
 use super::{
     export::exported,
@@ -75,7 +78,7 @@ async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
     rig.db.batch_execute(&on_postgresql(&redshift.ddl())).await.expect("tables");
     let manifests: Vec<(&Table, Vec<String>)> =
         TABLES.iter().map(|table| (table, vec![format!("s3://none/{}", table.name)])).collect();
-    let script = with_rows(&redshift.load(&manifests), folder.path());
+    let script = with_rows(&redshift.load(&manifests).script(), folder.path());
     let sums = "select array[(select count(*) from warehouse.pull), (select count(*) from warehouse.stream_peek),
                       (select sum(viewer_count) from warehouse.stream_peek), (select count(*) from warehouse.game),
                       (select count(*) from warehouse.channel)]";
@@ -111,7 +114,7 @@ async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
             std::fs::create_dir_all(copy.parent().expect("a folder")).expect("a folder");
             std::fs::copy(folder.path().join(path), copy).expect("copied");
         }
-        let script = with_rows(&redshift.load(&manifests), newest.path());
+        let script = with_rows(&redshift.load(&manifests).script(), newest.path());
         let loaded = shared::store::run_script(&rig.database.url(), &script).await;
         assert_eq!(loaded.is_ok(), fits, "{loaded:?}");
         let widest: Option<i32> = rig
@@ -122,5 +125,49 @@ async fn a_load_brings_every_row_and_a_second_load_changes_nothing() {
             .get(0);
         assert_eq!(widest, Some(1024), "nothing is cut");
     }
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pull_that_has_no_rows_any_longer_leaves_none_and_a_load_of_too_few_changes_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut rig = Rig::new(World::generate(WorldConfig::plain(30))).await;
+    rig.start_all();
+    rig.start_exporter(folder.path()).await;
+    let pull = rig.whole_pull().await.pull_id;
+    exported(&rig, pull).await;
+    let redshift = Redshift { schema: "warehouse".into(), iam_role: "default".into() };
+    rig.db.batch_execute(&on_postgresql(&redshift.ddl())).await.expect("tables");
+    let manifests: Vec<(&Table, Vec<String>)> =
+        TABLES.iter().map(|table| (table, vec![format!("s3://none/{}", table.name)])).collect();
+    let mut load = redshift.load(&manifests);
+    load.stage = with_rows(&load.stage, folder.path());
+    let day = rig.setup.clock.now().date_naive();
+    let rows = rig.store.exported_rows(day).await.expect("rows");
+    assert_eq!(rows.iter().find(|(table, _)| table == "stream_peek").map(|(_, rows)| *rows), Some(30));
+    run_load(&rig.database.url(), &load, &rows).await.expect("loaded");
+    let count =
+        "select array[(select count(*) from warehouse.pull), (select count(*) from warehouse.stream_peek)]";
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    assert_eq!(loaded, [1, 30]);
+
+    // A file is missing from what was copied.
+    load.stage.push_str("delete from \"stage_stream_peek\";\n");
+    let refused = run_load(&rig.database.url(), &load, &rows).await.expect_err("too few").to_string();
+    assert!(
+        refused.contains("nothing was loaded") && refused.contains("0 rows for stream_peek"),
+        "{refused}"
+    );
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    assert_eq!(loaded, [1, 30], "nothing is changed");
+
+    // The pull was made again, and has no streams now.
+    let none: Vec<(String, i64)> = rows
+        .into_iter()
+        .map(|(table, rows)| if table == "stream_peek" { (table, 0) } else { (table, rows) })
+        .collect();
+    run_load(&rig.database.url(), &load, &none).await.expect("loaded");
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    assert_eq!(loaded, [1, 0]);
     rig.end(&[]).await;
 }

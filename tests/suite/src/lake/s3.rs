@@ -15,6 +15,7 @@ use axum::{
     http::{HeaderMap, Method, StatusCode, Uri, header},
     response::{IntoResponse, Response},
 };
+use tokio::sync::Notify;
 
 /// The bucket that is there.
 const BUCKET: &str = "/lake";
@@ -32,6 +33,28 @@ pub(super) struct S3 {
 struct Bucket {
     objects: BTreeMap<String, Bytes>,
     trouble: Option<(StatusCode, &'static str)>,
+    held: Option<(Method, &'static str, Arc<Gate>)>,
+}
+
+#[derive(Default)]
+struct Gate {
+    begun: Notify,
+    go_on: Notify,
+}
+
+/// A request that has come, and is carried out once it may go on.
+pub(super) struct Held(Arc<Gate>);
+
+impl Held {
+    /// Waits until it has come.
+    pub(super) async fn begun(&self) {
+        self.0.begun.notified().await;
+    }
+
+    /// Lets it go on.
+    pub(super) fn go_on(self) {
+        self.0.go_on.notify_one();
+    }
 }
 
 impl S3 {
@@ -51,6 +74,13 @@ impl S3 {
         lock(&self.shared).trouble = trouble;
     }
 
+    /// Holds the next request of this method whose key has this part.
+    pub(super) fn hold(&self, method: Method, part: &'static str) -> Held {
+        let gate = Arc::<Gate>::default();
+        lock(&self.shared).held = Some((method, part, Arc::clone(&gate)));
+        Held(gate)
+    }
+
     /// The objects, by key.
     pub(super) fn objects(&self) -> BTreeMap<String, Bytes> {
         lock(&self.shared).objects.clone()
@@ -68,6 +98,15 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    let gate = {
+        let mut bucket = lock(&shared);
+        let held = bucket.held.take_if(|(of, part, _)| *of == method && uri.path().contains(*part));
+        held.map(|(_, _, gate)| gate)
+    };
+    if let Some(gate) = gate {
+        gate.begun.notify_one();
+        gate.go_on.notified().await;
+    }
     let mut bucket = lock(&shared);
     if let Some((status, code)) = bucket.trouble {
         return (
@@ -93,6 +132,10 @@ async fn answer(
             Some(object) => ([tag, (header::LAST_MODIFIED, MODIFIED)], object.clone()).into_response(),
             None => StatusCode::NOT_FOUND.into_response(),
         },
+        Method::DELETE => {
+            bucket.objects.remove(&key);
+            StatusCode::NO_CONTENT.into_response()
+        }
         _ => StatusCode::METHOD_NOT_ALLOWED.into_response(),
     }
 }

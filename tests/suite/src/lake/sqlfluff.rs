@@ -39,7 +39,7 @@ fn the_redshift_dialect_of_sqlfluff_reads_the_tables_and_the_load() {
         .collect();
     assert_eq!(unparsable(&sqlfluff, &redshift.ddl()), None);
     // It does not know SERIALIZETOJSON, without which Redshift loads no list.
-    let load = redshift.load(&manifests);
+    let load = redshift.load(&manifests).script();
     assert!(unparsable(&sqlfluff, &load).is_some_and(|said| said.contains("serializetojson")));
     assert_eq!(unparsable(&sqlfluff, &load.replace(" serializetojson", "")), None);
 }

@@ -56,6 +56,19 @@ async fn verify_names_what_is_deleted_truncated_damaged_duplicated_and_unknown()
         assert_eq!(found[trouble], serde_json::json!([file]), "{trouble}: {found}");
     }
 
+    // A manifest that a slower writer has put over a newer one.
+    let manifest = at("hot/game")
+        .join(std::path::Path::new(&truncated).parent().and_then(|day| day.file_name()).expect("a day"));
+    let manifest = manifest.join("_manifest.json");
+    let newest = std::fs::read(&manifest).expect("a manifest");
+    std::fs::write(&manifest, r#"{"entries": []}"#).expect("an older content");
+    let (_, out, _) = operator(&rig, "lake verify --json").await;
+    let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(found["stale_manifests"].as_array().map(Vec::len), Some(1), "{found}");
+    let unwritten = "select count(*) from lake.manifest where not written";
+    let unwritten: i64 = rig.db.query_one(unwritten, &[]).await.expect("a count").get(0);
+    assert_eq!(unwritten, 1, "it is written again");
+
     // Exported once more, under new names.
     rig.db
         .execute("delete from lake.ducklake_data_file where data_file_id >= 1000", &[])
@@ -66,6 +79,7 @@ async fn verify_names_what_is_deleted_truncated_damaged_duplicated_and_unknown()
     exported(&rig, pull).await;
     let (code, out, err) = operator(&rig, "lake verify").await;
     assert_eq!(code, 0, "{out}{err}");
+    assert_ne!(std::fs::read(&manifest).expect("a manifest"), newest, "it has the new names");
     rig.end(&[]).await;
 }
 

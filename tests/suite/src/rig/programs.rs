@@ -59,7 +59,7 @@ impl Rig {
     }
 
     /// A store of one's own, as every process has one, with the rights of that program.
-    pub(super) fn own_store(&self, program: &str) -> Store {
+    pub(crate) fn own_store(&self, program: &str) -> Store {
         Store::new(&self.database.url_of(program).into(), 4, program).expect("a store")
     }
 

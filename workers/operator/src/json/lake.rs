@@ -1,6 +1,6 @@
 //! Of `operator lake status`; the other answers are the exporter's.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use shared::store;
 
 use super::document::{document, each};
@@ -17,8 +17,14 @@ document! {
         missing: i64,
         missing_since: Option<DateTime<Utc>>,
         to_be_removed: i64,
+        waiting_days: Vec<WaitingDay>,
         tables: Vec<LakeTable>,
     }
+}
+
+document! {
+    /// A day that cannot be compacted yet, and the pulls for which it waits.
+    WaitingDay { day: NaiveDate, pulls: Vec<i64> }
 }
 
 document! {
@@ -38,6 +44,11 @@ impl From<store::LakeStatus> for LakeStatus {
             missing: status.missing,
             missing_since: status.missing_since,
             to_be_removed: status.to_be_removed,
+            waiting_days: status
+                .waiting_days
+                .into_iter()
+                .map(|(day, pulls)| WaitingDay { day, pulls })
+                .collect(),
             tables: each(status.tables),
         }
     }

@@ -27,7 +27,21 @@ pub(crate) fn lake(status: &LakeStatus, now: DateTime<Utc>) -> String {
         ("oldest", format!("{}, {}", status.oldest.0, time(status.oldest.1))),
         ("to be removed", count(status.to_be_removed, "file")),
     ]);
-    section("Lake", &facts.to_string()) + &section("Tables", &tables(status).to_string())
+    let mut told = section("Lake", &facts.to_string()) + &section("Tables", &tables(status).to_string());
+    if !status.waiting_days.is_empty() {
+        told += &section("Days that cannot be compacted yet", &waiting_days(status).to_string());
+    }
+    told
+}
+
+/// The days, and the pulls that have not come to their end or are not exported as they are.
+fn waiting_days(status: &LakeStatus) -> Table {
+    let mut table = Table::new(&["DAY", ">PULLS", "THE FIRST"]);
+    for (day, pulls) in &status.waiting_days {
+        let first = pulls.iter().take(3).map(|pull| format!("pull {pull}")).collect::<Vec<_>>().join(", ");
+        table.row([day.to_string(), number(i64::try_from(pulls.len()).unwrap_or(i64::MAX)), first]);
+    }
+    table
 }
 
 fn tables(status: &LakeStatus) -> Table {

@@ -6,7 +6,7 @@ use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// What a program reads.
 const JSON: &str = r#"JSON: {"root", "snapshot", "snapshot_at", "oldest_snapshot", "oldest_snapshot_at", "pulls", "missing", "missing_since",
-"to_be_removed", "tables": [{"name", "rows", "files", "hot_files", "bytes"}, …]}"#;
+"to_be_removed", "waiting_days": [{"day", "pulls": [n, …]}, …], "tables": [{"name", "rows", "files", "hot_files", "bytes"}, …]}"#;
 
 /// Show what the data lake holds, and which completed pulls it does not have yet
 ///
@@ -17,8 +17,8 @@ pub(super) struct Status {}
 
 impl Status {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let status = context.ready_store().await?.lake_status().await?;
         let now = context.clock.now();
+        let status = context.ready_store().await?.lake_status(now.date_naive()).await?;
         context.output.result(status, json::LakeStatus::from, |status| view::lake(status, now));
         Ok(Exit::Success)
     }

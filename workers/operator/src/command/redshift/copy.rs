@@ -25,7 +25,7 @@ pub(super) struct Copy {
 impl Copy {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
         let manifests = self.day.manifests(&context.ready_store().await?).await?;
-        let sql = Redshift::from(self.target).load(&manifests);
+        let sql = Redshift::from(self.target).load(&manifests).script();
         let urls: Vec<String> = manifests.into_iter().flat_map(|(_, urls)| urls).collect();
         context.output.result(
             (sql, urls),

@@ -35,12 +35,17 @@ pub(super) struct Day {
 }
 
 impl Day {
+    /// Rows that the lake has of the day, by table.
+    pub(super) async fn rows(&self, store: &Store) -> Result<Vec<(String, i64)>, Error> {
+        Ok(store.exported_rows(self.day).await?)
+    }
+
     /// The manifests of the day for each table that has files: of the compacted day, of pulls that are not compacted yet, or both.
     ///
     /// # Errors
     /// [`Error::Failed`] where the lake has nothing of the day, or is not in S3.
     pub(super) async fn manifests(&self, store: &Store) -> Result<Vec<(&'static Table, Vec<String>)>, Error> {
-        let root = store.lake_status().await?.root.unwrap_or_default();
+        let root = store.lake_status(self.day).await?.root.unwrap_or_default();
         if !root.starts_with("s3://") {
             return Err(Error::Failed("the lake is not in S3, and Redshift reads nothing else".into()));
         }
