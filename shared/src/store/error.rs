@@ -243,7 +243,8 @@ impl From<Error> for Failure {
             }
             Error::Ended { .. } => (Class::Permanent, "pull.ended"),
             Error::Page { .. } => (Class::Permanent, "store.page"),
-            Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
+            // By another extractor, or by our own commit whose answer was lost: no fault of the message.
+            Error::Overtaken { .. } => (Class::Contention, "store.overtaken"),
             Error::LakeMoved => (Class::Contention, "lake.moved"),
             Error::LakeElsewhere { .. } => (Class::Outage, "lake.elsewhere"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),

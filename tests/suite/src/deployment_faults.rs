@@ -6,11 +6,13 @@
 use fake_twitch::{World, WorldConfig};
 use reqwest::StatusCode;
 use shared::{schema::PullRequested, topology::EXTRACTOR};
+use url::Url;
 
 use crate::{
     builders::now,
     eventually::eventually,
     process::{Options, Process, probe},
+    proxy::{Forward, LOOPBACK_6},
     rig::{Rig, Setup},
     scripted::{consuming, paused},
     services::connect,
@@ -121,5 +123,46 @@ async fn a_server_that_becomes_read_only_costs_no_message_anything() {
         worker.terminate().await;
     }
     rig.mop_up().await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_serializable_by_default_makes_the_same_pull() {
+    let mut rig = rig().await;
+    let name = rig.database.name();
+    let serializable = format!("alter database {name} set default_transaction_isolation = 'serializable'");
+    rig.db.batch_execute(&serializable).await.expect("another default");
+    rig.start_all();
+    let pull = rig.pull().await;
+    rig.succeeded(pull).await;
+    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    // A retry would be found here.
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twitch_is_called_at_an_ipv6_address_as_well() {
+    let mut rig = rig().await;
+    let (api, token): (Url, Url) =
+        (rig.twitch.api_url().parse().expect("a URL"), rig.twitch.token_url().parse().expect("a URL"));
+    let place = |url: &Url| format!("{}:{}", url.host_str().expect("a host"), url.port().expect("a port"));
+    // A machine without IPv6 has no such address.
+    let Ok(forward) = Forward::to(LOOPBACK_6, place(&api)).await else { return rig.end(&[]).await };
+    let there = |url: &Url| {
+        let mut url = url.clone();
+        url.set_host(Some("[::1]")).expect("a host");
+        url.set_port(Some(forward.port())).expect("a port");
+        url.to_string()
+    };
+    let variables = vec![("TWITCH_API_URL", there(&api)), ("TWITCH_TOKEN_URL", there(&token))];
+    let told = Options { delays: "1h", variables, ..Options::default() };
+    let extractor = Process::start(&rig, "extractor", &told);
+    rig.start(rig.game_enricher());
+    rig.start(rig.channel_enricher());
+    rig.start(rig.finalizer());
+    let pull = rig.pull().await;
+    rig.succeeded(pull).await;
+    assert!(forward.taken() > 0, "by no other way");
+    extractor.terminate().await;
     rig.end(&[]).await;
 }

@@ -28,6 +28,7 @@ async fn workers_go_on_with_the_next_server_when_theirs_goes_silent() {
     rig.start_all();
     let pull = rig.pull().await;
     rig.reached(pull, "stored", 2).await;
+    // Also what was stored a moment ago, and whoever stored it never heard of.
     first.swallow();
     rig.succeeded(pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
