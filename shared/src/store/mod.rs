@@ -44,6 +44,7 @@ mod error;
 mod event;
 mod flow_rate;
 mod history;
+mod keeper;
 mod lake;
 mod legacy;
 mod merge;
@@ -91,11 +92,7 @@ use deadpool::{
     managed::{Object, Pool, QueueMode},
 };
 use secrecy::SecretString;
-use tokio::{
-    sync::Semaphore,
-    time::{sleep, timeout},
-};
-use tokio_util::task::AbortOnDropHandle;
+use tokio::{sync::Semaphore, time::timeout};
 
 pub use alarm::AlarmRow;
 pub use chunk::{Need, Outlook};
@@ -114,6 +111,7 @@ pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
 pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
+use keeper::Keeper;
 pub use lake::{
     CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeRequest, LakeStatus, Manifest, Moved,
     PullFiles, Removable, TableStatus,
@@ -203,25 +201,5 @@ impl Store {
     async fn client(&self) -> Result<Object<Sessions>, Error> {
         self.keeper.get_or_init(|| Keeper::start(self.pool.clone(), self.idle));
         Ok(self.pool.get().await?)
-    }
-}
-
-/// Closes sessions that are idle, and looks for those whose server has gone silent, as long as the store is there.
-#[derive(Debug)]
-struct Keeper {
-    _sweeping: AbortOnDropHandle<()>,
-    _watching: AbortOnDropHandle<()>,
-}
-
-impl Keeper {
-    fn start(pool: Pool<Sessions>, idle: Duration) -> Self {
-        let watching = tokio::spawn(silence::watch(pool.clone()));
-        let sweeping = tokio::spawn(async move {
-            loop {
-                sleep(idle / 4).await;
-                pool.retain(|_, metrics| metrics.last_used() < idle);
-            }
-        });
-        Self { _sweeping: AbortOnDropHandle::new(sweeping), _watching: AbortOnDropHandle::new(watching) }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! Three things notice it, none of which counts how long a statement takes: some need minutes. A session that was not used
 //! just now is asked before it is used again, which also finds one whose last user went away in the middle of a statement.
-//! While sessions are in use, one more is asked for every few seconds. And once a server lets a new session wait for longer
+//! While sessions are in use, one more is asked for every few seconds (`keeper.rs`). And once a server lets a new session wait for longer
 //! than `connect_timeout`, all sessions with it end, so that the next are opened with the next server of the URL.
 
 use std::{
@@ -11,21 +11,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use deadpool::managed::{Pool, PoolError, Timeouts};
-use tokio::{
-    task::AbortHandle,
-    time::{sleep, timeout},
-};
+use tokio::{task::AbortHandle, time::timeout};
 use tokio_postgres::Client;
 
-use super::{Error, session::Sessions, suspicion};
+use super::{Error, suspicion};
 
 /// How long an answer to nothing may take.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(3);
 /// Who was used so shortly ago is not asked: a busy store asks nobody.
 const JUST_USED: Duration = Duration::from_secs(1);
-/// How often one more session is asked for while some are in use.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The sessions that are open: where each is, since when, and what ends it.
 #[derive(Default)]
@@ -56,28 +50,10 @@ pub(super) async fn ask(client: &Client, last_used: Duration) -> Result<(), Erro
     if last_used < JUST_USED {
         return Ok(());
     }
-    match timeout(ANSWER_WITHIN, client.batch_execute("/* silence::ask */")).await {
-        Ok(answer) => Ok(answer?),
-        Err(_) => {
-            // The others need not be asked one after the other.
-            suspicion::raise();
-            Err(Error::Silent)
-        }
+    if let Ok(answer) = timeout(ANSWER_WITHIN, client.batch_execute("/* silence::ask */")).await {
+        return Ok(answer?);
     }
-}
-
-/// Looks for silence as long as the store is there.
-pub(super) async fn watch(pool: Pool<Sessions>) {
-    loop {
-        sleep(LOOK_EVERY).await;
-        let status = pool.status();
-        if status.size <= status.available {
-            continue;
-        }
-        // What comes of it is told to those who wait for an answer.
-        let waits = Timeouts { wait: Some(ANSWER_WITHIN), create: None, recycle: None };
-        if let Err(PoolError::Timeout(_)) = pool.timeout_get(&waits).await {
-            drop(pool.manager().open().await);
-        }
-    }
+    // The others need not be asked one after the other.
+    suspicion::raise();
+    Err(Error::Silent)
 }
