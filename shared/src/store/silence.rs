@@ -51,8 +51,8 @@ pub(super) async fn ask(client: &Client, last_used: Duration) -> Result<(), Erro
         return Ok(());
     }
     // Large, and part of everything that asks the store something.
-    let answer = Box::pin(client.batch_execute("/* silence::ask */"));
-    if let Ok(answer) = timeout(ANSWER_WITHIN, answer).await {
+    let answered = Box::pin(timeout(ANSWER_WITHIN, client.batch_execute("/* silence::ask */")));
+    if let Ok(answer) = answered.await {
         return Ok(answer?);
     }
     // The others need not be asked one after the other.
