@@ -200,6 +200,7 @@ impl Store {
 
     async fn client(&self) -> Result<Object<Sessions>, Error> {
         self.keeper.get_or_init(|| Keeper::start(self.pool.clone(), self.idle));
-        Ok(self.pool.get().await?)
+        // Large, and part of everything that asks the store something.
+        Ok(Box::pin(self.pool.get()).await?)
     }
 }

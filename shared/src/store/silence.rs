@@ -50,9 +50,7 @@ pub(super) async fn ask(client: &Client, last_used: Duration) -> Result<(), Erro
     if last_used < JUST_USED {
         return Ok(());
     }
-    // Large, and part of everything that asks the store something.
-    let answered = Box::pin(timeout(ANSWER_WITHIN, client.batch_execute("/* silence::ask */")));
-    if let Ok(answer) = answered.await {
+    if let Ok(answer) = timeout(ANSWER_WITHIN, client.batch_execute("/* silence::ask */")).await {
         return Ok(answer?);
     }
     // The others need not be asked one after the other.
