@@ -8,6 +8,8 @@ use std::{error::Error, fmt, io, net::SocketAddr};
 /// What was heard at an address, most telling first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Heard {
+    /// The server answered, and has no session left.
+    Full,
     /// The server answered, and refuses: a wrong password, a missing database.
     Refusal,
     /// Something is there, but the conversation failed: a certificate nobody trusts, a connection cut short.
@@ -56,7 +58,12 @@ impl DialError {
 
     /// Whether the server was reached at one address at least, and refused.
     pub(crate) fn refused(&self) -> bool {
-        self.failed.first().is_some_and(|call| call.heard == Heard::Refusal)
+        self.failed.first().is_some_and(|call| call.heard <= Heard::Refusal)
+    }
+
+    /// Whether that was for lack of sessions.
+    pub(crate) fn full(&self) -> bool {
+        self.failed.first().is_some_and(|call| call.heard == Heard::Full)
     }
 }
 
@@ -124,6 +131,9 @@ mod tests {
         );
         error.push(call("10.0.0.1:5432", Heard::Refusal, "wrong password"));
         assert!(error.refused() && error.to_string().starts_with("10.0.0.1:5432: wrong password; "));
+        assert!(!error.full());
+        error.push(call("10.0.0.2:5432", Heard::Full, "too many connections"));
+        assert!(error.full() && error.refused());
     }
 
     #[test]

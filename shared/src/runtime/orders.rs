@@ -3,22 +3,16 @@
 //! A worker takes nothing before it has heard: a pause survives restarts. What it heard last counts while the database is
 //! unavailable, which pauses it anyway.
 
-use std::time::Duration;
+use std::sync::Arc;
 
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep},
+use tokio::sync::watch;
+
+use super::{
+    Worker,
+    process::duties::{Duty, Turn, lasting},
+    status::Status,
 };
-use tokio_util::sync::CancellationToken;
-
-use super::{retry::Delays, status::Status};
-use crate::steering::{Orders, Steering};
-
-/// The shortest and the longest wait between two tries to listen.
-const SOONEST: Duration = Duration::from_millis(250);
-const LATEST: Duration = Duration::from_secs(5);
-/// Who listened for so long is heard again at once.
-const STEADY: Duration = Duration::from_secs(30);
+use crate::{failure::Failure, steering::Orders};
 
 /// The orders that were heard; none before the first.
 pub(super) type Heard = watch::Receiver<Option<Orders>>;
@@ -30,15 +24,31 @@ pub(super) async fn news(orders: &mut Heard) {
     }
 }
 
-/// Hears what is ordered until told to stop.
-pub(super) async fn hear(
-    steering: &dyn Steering,
-    stage: &'static str,
+/// The duty that hears what is ordered.
+pub(super) fn duty<W: Worker>(
+    worker: &Arc<W>,
     status: &Status,
     heard: &watch::Sender<Option<Orders>>,
-    stop: &CancellationToken,
-) {
+) -> Duty {
+    let (worker, status, heard) = (Arc::clone(worker), status.clone(), heard.clone());
+    lasting("orders", move |turn| hear(Arc::clone(&worker), status.clone(), heard.clone(), turn))
+}
+
+/// Hears what is ordered until told to stop.
+async fn hear<W: Worker>(
+    worker: Arc<W>,
+    status: Status,
+    heard: watch::Sender<Option<Orders>>,
+    turn: Turn,
+) -> Result<(), Failure> {
+    let Some(steering) = worker.steering() else {
+        heard.send_modify(|orders| *orders = Some(Orders::default()));
+        turn.stop.cancelled().await;
+        return Ok(());
+    };
     let tell = |orders: Orders| {
+        turn.works();
+        status.hears(None);
         status.ordered(orders.pause.as_ref());
         heard.send_if_modified(|before| {
             let news = before.as_ref() != Some(&orders);
@@ -46,21 +56,11 @@ pub(super) async fn hear(
             news
         });
     };
-    let mut waits = Delays::between(SOONEST, LATEST);
-    loop {
-        let began = Instant::now();
-        tokio::select! {
-            () = stop.cancelled() => return,
-            failure = steering.follow(stage, status.clock(), &tell) => {
-                tracing::debug!(stage, code = failure.code, "orders are not heard: {failure}");
-            }
-        }
-        if began.elapsed() > STEADY {
-            waits.reset();
-        }
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = sleep(waits.next()) => {}
+    tokio::select! {
+        () = turn.stop.cancelled() => Ok(()),
+        failure = steering.follow(W::STAGE.info().name, status.clock(), &tell) => {
+            status.hears(Some(failure.clone()));
+            Err(failure)
         }
     }
 }

@@ -47,6 +47,8 @@ struct Inner {
     pause: Option<Pause>,
     /// The pause that a person has ordered, whatever else the state is.
     ordered: Option<Pause>,
+    /// Why orders are not heard now.
+    deaf: Option<Failure>,
     retry_after: Duration,
     since: DateTime<Utc>,
     in_hand: usize,
@@ -64,6 +66,7 @@ impl Status {
             state: None,
             pause: None,
             ordered: None,
+            deaf: None,
             retry_after: Duration::ZERO,
             since: now,
             in_hand: 0,
@@ -157,6 +160,16 @@ impl Status {
         }
         metrics::paused(ordered.is_some() || self.is_paused());
         self.changes.send_modify(|changes| *changes += 1);
+    }
+
+    /// Orders are heard, or why not.
+    pub(super) fn hears(&self, deaf: Option<Failure>) {
+        self.with(|inner| inner.deaf = deaf);
+    }
+
+    /// Why orders are not heard, if they are not.
+    pub(super) fn deaf(&self) -> Option<Failure> {
+        self.with(|inner| inner.deaf.clone())
     }
 
     /// It tries one message.

@@ -12,14 +12,13 @@ use super::{
     Announcer, Settings, Troubles, Worker,
     broker::{error::BrokerError, session::Session},
     consumer::Consumer,
-    orders::hear,
-    process::{duties::perform, probes, prometheus, report::report},
+    orders,
+    process::{duties::perform, probes, prometheus, report},
     retry::Delays,
     status::Status,
 };
 use crate::{
     failure::{Class, Failure},
-    steering::Orders,
     topology::StageInfo,
     version::VERSION,
 };
@@ -52,6 +51,10 @@ pub async fn run<W: Worker>(
     })?;
     let duties = Arc::clone(&worker).duties(announcer);
     // Whichever way this ends, also when it is dropped: what it started ends with it.
+    let (heard, orders) = watch::channel(None);
+    let own = vec![orders::duty(&worker, &status, &heard), report::duty(&worker, &status, address)];
+    let own = tokio::spawn(perform(own, troubles.clone(), settings.clock.clone(), stop.clone()));
+    let own = AbortOnDropHandle::new(own);
     let background = tokio::spawn({
         let (status, clock, stop) = (status.clone(), settings.clock.clone(), stop.clone());
         async move {
@@ -60,19 +63,6 @@ pub async fn run<W: Worker>(
         }
     });
     let mut background = AbortOnDropHandle::new(background);
-    let (heard, orders) = watch::channel(None);
-    let hearing = tokio::spawn({
-        let (worker, status, stop) = (Arc::clone(&worker), status.clone(), stop.clone());
-        async move {
-            match worker.steering() {
-                Some(steering) => hear(steering, name, &status, &heard, &stop).await,
-                None => heard.send_modify(|orders| *orders = Some(Orders::default())),
-            }
-        }
-    });
-    let _hearing = AbortOnDropHandle::new(hearing);
-    let reporting = tokio::spawn(report(Arc::clone(&worker), status.clone(), address, stop.clone()));
-    let reporting = AbortOnDropHandle::new(reporting);
 
     let mut waits = Delays::between(SHORTEST_WAIT, LONGEST_WAIT);
     let mut without_session = Instant::now();
@@ -126,7 +116,7 @@ pub async fn run<W: Worker>(
     };
     // Where there was no session to stop in.
     background.abort();
-    let _ = timeout(Duration::from_secs(2), reporting).await;
+    let _ = timeout(Duration::from_secs(2), own).await;
     result
 }
 

@@ -90,9 +90,7 @@ impl Address {
         }
         let plain = matches!(privacy, Privacy::Plain);
         config.ssl_mode(if plain { SslMode::Disable } else { SslMode::Require });
-        if config.get_keepalives_idle() == KEEPALIVES_IDLE_UNSET {
-            config.keepalives_idle(Duration::from_secs(30));
-        }
+        notice_a_vanished_host(&mut config);
         Ok(Self { config, settings, privacy })
     }
 
@@ -219,6 +217,23 @@ impl Privacy {
                 "its sslmode is {other:?}: write verify-full to encrypt and verify, or disable"
             ))),
         }
+    }
+}
+
+/// TCP notices after a minute that a host has vanished, where the URL does not say otherwise; the system's defaults are a
+/// quarter of an hour for what was sent, and two hours for what is waited for.
+fn notice_a_vanished_host(config: &mut Config) {
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(Duration::from_secs(30));
+    }
+    if config.get_keepalives_idle() == KEEPALIVES_IDLE_UNSET {
+        config.keepalives_idle(Duration::from_secs(30));
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(Duration::from_secs(10));
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(3);
     }
 }
 

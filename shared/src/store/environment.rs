@@ -1,7 +1,7 @@
 //! The server, the database and the user: what a person should know before the first start. Needs no schema of ours.
 
 use chrono::{DateTime, Utc};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::{GenericClient, error::SqlState};
 
 use super::{Error, Store, column::Columns};
 
@@ -26,17 +26,6 @@ impl Store {
         let sql = "/* environment::look */
             select current_setting('server_version') as server, current_setting('server_encoding') as encoding,
                    clock_timestamp() as now,
-                   least(
-                       current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
-                           - (select count(*) from pg_stat_activity where datid is not null),
-                       (select case when datconnlimit < 0 then 100000 else datconnlimit end from pg_database
-                        where datname = current_database())
-                           - (select count(*) from pg_stat_activity where datname = current_database()
-                                                                     and datid is not null),
-                       (select case when rolconnlimit < 0 then 100000 else rolconnlimit end from pg_roles
-                        where rolname = current_user)
-                           - (select count(*) from pg_stat_activity where usename = current_user
-                                                                     and datid is not null)) as sessions_left,
                    array(select format('%s on %s', w.need, w.name)
                          from (values ('pull', 'select'), ('pull', 'insert'), ('pull_chunk', 'select'), ('worker_state', 'select'),
                                       ('dead_letter', 'update'), ('stage_pause', 'insert'), ('steering', 'insert')) w (name, need)
@@ -44,12 +33,13 @@ impl Store {
                            and not (has_table_privilege(to_regclass(w.name), w.need)
                                     or w.need <> 'select' and has_any_column_privilege(to_regclass(w.name), w.need))
                         ) as denied";
-        let row = self.client().await?.query_one(sql, &[]).await?;
+        let client = self.client().await?;
+        let row = client.query_one(sql, &[]).await?;
         Ok(Environment {
             server: row.column("server")?,
             encoding: row.column("encoding")?,
             now: row.column("now")?,
-            sessions_left: row.column("sessions_left")?,
+            sessions_left: sessions_left(&**client).await?,
             denied: row.column("denied")?,
         })
     }
@@ -78,4 +68,21 @@ impl Store {
         let sql = "/* environment::server_time */ select clock_timestamp() as now";
         self.client().await?.query_one(sql, &[]).await?.column("now")
     }
+}
+
+/// How many sessions this user may still open: the least of what server, database and user leave.
+pub(super) async fn sessions_left(client: &impl GenericClient) -> Result<i64, Error> {
+    let sql = "/* environment::sessions_left */
+        select least(
+            current_setting('max_connections')::bigint - current_setting('superuser_reserved_connections')::bigint
+                - (select count(*) from pg_stat_activity where datid is not null),
+            (select case when datconnlimit < 0 then 100000 else datconnlimit end from pg_database
+             where datname = current_database())
+                - (select count(*) from pg_stat_activity where datname = current_database()
+                                                          and datid is not null),
+            (select case when rolconnlimit < 0 then 100000 else rolconnlimit end from pg_roles
+             where rolname = current_user)
+                - (select count(*) from pg_stat_activity where usename = current_user
+                                                          and datid is not null)) as sessions_left";
+    client.query_one(sql, &[]).await?.column("sessions_left")
 }

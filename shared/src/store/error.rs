@@ -123,9 +123,12 @@ pub enum Error {
         /// How.
         status: String,
     },
-    /// A session does not answer.
-    #[error("a session with PostgreSQL has ended, or does not answer")]
+    /// There is no answer: its host has vanished, its process was stopped, or it has far too much to do.
+    #[error("the database does not answer")]
     Silent,
+    /// A session that listened has ended.
+    #[error("a session with PostgreSQL has ended")]
+    SessionEnded,
     /// A pull whose pages were not all fetched cannot be made again from them.
     #[error("the pages of pull {0} were not all fetched: replay its dead letter, or make another pull")]
     Unfetched(PullId),
@@ -242,7 +245,8 @@ impl From<Error> for Failure {
             Error::Shared => (Class::Outage, "store.pooler"),
             Error::Busy => (Class::Outage, "store.busy"),
             Error::ReadOnly => (Class::Outage, "store.read_only"),
-            Error::Migrator(_) | Error::Silent => (Class::Outage, "store.connection_lost"),
+            Error::Silent => (Class::Outage, "store.silent"),
+            Error::Migrator(_) | Error::SessionEnded => (Class::Outage, "store.connection_lost"),
             Error::Encoding { .. } => (Class::Permanent, "store.encoding"),
             Error::Statement(failed) => (failed.meaning.class, failed.meaning.code),
             Error::NoSchema | Error::OldSchema { .. } | Error::NewSchema { .. } => {
@@ -256,7 +260,8 @@ impl From<Error> for Failure {
             }
             Error::Ended { .. } => (Class::Permanent, "pull.ended"),
             Error::Page { .. } => (Class::Permanent, "store.page"),
-            Error::Overtaken { .. } => (Class::Transient, "store.overtaken"),
+            // By another extractor, or by our own commit whose answer was lost: no fault of the message.
+            Error::Overtaken { .. } => (Class::Contention, "store.overtaken"),
             Error::LakeMoved => (Class::Contention, "lake.moved"),
             Error::Staged { .. } => (Class::Permanent, "redshift.rows"),
             Error::LakeBusy(_) => (Class::Contention, "lake.busy"),

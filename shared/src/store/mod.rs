@@ -44,6 +44,7 @@ mod error;
 mod event;
 mod flow_rate;
 mod history;
+mod keeper;
 mod lake;
 mod legacy;
 mod merge;
@@ -67,7 +68,9 @@ mod rerun;
 mod retention;
 mod script;
 mod session;
+mod session_count;
 mod session_settings;
+mod silence;
 mod slot;
 mod sqlstate;
 mod steering;
@@ -89,7 +92,7 @@ use deadpool::{
     managed::{Object, Pool, QueueMode},
 };
 use secrecy::SecretString;
-use tokio::{sync::Semaphore, task::AbortHandle};
+use tokio::{sync::Semaphore, time::timeout};
 
 pub use alarm::AlarmRow;
 pub use chunk::{Need, Outlook};
@@ -108,6 +111,7 @@ pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
 pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
+use keeper::Keeper;
 pub use lake::{
     CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeLock, LakeRequest, LakeStatus, Manifest,
     Moved, PullFiles, Registered, TableStatus,
@@ -131,6 +135,7 @@ pub use retention::{
 };
 pub use script::{run_load, run_script};
 use session::Sessions;
+pub use session_count::most_sessions;
 pub use slot::SlotDecision;
 pub use steering::{RUN_ONCE_WITHIN, RunOnceReport};
 pub use top::Top;
@@ -145,6 +150,8 @@ pub use worker_state::{RetryRow, WorkerRow};
 const IDLE: Duration = Duration::from_mins(1);
 /// How long to wait while every session is in use. Told in [`Error::Busy`].
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the answer may take whether the database can be used; less than whoever asks waits for it.
+const CHECKED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -152,7 +159,7 @@ pub struct Store {
     pool: Pool<Sessions>,
     /// How long a session may be idle before it is closed.
     idle: Duration,
-    sweeper: Arc<OnceLock<Sweeper>>,
+    keeper: Arc<OnceLock<Keeper>>,
     /// Few at a time stand for election, so that most sessions are there for the work itself.
     elections: Arc<Semaphore>,
 }
@@ -173,7 +180,7 @@ impl Store {
             .build()
             .map_err(Error::Build)?;
         let elections = Arc::new(Semaphore::new(usize::from(connections / 4).max(1)));
-        Ok(Self { pool, idle: IDLE, sweeper: Arc::default(), elections })
+        Ok(Self { pool, idle: IDLE, keeper: Arc::default(), elections })
     }
 
     /// The same, which closes sessions that were idle for so long. Only before it is first used.
@@ -185,33 +192,15 @@ impl Store {
     /// Asks whether the database answers and takes writes, and whether its schema is one that serves this build.
     pub async fn check(&self) -> Result<(), Error> {
         let session = self.client().await?;
-        migrate::check(&session).await
+        timeout(CHECKED_WITHIN, migrate::check(&session)).await.unwrap_or_else(|_| {
+            suspicion::raise();
+            Err(Error::Silent)
+        })
     }
 
     async fn client(&self) -> Result<Object<Sessions>, Error> {
-        self.sweeper.get_or_init(|| Sweeper::start(self.pool.clone(), self.idle));
-        Ok(self.pool.get().await?)
-    }
-}
-
-/// Closes sessions that are idle, as long as the store is there.
-#[derive(Debug)]
-struct Sweeper(AbortHandle);
-
-impl Sweeper {
-    fn start(pool: Pool<Sessions>, idle: Duration) -> Self {
-        let sweep = async move {
-            loop {
-                tokio::time::sleep(idle / 4).await;
-                pool.retain(|_, metrics| metrics.last_used() < idle);
-            }
-        };
-        Self(tokio::spawn(sweep).abort_handle())
-    }
-}
-
-impl Drop for Sweeper {
-    fn drop(&mut self) {
-        self.0.abort();
+        self.keeper.get_or_init(|| Keeper::start(self.pool.clone(), self.idle));
+        // Large, and part of everything that asks the store something.
+        Ok(Box::pin(self.pool.get()).await?)
     }
 }

@@ -10,6 +10,7 @@ use std::{
     io,
     net::IpAddr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::Instant,
 };
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -23,6 +24,7 @@ use tokio::{
 };
 use tokio_postgres::{
     AsyncMessage, Client, Config, Connection as Driver, NoTls, SimpleQueryMessage, config::Host,
+    error::SqlState,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -30,6 +32,7 @@ use super::{
     Error,
     database_url::{Address, Server},
     session_settings::{DURABLE, FIXED, MIGRATOR, PROGRAM},
+    silence::{self, OpenSessions},
     sqlstate, suspicion,
 };
 use crate::dial::{DialError, FailedCall, Heard, chain, place, resolve};
@@ -39,8 +42,10 @@ pub(super) struct Sessions {
     address: Address,
     tls: Option<MakeRustlsConnect>,
     program: String,
-    /// Number of the server that worked last: the first to be tried, so that a dead one costs its wait once.
-    worked: AtomicUsize,
+    /// Number of the server to be tried first: the one that worked last, or the one after it, so that a dead one costs its
+    /// wait once.
+    first: AtomicUsize,
+    open: OpenSessions,
     /// Whether sessions are known to be our own.
     own: AtomicBool,
 }
@@ -54,7 +59,7 @@ struct Connected {
 }
 
 /// A session just opened.
-struct Opened {
+pub(super) struct Opened {
     connected: Connected,
     server: Server,
     address: Option<IpAddr>,
@@ -64,14 +69,14 @@ impl Sessions {
     /// Calls nobody. `program` is how PostgreSQL shows the sessions, unless the URL says `application_name`.
     pub(super) fn new(address: Address, program: &str) -> Result<Self, Error> {
         let tls = address.tls()?.map(MakeRustlsConnect::new);
-        let (worked, own) = (AtomicUsize::new(0), AtomicBool::new(false));
-        Ok(Self { address, tls, program: program.to_owned(), worked, own })
+        let (first, own) = (AtomicUsize::new(0), AtomicBool::new(false));
+        Ok(Self { address, tls, program: program.to_owned(), first, open: OpenSessions::default(), own })
     }
 
     /// Tries every server at every address of it, beginning with the server that worked last.
-    async fn open(&self) -> Result<Opened, Error> {
+    pub(super) async fn open(&self) -> Result<Opened, Error> {
         let servers = self.address.servers();
-        let first = self.worked.load(Ordering::Relaxed);
+        let first = self.first.load(Ordering::Relaxed);
         let mut failed = DialError::default();
         for number in (first..servers.len()).chain(0..first) {
             let server = &servers[number];
@@ -85,12 +90,14 @@ impl Sessions {
             for address in addresses {
                 match self.call(server, address).await {
                     Ok(connected) => {
-                        self.worked.store(number, Ordering::Relaxed);
+                        self.first.store(number, Ordering::Relaxed);
                         return Ok(Opened { connected, server: server.clone(), address });
                     }
                     Err(call) => failed.push(call),
                 }
             }
+            // At once: who waits for all of them may be gone by then.
+            self.first.store((number + 1) % servers.len(), Ordering::Relaxed);
         }
         Err(if failed.refused() { Error::Refused(failed) } else { Error::Unreachable(failed) })
     }
@@ -98,14 +105,24 @@ impl Sessions {
     /// Opens a session with one server at one of its addresses.
     async fn call(&self, server: &Server, address: Option<IpAddr>) -> Result<Connected, FailedCall> {
         let config = self.address.config(server, address, &self.program);
-        let patience = self.address.patience();
-        let failed = |heard, cause| FailedCall { place: named(server, address), heard, cause };
+        let (place, patience, began) = (named(server, address), self.address.patience(), Instant::now());
         match timeout(patience, connect(&config, self.tls.as_ref())).await {
-            Ok(connected) => connected.map_err(|error| {
+            Ok(Ok(connected)) => {
+                self.open.add(place, connected.driver.abort_handle());
+                Ok(connected)
+            }
+            Ok(Err(error)) => {
                 let (heard, cause) = heard(&error);
-                failed(heard, cause)
-            }),
-            Err(_) => Err(failed(Heard::Nobody, format!("no answer within {patience:?}"))),
+                Err(FailedCall { place, heard, cause })
+            }
+            Err(_) => {
+                self.open.end(&place, began);
+                Err(FailedCall {
+                    place,
+                    heard: Heard::Nobody,
+                    cause: format!("no answer within {patience:?}"),
+                })
+            }
         }
     }
 
@@ -123,6 +140,16 @@ impl Sessions {
         }
         self.own.store(true, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Sees to it that a session just opened is our own, and gives it the settings of a program's.
+    async fn prepare(&self, opened: &Opened) -> Result<(), Error> {
+        let prepared = async {
+            self.check_own(opened).await?;
+            self.settle(opened, &PROGRAM).await
+        };
+        // It opens another for a moment, which may take its time.
+        timeout(2 * self.address.patience(), prepared).await.unwrap_or(Err(Error::Silent))
     }
 
     /// Gives a session its settings.
@@ -154,8 +181,7 @@ impl Sessions {
     /// A session that listens on a channel; with news of each notification.
     pub(super) async fn listener(&self, channel: &str) -> Result<(Client, watch::Receiver<()>), Error> {
         let opened = self.open().await?;
-        self.check_own(&opened).await?;
-        self.settle(&opened, &PROGRAM).await?;
+        self.prepare(&opened).await?;
         let Connected { client, notified, .. } = opened.connected;
         client.batch_execute(&format!("/* session::listener */ listen {channel}")).await?;
         Ok((client, notified))
@@ -192,8 +218,7 @@ impl Manager for Sessions {
         // Large, and part of everything that asks the store something.
         Box::pin(async {
             let opened = self.open().await?;
-            self.check_own(&opened).await?;
-            self.settle(&opened, &PROGRAM).await?;
+            self.prepare(&opened).await?;
             Ok(ClientWrapper::new(opened.connected.client, opened.connected.driver))
         })
         .await
@@ -206,7 +231,7 @@ impl Manager for Sessions {
         if suspicion::falls_on(metrics.created) {
             return Err(RecycleError::message("it may be the trouble"));
         }
-        Ok(())
+        silence::ask(session, metrics.last_used()).await.map_err(RecycleError::Backend)
     }
 }
 
@@ -270,7 +295,8 @@ where
 /// What a failed call says of the other side, and why it failed.
 fn heard(error: &tokio_postgres::Error) -> (Heard, String) {
     if let Some(refusal) = error.as_db_error() {
-        return (Heard::Refusal, sqlstate::words(refusal));
+        let full = *refusal.code() == SqlState::TOO_MANY_CONNECTIONS;
+        return (if full { Heard::Full } else { Heard::Refusal }, sqlstate::words(refusal));
     }
     let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     match io {

@@ -1,13 +1,16 @@
 //! Tables `stage_pause`, `run_once` and `steering`: what people order, and how workers hear of it.
 
-use std::{collections::HashSet, time::Duration};
+use std::{collections::HashSet, convert::Infallible, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::future::BoxFuture;
-use tokio::time::timeout;
-use tokio_postgres::{GenericClient, Row};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use tokio_postgres::{Client, GenericClient, Row};
 
-use super::{Error, Store, column::Columns};
+use super::{Error, Store, column::Columns, environment::sessions_left};
 use crate::{
     clock::Clock,
     failure::Failure,
@@ -17,8 +20,14 @@ use crate::{
 
 /// The channel on which changes are notified; the payload is nothing to rely on.
 const CHANNEL: &str = "steering";
-/// How often orders are read where nothing is notified: a session that has silently gone is noticed, and replaced.
-const READ_AGAIN: Duration = Duration::from_secs(30);
+/// How often orders are read where nothing is notified, and it is looked whether sessions are to be had.
+const READ_AGAIN: Duration = Duration::from_secs(10);
+/// How often they are read by whoever does not listen.
+const READ_OFTEN: Duration = Duration::from_secs(2);
+/// With fewer sessions left than this nobody keeps one to listen, or one without work: other programs need them.
+const SPARE_SESSIONS: i64 = 4;
+/// Without work for so long, where sessions are few.
+const WITHOUT_WORK: Duration = Duration::from_secs(5);
 /// How long reading them may take.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
 /// A request for one message that no replica has taken on by then is void: it should not surprise anybody later.
@@ -159,25 +168,65 @@ impl Store {
         Ok(transaction.commit().await?)
     }
 
-    /// Listens, and tells a stage's orders at once, at each change, and when a pause is over; until the session ends.
+    /// Tells a stage's orders at once, and again at each change: at the very moment while there are sessions enough for one
+    /// that listens, else a little later.
     async fn tell_orders(
         &self,
         stage: &str,
         clock: &Clock,
         tell: &(dyn Fn(Orders) + Send + Sync),
-    ) -> Result<(), Error> {
-        let (client, mut notified) = self.pool.manager().listener(CHANNEL).await?;
+    ) -> Result<Infallible, Error> {
         loop {
-            let now = clock.now();
-            let orders =
-                timeout(READ_TIMEOUT, orders(&client, stage, now)).await.map_err(|_| Error::Silent)??;
-            let until = orders.pause.as_ref().and_then(|pause| pause.until);
-            tell(orders);
-            let left = until.and_then(|until| (until - now).to_std().ok()).unwrap_or(READ_AGAIN);
-            if let Ok(Err(_)) = timeout(left.min(READ_AGAIN), notified.changed()).await {
-                return Ok(());
+            if self.sessions_left(&**self.client().await?).await? > SPARE_SESSIONS {
+                match self.pool.manager().listener(CHANNEL).await {
+                    Ok((client, notified)) => self.listen(&client, notified, stage, clock, tell).await?,
+                    // Somebody was faster.
+                    Err(Error::Refused(why)) if why.full() => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            let began = Instant::now();
+            while began.elapsed() < READ_AGAIN {
+                tell(orders(&**self.client().await?, stage, clock.now()).await?);
+                sleep(READ_OFTEN).await;
             }
         }
+    }
+
+    /// Tells a stage's orders at once, at each change, and when a pause is over, until others need the session more.
+    async fn listen(
+        &self,
+        client: &Client,
+        mut notified: watch::Receiver<()>,
+        stage: &str,
+        clock: &Clock,
+        tell: &(dyn Fn(Orders) + Send + Sync),
+    ) -> Result<(), Error> {
+        loop {
+            let now = clock.now();
+            let read = async {
+                Ok::<_, Error>((orders(client, stage, now).await?, self.sessions_left(client).await?))
+            };
+            let (orders, left) = timeout(READ_TIMEOUT, read).await.map_err(|_| Error::Silent)??;
+            let until = orders.pause.as_ref().and_then(|pause| pause.until);
+            tell(orders);
+            if left < SPARE_SESSIONS {
+                return Ok(());
+            }
+            let wait = until.and_then(|until| (until - now).to_std().ok()).unwrap_or(READ_AGAIN);
+            if let Ok(Err(_)) = timeout(wait.min(READ_AGAIN), notified.changed()).await {
+                return Err(Error::SessionEnded);
+            }
+        }
+    }
+
+    /// How many sessions are left to all programs. Where they are few, those of ours that have no work are closed.
+    async fn sessions_left(&self, client: &impl GenericClient) -> Result<i64, Error> {
+        let left = sessions_left(client).await?;
+        if left < SPARE_SESSIONS {
+            self.pool.retain(|_, metrics| metrics.last_used() < WITHOUT_WORK);
+        }
+        Ok(left)
     }
 
     async fn cancelled_pulls(&self, pulls: &[i64]) -> Result<HashSet<i64>, Error> {
@@ -267,10 +316,8 @@ impl Steering for Store {
         tell: &'a (dyn Fn(Orders) + Send + Sync),
     ) -> BoxFuture<'a, Failure> {
         Box::pin(async move {
-            match self.tell_orders(stage, clock, tell).await {
-                Ok(()) => Error::Silent.into(),
-                Err(error) => error.into(),
-            }
+            let Err(error) = self.tell_orders(stage, clock, tell).await;
+            error.into()
         })
     }
 

@@ -196,7 +196,8 @@ pub(crate) async fn owner(rig: &Rig, words: &str) -> (i32, String, String) {
     answer(command).await
 }
 
-async fn answer(mut command: Command) -> (i32, String, String) {
+/// What such a command answers.
+pub(crate) async fn answer(mut command: Command) -> (i32, String, String) {
     let run = tokio::task::spawn_blocking(move || command.output());
     let Output { status, stdout, stderr } =
         run.await.expect("a thread").expect("tests/run builds the programs first");

@@ -4,11 +4,12 @@ use fake_twitch::{Effect, Endpoint, Fault, When, World, WorldConfig};
 use serde_json::Value;
 
 use crate::{
-    dead_letter_rig::{operator, operator_json},
+    dead_letter_rig::{answer, command, operator, operator_json},
     eventually::eventually,
     process::{Options, Process},
     rig::{Rig, Setup},
     truth::assert_matches_world,
+    wire::purge,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -45,6 +46,23 @@ async fn a_wrong_secret_is_told_to_whoever_waits_and_the_pull_waits_as_well() {
     rig.start(rig.extractor());
     rig.succeeded(pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_waits_goes_on_waiting_while_others_hold_what_is_read() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    rig.db.batch_execute("begin; lock table worker_state in access exclusive mode").await.expect("a lock");
+    let mut command = command(&rig, "pull --wait --timeout 4s");
+    command
+        .env("DATABASE_URL", format!("{}?options=-clock_timeout%3D200ms", rig.database.url_of("operator")));
+    let (code, _, told) = answer(command).await;
+    assert!(
+        code == 124 && told.contains("still waiting: another transaction holds what is needed"),
+        "{told}"
+    );
+    rig.db.batch_execute("rollback").await.expect("let go");
+    purge(&rig.vhost, "extractor").await;
     rig.end(&[]).await;
 }
 

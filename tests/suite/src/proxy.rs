@@ -23,6 +23,8 @@ pub(crate) struct Proxy {
     address: SocketAddr,
     /// Whether it is open; any news cuts what goes through it.
     open: watch::Sender<bool>,
+    /// Whether it swallows what is sent, as on the way to a host that has vanished or a process that was stopped.
+    silent: watch::Sender<bool>,
 }
 
 impl Proxy {
@@ -33,6 +35,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (open, state) = watch::channel(true);
+        let (silent, silence) = watch::channel(false);
         tokio::spawn(async move {
             let mut ended = state.clone();
             loop {
@@ -41,11 +44,11 @@ impl Proxy {
                     Err(_) = ended.changed() => return,
                 };
                 if *state.borrow() {
-                    tokio::spawn(through(near, server.clone(), state.clone()));
+                    tokio::spawn(through(near, server.clone(), state.clone(), silence.clone()));
                 }
             }
         });
-        Self { address, open }
+        Self { address, open, silent }
     }
 
     /// The same URL by way of this line.
@@ -69,14 +72,47 @@ impl Proxy {
     pub(crate) fn open(&self) {
         self.open.send_replace(true);
     }
+
+    /// Swallows all that is sent from now on: every connection to it stays, new ones too, and nothing comes back.
+    pub(crate) fn swallow(&self) {
+        self.silent.send_replace(true);
+    }
+
+    /// Carries again what comes by new connections.
+    pub(crate) fn carry(&self) {
+        self.silent.send_replace(false);
+    }
+
+    /// Where it is, as a URL names it.
+    pub(crate) fn place(&self) -> String {
+        self.address.to_string()
+    }
 }
 
-async fn through(mut near: TcpStream, server: (String, u16), mut state: watch::Receiver<bool>) {
+async fn through(
+    mut near: TcpStream,
+    server: (String, u16),
+    mut state: watch::Receiver<bool>,
+    mut silence: watch::Receiver<bool>,
+) {
     state.mark_unchanged();
-    let Ok(mut far) = TcpStream::connect(server).await else { return };
+    let carried = async {
+        let carried = async {
+            let Ok(mut far) = TcpStream::connect(server).await else { return };
+            // Ends when either side does; why is no concern of the line.
+            let _ = copy_bidirectional(&mut near, &mut far).await;
+        };
+        let swallows = async { drop(silence.wait_for(|silent| *silent).await) };
+        tokio::select! {
+            biased;
+            () = swallows => {}
+            () = carried => return,
+        }
+        // The near end stays open, and nothing is carried. What the server had begun is gone, as with a server that is lost.
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
-        // Ends when either side does; why is no concern of the line.
-        _ = copy_bidirectional(&mut near, &mut far) => {}
+        () = carried => {}
         _ = state.changed() => {}
     }
 }

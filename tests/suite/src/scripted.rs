@@ -29,6 +29,7 @@ pub(crate) struct Scripted(Arc<Inner>);
 
 struct Inner {
     store: Store,
+    steering: Arc<dyn Steering>,
     ready: Mutex<Result<(), Failure>>,
     script: Mutex<Script>,
     hangs: Mutex<BTreeSet<i32>>,
@@ -38,8 +39,14 @@ struct Inner {
 impl Scripted {
     /// One that handles everything.
     pub(crate) fn new(rig: &Rig) -> Self {
+        Self::steered_by(rig, Arc::new(rig.store.clone()))
+    }
+
+    /// The same, which hears of orders from this one.
+    pub(crate) fn steered_by(rig: &Rig, steering: Arc<dyn Steering>) -> Self {
         Self(Arc::new(Inner {
             store: rig.store.clone(),
+            steering,
             ready: Mutex::new(Ok(())),
             script: Mutex::new(Box::new(|_| done())),
             hangs: Mutex::default(),
@@ -118,7 +125,7 @@ impl Worker for Scripted {
     }
 
     fn steering(&self) -> Option<&dyn Steering> {
-        Some(&self.0.store)
+        Some(&*self.0.steering)
     }
 }
 

@@ -128,8 +128,8 @@ impl Extractor {
         Ok(Step::More(announcements))
     }
 
-    /// The pull as it is being fetched, and what may not have been announced of it, which each delivery does once; none
-    /// while somebody else fetches it.
+    /// The pull as it is being fetched, and what may not have been announced of it, which each delivery does once, and again
+    /// when it was overtaken; none while somebody else fetches it.
     async fn take_up(&self, job: &Job<PullRequested>) -> Result<Option<(Sweep, Vec<Announcement>)>, Failure> {
         let pull = job.message.pull_id;
         let known = match self.sweeps().remove(&pull) {
@@ -139,7 +139,9 @@ impl Extractor {
         let Some(so_far) = self.store.extraction(pull, &self.name, self.clock.now()).await? else {
             return Ok(None);
         };
-        let untold = if job.steps == 0 { self.store.untold(&so_far).await? } else { Vec::new() };
+        // Where others stored pages, or we did and never heard of it, nobody may have announced them.
+        let unheard = job.steps == 0 || known.is_none();
+        let untold = if unheard { self.store.untold(&so_far).await? } else { Vec::new() };
         let sweep = if let Some(sweep) = known.filter(|sweep| sweep.stored == so_far) {
             sweep
         } else {

@@ -34,11 +34,18 @@ impl<W: Worker> Consumer<'_, W> {
         let mut orders = self.orders.clone();
         let ready = async {
             self.worker.ready().await?;
+            match self.status.deaf() {
+                Some(failure) if orders.borrow().is_none() => return Err(failure),
+                _ => {}
+            }
             // Who has nobody to tell orders is told that there are none.
             let _ = orders.wait_for(Option::is_some).await;
             Ok(())
         };
         timeout(READY_TIMEOUT, ready).await.unwrap_or_else(|_| {
+            if let Some(failure) = self.status.deaf() {
+                return Err(failure);
+            }
             let why = format!("what it depends on did not answer within {} s", READY_TIMEOUT.as_secs());
             Err(Failure::new(Class::Outage, "worker.not_ready", why))
         })

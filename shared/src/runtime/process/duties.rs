@@ -1,6 +1,6 @@
 //! Background duties: what a program does beside its messages, named and supervised.
 //!
-//! A program lists its duties with [`every`], [`scheduled`] and [`standing`]; see [`Worker::duties`](super::Worker::duties).
+//! A program lists its duties with [`every`], [`scheduled`], [`standing`] and [`lasting`]; see [`Worker::duties`](super::Worker::duties).
 //! Each runs in a task of its own. A run that fails, panics or takes too long is one failure: it is counted, and the duty
 //! goes on with its next run, after a delay that grows from a second to its period. The log tells when a duty begins to
 //! fail, when it fails for another cause, and when it works again. A duty that keeps failing shows in `/readyz`.
@@ -41,7 +41,20 @@ pub struct Duty {
 }
 
 /// One run: how long to wait before the next, if it succeeded.
-type Run = Box<dyn FnMut(CancellationToken) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+type Run = Box<dyn FnMut(Turn) -> BoxFuture<'static, Result<Duration, Failure>> + Send>;
+
+/// What a run is given.
+pub(in crate::runtime) struct Turn {
+    pub(in crate::runtime) stop: CancellationToken,
+    record: Record,
+}
+
+impl Turn {
+    /// Says in the middle of a run that the duty works.
+    pub(in crate::runtime) fn works(&self) {
+        self.record.succeeded();
+    }
+}
 
 /// A duty that is done at the start and then again and again, about a `period` apart, so that replicas do not march in step.
 pub fn every<F, R>(period: Duration, name: &'static str, mut run: F) -> Duty
@@ -70,7 +83,17 @@ where
     F: FnMut(CancellationToken) -> R + Send + 'static,
     R: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let run = move |stop| run(stop).map(|done| done.map(|()| Duration::ZERO)).boxed();
+    let run = move |turn: Turn| run(turn.stop).map(|done| done.map(|()| Duration::ZERO)).boxed();
+    Duty { name, longest_run: Duration::MAX, longest_wait: LONGEST_STANDSTILL, run: Box::new(run) }
+}
+
+/// A duty of the runtime's own that goes on until it is told to stop, and says itself that it works.
+pub(in crate::runtime) fn lasting<F, R>(name: &'static str, mut run: F) -> Duty
+where
+    F: FnMut(Turn) -> R + Send + 'static,
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let run = move |turn| run(turn).map(|done| done.map(|()| Duration::ZERO)).boxed();
     Duty { name, longest_run: Duration::MAX, longest_wait: LONGEST_STANDSTILL, run: Box::new(run) }
 }
 
@@ -98,7 +121,8 @@ impl Duty {
         let shortest = SHORTEST_WAIT.min(self.longest_wait);
         let mut waits = Delays::between(shortest, self.longest_wait);
         while !stop.is_cancelled() {
-            let wait = match self.attempt(stop.clone()).await {
+            let turn = Turn { stop: stop.clone(), record: record.clone() };
+            let wait = match self.attempt(turn).await {
                 Ok(wait) => {
                     if !stop.is_cancelled() {
                         record.succeeded();
@@ -120,8 +144,8 @@ impl Duty {
     }
 
     /// One run; a panic is a failure, and so is one that takes too long.
-    async fn attempt(&mut self, stop: CancellationToken) -> Result<Duration, Failure> {
-        let run = async { (self.run)(stop).await };
+    async fn attempt(&mut self, turn: Turn) -> Result<Duration, Failure> {
+        let run = async { (self.run)(turn).await };
         let run = PANIC.scope(Cell::new(None), async {
             AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(|panic| {
                 let told = PANIC.with(Cell::take);

@@ -12,15 +12,23 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     routing::get,
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     super::{Troubles, Worker, status::Status},
+    duties::{Turn, lasting, perform},
     prometheus,
 };
+use crate::{clock::Clock, failure::Failure};
 
 /// <https://prometheus.io/docs/instrumenting/exposition_formats/>
 const PROMETHEUS_TEXT: &str = "text/plain; version=0.0.4";
+/// How often it is noted that probes are answered.
+const WORKS_EVERY: Duration = Duration::from_secs(10);
 /// How long what a worker depends on may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -29,8 +37,9 @@ pub(in crate::runtime) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
     status: Status,
-    duties: Troubles,
+    troubles: Troubles,
 ) -> std::io::Result<SocketAddr> {
+    let duties = troubles.clone();
     let ready = move || {
         let (worker, status, duties) = (Arc::clone(&worker), status.clone(), duties.clone());
         async move {
@@ -38,11 +47,15 @@ pub(in crate::runtime) async fn serve<W: Worker>(
             ready.and_then(|()| duties.describe().map_or(Ok(()), Err))
         }
     };
-    serve_ready(listen, ready).await
+    serve_ready(listen, troubles, ready).await
 }
 
 /// Answers probes until the process ends; `ready` says why it is not, if so.
-pub(in crate::runtime) async fn serve_ready<F, R>(listen: SocketAddr, ready: F) -> std::io::Result<SocketAddr>
+pub(in crate::runtime) async fn serve_ready<F, R>(
+    listen: SocketAddr,
+    troubles: Troubles,
+    ready: F,
+) -> std::io::Result<SocketAddr>
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<(), String>> + Send + 'static,
@@ -62,12 +75,31 @@ where
         .route("/metrics", get(|| async { ([(CONTENT_TYPE, PROMETHEUS_TEXT)], prometheus::render()) }));
     let listener = TcpListener::bind(listen).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(listener, routes).await {
-            tracing::error!(%error, "the probes are not answered any more");
-        }
-    });
+    let mut listener = Some(listener);
+    let answer = lasting("probes", move |turn| answer(address, listener.take(), routes.clone(), turn));
+    // Also while the program comes to its end.
+    let always = CancellationToken::new();
+    tokio::spawn(perform(vec![answer], troubles, Clock::System, always));
     Ok(address)
+}
+
+/// Answers; with a listener of its own when it has ended before.
+async fn answer(
+    address: SocketAddr,
+    listener: Option<TcpListener>,
+    routes: Router,
+    turn: Turn,
+) -> Result<(), Failure> {
+    let ended = |error: std::io::Error| Failure::transient("http.ended", error.to_string());
+    let listener = match listener {
+        Some(listener) => listener,
+        None => TcpListener::bind(address).await.map_err(ended)?,
+    };
+    let served = axum::serve(listener, routes).into_future();
+    tokio::select! {
+        served = served => served.map_err(ended),
+        () = async { loop { turn.works(); sleep(WORKS_EVERY).await; } } => Ok(()),
+    }
 }
 
 /// Whether the worker could work right now.

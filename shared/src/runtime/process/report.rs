@@ -4,14 +4,16 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-
-use super::super::{Worker, status::Status};
+use super::{
+    super::{Worker, status::Status},
+    duties::{Duty, Turn, lasting},
+};
 use crate::{
     clock::Clock,
+    failure::Failure,
     worker_state::{State, StatusReporter, WorkerState},
 };
+use tokio::time::{sleep, timeout};
 
 /// How often it is told when nothing changes; well within the minute after which a worker counts as gone.
 const EVERY: Duration = Duration::from_secs(10);
@@ -20,13 +22,19 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// How long telling may take.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// The duty that tells.
+pub(in crate::runtime) fn duty<W: Worker>(worker: &Arc<W>, status: &Status, address: SocketAddr) -> Duty {
+    let (worker, status) = (Arc::clone(worker), status.clone());
+    lasting("state", move |turn| report(Arc::clone(&worker), status.clone(), address, turn))
+}
+
 /// Tells until told to stop, and then that the worker is gone.
-pub(in crate::runtime) async fn report<W: Worker>(
+async fn report<W: Worker>(
     worker: Arc<W>,
     status: Status,
     address: SocketAddr,
-    stop: CancellationToken,
-) {
+    turn: Turn,
+) -> Result<(), Failure> {
     let name = W::STAGE.info().name;
     let mut changes = status.changes();
     let mut ready = false;
@@ -43,8 +51,10 @@ pub(in crate::runtime) async fn report<W: Worker>(
             }
             _ => true,
         };
+        // A database that takes nothing is told of elsewhere.
+        turn.works();
         tokio::select! {
-            () = stop.cancelled() => break,
+            () = turn.stop.cancelled() => break,
             _ = changes.changed() => {}
             () = sleep(if told { EVERY } else { TRY_AGAIN }) => {}
         }
@@ -53,6 +63,7 @@ pub(in crate::runtime) async fn report<W: Worker>(
         // Who ends without a word is forgotten after a minute.
         let _ = timeout(PATIENCE, reporter.leave(&state)).await;
     }
+    Ok(())
 }
 
 async fn tell(reporter: &dyn StatusReporter, state: &WorkerState, clock: &Clock) -> bool {

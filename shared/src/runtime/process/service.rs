@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::{
+    super::Troubles,
     events::recording_events,
     logs, probes,
     program::{Command, block_on, prepared, refuse},
@@ -121,9 +122,9 @@ async fn serve<P: Service>(
     stop: CancellationToken,
 ) -> Result<(), Failure> {
     // It is ready as soon as it listens: what it depends on may be away, and its pages say so.
-    let probes = probes::serve_ready(http_listen, || async { Ok(()) }).await.map_err(|error| {
-        Failure::permanent("http.listen", format!("cannot listen on {http_listen}: {error}"))
-    })?;
+    let probes = probes::serve_ready(http_listen, Troubles::default(), || async { Ok(()) }).await.map_err(
+        |error| Failure::permanent("http.listen", format!("cannot listen on {http_listen}: {error}")),
+    )?;
     let overdue = async {
         stop.cancelled().await;
         tokio::time::sleep(SHUTDOWN_DEADLINE).await;

@@ -16,6 +16,7 @@ use crate::{
 const TOO_MANY: u32 = 5;
 
 /// Where what came of a duty's runs is kept.
+#[derive(Clone)]
 pub(super) struct Record {
     pub(super) duty: &'static str,
     pub(super) troubles: Troubles,

@@ -63,3 +63,22 @@ fn what_cannot_be_used_is_named() {
         assert!(why.contains(word), "{url}: {why}");
     }
 }
+
+#[test]
+fn a_vanished_host_is_noticed_unless_the_url_says_otherwise() {
+    let config = |parameters: &str| {
+        let address = address(&format!("postgres://me@h/db{parameters}")).unwrap();
+        address.config(&address.servers()[0], None, "extractor")
+    };
+    let seconds = |config: &Config| {
+        let times = [
+            config.get_tcp_user_timeout().copied(),
+            Some(config.get_keepalives_idle()),
+            config.get_keepalives_interval(),
+        ];
+        (times.map(|time| time.map(|time| time.as_secs())), config.get_keepalives_retries())
+    };
+    assert_eq!(seconds(&config("")), ([Some(30), Some(30), Some(10)], Some(3)));
+    let own = "?tcp_user_timeout=7&keepalives_idle=8&keepalives_interval=9&keepalives_retries=2";
+    assert_eq!(seconds(&config(own)), ([Some(7), Some(8), Some(9)], Some(2)));
+}

@@ -29,10 +29,10 @@ impl OperationNews {
     /// Waits for a change, at most for so long; one that happened since the last wait counts.
     ///
     /// # Errors
-    /// [`Error::Silent`] once the session has ended.
+    /// [`Error::SessionEnded`] once the session has ended.
     pub async fn wait(&mut self, longest: Duration) -> Result<(), Error> {
         match timeout(longest, self.notified.changed()).await {
-            Ok(Err(_)) => Err(Error::Silent),
+            Ok(Err(_)) => Err(Error::SessionEnded),
             _ => Ok(()),
         }
     }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::store::migrate;
+use shared::store::{migrate, most_sessions};
 
 use self::commands::{AS_READER, OF_A_SERVICE, arguments, blocks, commands, is_of_a_name, spans, unknown};
 use crate::{
@@ -51,6 +51,17 @@ fn anchors(document: &str) -> Vec<String> {
         .map(|heading| heading.trim_start_matches('#').trim().to_lowercase())
         .map(|heading| heading.chars().filter(kept).collect::<String>().replace(' ', "-"))
         .collect()
+}
+
+#[test]
+fn the_handbook_counts_sessions_as_the_preflight_does() {
+    let most: Vec<_> = most_sessions(4).collect();
+    let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
+    let together: u16 = most.iter().map(|(_, most)| most).sum();
+    let names = row(most.iter().map(|(name, _)| (*name).to_owned()).chain(["together".into()]).collect());
+    let counts = row(most.iter().map(|(_, most)| most.to_string()).chain([together.to_string()]).collect());
+    let handbook = project_file("deploy/README.md");
+    assert!(handbook.contains(&names) && handbook.contains(&counts), "deploy/README.md: {names} {counts}");
 }
 
 #[test]

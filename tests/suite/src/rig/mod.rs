@@ -112,6 +112,9 @@ pub(crate) struct Rig {
     pub(crate) vhost: Vhost,
     /// Where the workers find the broker; a test may lead them there another way.
     pub(crate) amqp_url: SecretString,
+    /// Where they find the database, such as `h1:1,h2:2`, or as whom too, such as `me:secret@h:1`; where the services have
+    /// it and as their own users, if a test does not say.
+    pub(crate) database_at: Option<String>,
     connection: Box<dyn Send + Sync>,
     workers: Vec<Running>,
 }
@@ -139,6 +142,7 @@ impl Rig {
             connection: Box::new(connection),
             workers: Vec::new(),
             amqp_url: vhost.url(),
+            database_at: None,
             setup,
             store,
             announcer,

@@ -60,7 +60,20 @@ impl Rig {
 
     /// A store of one's own, as every process has one, with the rights of that program.
     pub(crate) fn own_store(&self, program: &str) -> Store {
-        Store::new(&self.database.url_of(program).into(), 4, program).expect("a store")
+        Store::new(&self.database_url_of(program).into(), 4, program).expect("a store")
+    }
+
+    /// Where a program finds the database, and as whom.
+    pub(crate) fn database_url_of(&self, program: &str) -> String {
+        let url = self.database.url_of(program);
+        let (user, place) = url.rsplit_once('@').expect("a user");
+        let (_, path) = place.split_once('/').expect("a database");
+        match &self.database_at {
+            None => url,
+            Some(all) if all.contains('@') => format!("postgresql://{all}/{path}"),
+            // A program should not wait for long for a way that leads nowhere.
+            Some(hosts) => format!("{user}@{hosts}/{path}?connect_timeout=2"),
+        }
     }
 
     /// Where a program finds the broker, and as whom.

@@ -10,7 +10,10 @@ use shared::{
     store::{self, PullReport, Store, WorkerRow},
     view::describe_failure,
 };
-use tokio::{signal::ctrl_c, time::sleep};
+use tokio::{
+    signal::ctrl_c,
+    time::{sleep, timeout},
+};
 
 use super::{display::Display, missing_worker::MissingWorker, queue_poller::QueuePoller, rate::Rate};
 use crate::{context::Context, error::Error, view};
@@ -19,6 +22,8 @@ use crate::{context::Context, error::Error, view};
 const POLL_EVERY: Duration = Duration::from_millis(250);
 /// The same, while the database is unavailable.
 const RETRY_EVERY: Duration = Duration::from_secs(1);
+/// How long the database may take to answer before that is told.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// The time between two checks for what stops the pull.
 const OBSTACLES_EVERY: TimeDelta = TimeDelta::seconds(2);
 /// The most retried messages per stage that are read.
@@ -104,7 +109,8 @@ impl<'a> Follower<'a> {
             self.missing_worker.check(&self.pull, &self.queue_poller.queues(), &self.workers, now)
         {
             // In a database that takes nothing no worker can write that it is there.
-            let written = self.store.try_write().await;
+            let written = timeout(ANSWER_WITHIN, self.store.try_write()).await;
+            let written = written.unwrap_or(Err(store::Error::Silent));
             self.display.warn(&written.map_or_else(|error| describe_failure(&error.into()), |()| missing));
         }
     }
@@ -113,11 +119,13 @@ impl<'a> Follower<'a> {
     async fn poll(&mut self) -> Result<(), Failure> {
         let mut warned = false;
         loop {
-            let failure = match self.read().await {
-                Ok(()) => return Ok(()),
-                Err(error) => Failure::from(error),
+            let failure = match timeout(ANSWER_WITHIN, self.read()).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) => Failure::from(error),
+                Err(_) => store::Error::Silent.into(),
             };
-            if !matches!(failure.class, Class::Outage | Class::Transient) {
+            // All else passes: the pull goes on without us, and so do we.
+            if failure.class == Class::Permanent {
                 return Err(failure);
             }
             if !warned {

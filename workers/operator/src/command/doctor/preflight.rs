@@ -8,7 +8,7 @@ use shared::{
     failure::Failure,
     helix,
     runtime::{Difference, check_url},
-    store::{self, Environment, Store},
+    store::{self, Environment, Store, most_sessions},
 };
 use tokio::time::timeout;
 
@@ -21,8 +21,6 @@ use crate::{
 
 /// How long all that is asked of one service may take.
 const PATIENCE: Duration = Duration::from_millis(4_500);
-/// Sessions of the usual programs: four workers with four each, the one by which each hears orders, and one for a person.
-const SESSIONS: i64 = 4 * (4 + 1) + 1;
 /// Clocks that differ by more than this are not as they should be.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(5);
 
@@ -78,11 +76,12 @@ async fn database(context: &Context) -> Vec<Check> {
     });
     checks.push(schema(&store).await);
     checks.push(rights(&found));
-    checks.push(if found.sessions_left >= SESSIONS {
+    let most: u16 = most_sessions(context.database.database_connections).map(|(_, most)| most).sum();
+    checks.push(if found.sessions_left >= most.into() {
         well("sessions", format!("{} more may be opened", found.sessions_left))
     } else {
         let finding = format!(
-            "{} more sessions may be opened, and the usual programs open up to {SESSIONS}",
+            "{} more sessions may be opened, and one process of each program opens up to {most}",
             found.sessions_left.max(0)
         );
         wrong(
