@@ -4,10 +4,7 @@
 //! `alter database … set` would change what our statements mean.
 
 use std::{
-    error::Error as _,
     fmt,
-    future::poll_fn,
-    io,
     net::IpAddr,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Instant,
@@ -16,26 +13,19 @@ use std::{
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use sqlx::{Connection, PgConnection};
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::watch,
-    task::JoinHandle,
-    time::timeout,
-};
-use tokio_postgres::{
-    AsyncMessage, Client, Config, Connection as Driver, NoTls, SimpleQueryMessage, config::Host,
-    error::SqlState,
-};
+use tokio::{sync::watch, time::timeout};
+use tokio_postgres::{Client, SimpleQueryMessage, config::Host};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     Error,
+    connection::{Connected, connect, heard},
     database_url::{Address, Server},
     session_settings::{DURABLE, FIXED, MIGRATOR, PROGRAM},
     silence::{self, OpenSessions},
-    sqlstate, suspicion,
+    suspicion,
 };
-use crate::dial::{DialError, FailedCall, Heard, chain, place, resolve};
+use crate::dial::{DialError, FailedCall, Heard, place, resolve};
 
 /// Opens sessions, for a pool or one by one.
 pub(super) struct Sessions {
@@ -48,14 +38,6 @@ pub(super) struct Sessions {
     open: OpenSessions,
     /// Whether sessions are known to be our own.
     own: AtomicBool,
-}
-
-/// A connection, driven by a task of its own.
-struct Connected {
-    client: Client,
-    driver: JoinHandle<()>,
-    /// News of each notification, to those who listen; it ends with the session.
-    notified: watch::Receiver<()>,
 }
 
 /// A session just opened.
@@ -257,55 +239,6 @@ fn named(server: &Server, address: Option<IpAddr>) -> String {
         (Host::Unix(folder), _) => format!("{}/.s.PGSQL.{}", folder.display(), server.port),
         (Host::Tcp(host), Some(address)) => place(host, (address, server.port).into()),
         (Host::Tcp(host), None) => format!("{host}:{}", server.port),
-    }
-}
-
-async fn connect(
-    config: &Config,
-    tls: Option<&MakeRustlsConnect>,
-) -> Result<Connected, tokio_postgres::Error> {
-    let (notify, notified) = watch::channel(());
-    if let Some(tls) = tls {
-        let (client, driver) = config.connect(tls.clone()).await?;
-        Ok(Connected { client, driver: tokio::spawn(drive(driver, notify)), notified })
-    } else {
-        let (client, driver) = config.connect(NoTls).await?;
-        Ok(Connected { client, driver: tokio::spawn(drive(driver, notify)), notified })
-    }
-}
-
-/// Moves a session's bytes until it ends. Whoever uses it hears of its end, and says so.
-async fn drive<S, T>(mut driver: Driver<S, T>, notify: watch::Sender<()>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(message) = poll_fn(|context| driver.poll_message(context)).await {
-        match message {
-            Ok(AsyncMessage::Notification(_)) => drop(notify.send(())),
-            Ok(_) => {}
-            Err(error) => {
-                tracing::debug!("a session with PostgreSQL has ended: {}", chain(&error));
-                return;
-            }
-        }
-    }
-}
-
-/// What a failed call says of the other side, and why it failed.
-fn heard(error: &tokio_postgres::Error) -> (Heard, String) {
-    if let Some(refusal) = error.as_db_error() {
-        let full = *refusal.code() == SqlState::TOO_MANY_CONNECTIONS;
-        return (if full { Heard::Full } else { Heard::Refusal }, sqlstate::words(refusal));
-    }
-    let io = error.source().and_then(|source| source.downcast_ref::<io::Error>());
-    match io {
-        // In tokio-postgres' own words; it has no other way to tell.
-        Some(io) if io.to_string() == "database does not allow writes" => (
-            Heard::Refusal,
-            "it is read-only, and target_session_attrs asks for one that takes writes".into(),
-        ),
-        _ => (io.map_or(Heard::Trouble, Heard::in_io), chain(error)),
     }
 }
 

@@ -12,7 +12,8 @@
 //! consumer keeps what is in its hand for a while, asks only whether the worker is ready, and tries one message before
 //! the others. What cannot be published is kept until it can be ([`settle`]). One file per step: [`intake`] takes, [`accept`] reads,
 //! [`batch`] divides, [`execute`] calls the worker, [`settle`] carries out, [`dead_letters`] gives up, [`give_back`]
-//! returns, [`breaker`] trips, [`blame`] finds out who took too long, [`readiness`] waits for the end of a trouble, [`obey`] for the person who has paused the stage.
+//! returns, [`breaker`] trips, [`blame`] finds out who took too long, [`readiness`] waits for the end of a trouble, [`obey`] for the
+//! person who has paused the stage.
 
 mod accept;
 mod batch;
