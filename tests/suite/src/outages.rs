@@ -5,6 +5,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use chrono::{TimeDelta, Utc};
 use fake_twitch::{Latency, Settings as TwitchSettings, World, WorldConfig};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -162,6 +163,12 @@ async fn a_database_that_is_away_under_load_leaves_queues_short_and_every_due_pu
         waiting = waiting.max(depths.iter().filter_map(|queue| queue.ready).sum::<u32>());
     }
     assert!(waiting <= 20, "no more than the messages of a pull or two: {waiting}");
+    // However soon all have noticed: more than one pull was due by then.
+    let overdue = Utc::now() + TimeDelta::seconds(2);
+    eventually("two more pulls should be due", || async {
+        (Utc::now() >= overdue).then_some(()).ok_or(overdue)
+    })
+    .await;
 
     rig.database.allow_connections(true).await;
     rig.db = rig.database.client().await;
