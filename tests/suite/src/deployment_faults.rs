@@ -1,5 +1,5 @@
 //! A server or a deployment that is wrong in the middle of a pull: no message pays for it, the pause names it, and the pull ends
-//! well once it is mended.
+//! well once it is repaired.
 //!
 //! A message that was charged with an attempt would come back in an hour, and would be found at the end.
 
@@ -26,10 +26,10 @@ async fn rig() -> Rig {
     Rig::with(world, Setup { delays: "1h".parse().expect("delays"), ..Setup::default() }).await
 }
 
-/// What is wrong for one stage: how it comes about, how it is mended, and what the pause must name.
+/// What is wrong for one stage: how it comes about, how it is repaired, and what the pause must name.
 struct Fault {
     breaks: String,
-    mends: String,
+    repair: String,
     named: String,
 }
 
@@ -48,7 +48,7 @@ async fn each_stage_pauses_and_goes_on(code: &str, faults: [Fault; 4]) {
         let told = paused(&rig, stage, code).await;
         let why = told.reason.unwrap_or_default();
         assert!(why.contains(&fault.named), "the pause of the {stage} should name {}: {why}", fault.named);
-        rig.db.batch_execute(&fault.mends).await.expect(&fault.mends);
+        rig.db.batch_execute(&fault.repair).await.expect(&fault.repair);
     }
     rig.succeeded(pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
@@ -65,7 +65,7 @@ async fn a_grant_that_is_lacking_costs_no_message_anything() {
         let role = format!("twitch_{}", stages.next().expect("a stage").replace('-', "_"));
         Fault {
             breaks: format!("revoke insert on {table} from {role}"),
-            mends: format!("grant insert on {table} to {role}"),
+            repair: format!("grant insert on {table} to {role}"),
             named: format!("permission denied for table {table}"),
         }
     });
@@ -82,7 +82,7 @@ async fn a_column_that_is_missing_costs_no_message_anything() {
     ];
     let faults = columns.map(|(table, column)| Fault {
         breaks: format!("alter table {table} rename column {column} to gone"),
-        mends: format!("alter table {table} rename column gone to {column}"),
+        repair: format!("alter table {table} rename column gone to {column}"),
         named: column.to_owned(),
     });
     each_stage_pauses_and_goes_on("store.statement", faults).await;

@@ -28,7 +28,7 @@ async fn somebody_waits(rig: &Rig) {
     eventually("somebody should wait for a lock of the lake", || async {
         let sql = "select count(*) from pg_locks where locktype = 'advisory' and not granted
                    and database = (select oid from pg_database where datname = current_database())";
-        let waiting: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get(0);
+        let waiting: i64 = rig.db.query_one(sql, &[]).await.expect("a count").get("count");
         if waiting > 0 { Ok(()) } else { Err(waiting) }
     })
     .await;
@@ -37,7 +37,7 @@ async fn somebody_waits(rig: &Rig) {
 /// The channel with the most viewers of what was collected.
 async fn a_channel(rig: &Rig) -> String {
     let sql = "select channel_id from pull_data order by viewer_count desc limit 1";
-    rig.db.query_one(sql, &[]).await.expect("a channel").get(0)
+    rig.db.query_one(sql, &[]).await.expect("a channel").get("channel_id")
 }
 
 /// An exporter to a bucket.
@@ -174,13 +174,13 @@ async fn nobody_waits_for_storage_that_removes_slowly() {
     held.begun().await;
     let free: bool = rig
         .db
-        .query_one("select pg_try_advisory_xact_lock(hashtext('lake'))", &[])
+        .query_one("select pg_try_advisory_xact_lock(hashtext('lake')) as free", &[])
         .await
         .expect("an answer")
-        .get(0);
+        .get("free");
     assert!(free, "exports are committed meanwhile");
     let idle = "select count(*) from pg_stat_activity where datname = current_database() and state like 'idle in transaction%'";
-    let idle: i64 = rig.db.query_one(idle, &[]).await.expect("a count").get(0);
+    let idle: i64 = rig.db.query_one(idle, &[]).await.expect("a count").get("count");
     assert_eq!(idle, 0, "no session is left in a transaction for as long as it takes");
     held.go_on();
     let tidied = tidying.await.expect("no panic").expect("tidied");

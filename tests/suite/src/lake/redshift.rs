@@ -148,7 +148,7 @@ async fn a_pull_that_has_no_rows_any_longer_leaves_none_and_a_load_of_too_few_ch
     run_load(&rig.database.url(), &load, &rows).await.expect("loaded");
     let count =
         "select array[(select count(*) from warehouse.pull), (select count(*) from warehouse.stream_peek)]";
-    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get("array");
     assert_eq!(loaded, [1, 30]);
 
     // A file is missing from what was copied.
@@ -158,7 +158,7 @@ async fn a_pull_that_has_no_rows_any_longer_leaves_none_and_a_load_of_too_few_ch
         refused.contains("nothing was loaded") && refused.contains("0 rows for stream_peek"),
         "{refused}"
     );
-    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get("array");
     assert_eq!(loaded, [1, 30], "nothing is changed");
 
     // The pull was made again, and has no streams now.
@@ -167,7 +167,7 @@ async fn a_pull_that_has_no_rows_any_longer_leaves_none_and_a_load_of_too_few_ch
         .map(|(table, rows)| if table == "stream_peek" { (table, 0) } else { (table, rows) })
         .collect();
     run_load(&rig.database.url(), &load, &none).await.expect("loaded");
-    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get(0);
+    let loaded: Vec<i64> = rig.db.query_one(count, &[]).await.expect("counts").get("array");
     assert_eq!(loaded, [1, 0]);
     rig.end(&[]).await;
 }

@@ -118,7 +118,7 @@ async fn a_pull_whose_rows_are_gone_is_a_dead_letter_and_a_replay_exports_it() {
     // Discarded, it is not exported all the same minutes later; restored, it is a dead letter again.
     operator_json(&rig, "dead-letters discard --stage exporter --yes").await;
     assert_eq!(missing().await, []);
-    let id: i64 = rig.db.query_one("select id from dead_letter", &[]).await.expect("a dead letter").get(0);
+    let id: i64 = rig.db.query_one("select id from dead_letter", &[]).await.expect("a dead letter").get("id");
     operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
     assert_eq!(missing().await, []);
     rig.db.batch_execute("insert into pull_data select * from kept").await.expect("back");

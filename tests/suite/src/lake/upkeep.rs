@@ -66,7 +66,7 @@ async fn verify_names_what_is_deleted_truncated_damaged_duplicated_and_unknown()
     let found: serde_json::Value = serde_json::from_str(&out).expect("JSON");
     assert_eq!(found["stale_manifests"].as_array().map(Vec::len), Some(1), "{found}");
     let unwritten = "select count(*) from lake.manifest where not written";
-    let unwritten: i64 = rig.db.query_one(unwritten, &[]).await.expect("a count").get(0);
+    let unwritten: i64 = rig.db.query_one(unwritten, &[]).await.expect("a count").get("count");
     assert_eq!(unwritten, 1, "it is written again");
 
     // Exported once more, under new names.
