@@ -8,11 +8,10 @@ use deadpool_postgres::Transaction;
 use tokio_postgres::{
     Row,
     binary_copy::BinaryCopyInWriter,
-    error::SqlState,
     types::{ToSql, Type},
 };
 
-use super::{Error, Kind, Store, catalogue::keep_missing, column::Columns};
+use super::{Error, Kind, Store, catalogue::keep_missing, column::Columns, copy::keep_copied};
 use crate::schema::{Channel, ChunkRef, Missing};
 
 /// The columns, in the order in which [`copy`] writes them, and their types.
@@ -147,17 +146,8 @@ async fn copy(
         }
         writer.as_mut().finish().await
     };
-    match copying.await {
-        Ok(_) => {
-            savepoint.commit().await?;
-            Ok(true)
-        }
-        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            savepoint.rollback().await?;
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let copied = copying.await;
+    keep_copied(savepoint, copied).await
 }
 
 /// Writes channels, over those that are there.

@@ -185,59 +185,36 @@ impl Store {
         calls: i32,
         now: DateTime<Utc>,
     ) -> Result<(), Error> {
-        let games = "/* chunk::filled, games */
-            with unfilled as (
-                select c.pull_id, c.pulled_at, c.chunk, w.place
-                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[])
-                               with ordinality w (pull_id, pulled_at, chunk, place)
-                      order by pull_id, chunk) w
-                cross join lateral (
-                    select pull_id, pulled_at, chunk from pull_chunk
-                    where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
-                      and games_at is null
-                    limit 1 for no key update) c
-            ), noted as (
-                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
-                select pull_id, pulled_at, chunk, $5, 'game-enricher', case when $6 > 0 then 'FETCH' else 'ROUTE' end,
-                       case place when 1 then $6 else 0 end, $7
-                from unfilled
-            )
-            update pull_chunk c
-            set games_at = $5, failed_stage = null, failed_at = null, failure = null,
-                helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
-            from unfilled u
-            where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
-        let channels = "/* chunk::filled, channels */
-            with unfilled as (
-                select c.pull_id, c.pulled_at, c.chunk, w.place
-                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[])
-                               with ordinality w (pull_id, pulled_at, chunk, place)
-                      order by pull_id, chunk) w
-                cross join lateral (
-                    select pull_id, pulled_at, chunk from pull_chunk
-                    where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
-                      and channels_at is null
-                    limit 1 for no key update) c
-            ), noted as (
-                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
-                select pull_id, pulled_at, chunk, $5, 'channel-enricher', case when $6 > 0 then 'FETCH' else 'ROUTE' end,
-                       case place when 1 then $6 else 0 end, $7
-                from unfilled
-            )
-            update pull_chunk c
-            set channels_at = $5, failed_stage = null, failed_at = null, failure = null,
-                helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
-            from unfilled u
-            where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)";
         if chunks.is_empty() {
             return Ok(());
         }
+        let sql = format!(
+            "/* chunk::filled, {kind}s */
+            with unfilled as (
+                select c.pull_id, c.pulled_at, c.chunk, w.place
+                from (select * from unnest($1::bigint[], $2::timestamptz[], $3::int[])
+                               with ordinality w (pull_id, pulled_at, chunk, place)
+                      order by pull_id, chunk) w
+                cross join lateral (
+                    select pull_id, pulled_at, chunk from pull_chunk
+                    where pull_id = w.pull_id and pulled_at = w.pulled_at and chunk = w.chunk and pulled_at = any($4)
+                      and {kind}s_at is null
+                    limit 1 for no key update) c
+            ), noted as (
+                insert into provenance (pull_id, pulled_at, chunk, at, stage, action, calls, build)
+                select pull_id, pulled_at, chunk, $5, '{kind}-enricher', case when $6 > 0 then 'FETCH' else 'ROUTE' end,
+                       case place when 1 then $6 else 0 end, $7
+                from unfilled
+            )
+            update pull_chunk c
+            set {kind}s_at = $5, failed_stage = null, failed_at = null, failure = null,
+                helix_calls = helix_calls + case u.place when 1 then $6::int else 0 end
+            from unfilled u
+            where c.pull_id = u.pull_id and c.pulled_at = u.pulled_at and c.chunk = u.chunk and c.pulled_at = any($4)",
+            kind = kind.as_str(),
+        );
         let client = self.client().await?;
-        let sql = match kind {
-            Kind::Game => games,
-            Kind::Channel => channels,
-        };
-        let statement = client.prepare_cached(sql).await?;
+        let statement = client.prepare_cached(&sql).await?;
         let Keys { pulls, times, numbers, partitions } = keys(chunks);
         client.execute(&statement, &[&pulls, &times, &numbers, &partitions, &now, &calls, &VERSION]).await?;
         Ok(())

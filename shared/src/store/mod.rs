@@ -34,6 +34,7 @@ mod chunk_report;
 mod claim;
 mod column;
 mod connection;
+mod copy;
 mod database_url;
 mod dead_letter;
 mod draft;

@@ -13,7 +13,6 @@ use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
     scripted::{Scripted, announce_work, consuming, done, paused},
-    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -58,8 +57,7 @@ async fn statements_that_take_too_long_pause_the_stage_and_cost_no_message_an_at
     let told = paused(&rig, "game-enricher", "store.timeout").await;
     assert!(told.reason.as_ref().is_some_and(|why| why.contains("57014")), "{told:?}");
     rig.db.batch_execute("drop trigger takes_too_long on pull_chunk").await.expect("dropped");
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     consuming(&rig, "game-enricher").await;
     rig.end(&[]).await;
 }
@@ -200,9 +198,6 @@ async fn what_the_broker_does_not_confirm_is_published_again() {
     rig.start(rig.game_enricher());
     rig.start(rig.channel_enricher());
     rig.start(rig.finalizer());
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }

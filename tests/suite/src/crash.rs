@@ -12,7 +12,6 @@ use crate::{
     eventually::eventually,
     process::{Options, Process, probe},
     rig::{Rig, Running, Setup},
-    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -45,8 +44,7 @@ async fn a_worker_that_dies_in_the_middle_costs_nothing() {
             rig.let_leases_run_out().await;
             running.insert(stage, rig.run_stage(PROGRAMS[stage]));
         }
-        rig.succeeded(pull).await;
-        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+        rig.stored_world(pull).await;
     }
     for worker in running {
         worker.stop().await;
@@ -67,8 +65,7 @@ async fn a_killed_process_costs_nothing() {
         rig.let_leases_run_out().await;
         running[stage] = Process::start(&rig, name, &told);
     }
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     for process in running {
         process.ready().await;
         process.terminate().await;
@@ -89,8 +86,7 @@ async fn a_frozen_process_loses_its_work_to_another_and_does_no_harm_when_it_wak
     rig.reached(pull, "merged", 1).await;
     frozen.signal("STOP");
     let other = Process::start(&rig, "finalizer", &told);
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
 
     // It is named once it has missed to say that it lives, though nothing waits for it.
     let name = format!("%-{}-%", frozen.id());
@@ -133,8 +129,7 @@ async fn rolling_restarts_under_load_lose_nothing_and_take_no_time() {
         assert!(took < Duration::from_secs(25), "{} took {took:?} to stop", PROGRAMS[stage]);
         rig.let_leases_run_out().await;
     }
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     for process in running {
         process.ready().await;
         process.terminate().await;

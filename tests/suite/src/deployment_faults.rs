@@ -16,7 +16,6 @@ use crate::{
     rig::{Rig, Setup},
     scripted::{consuming, paused},
     services::connect,
-    truth::assert_matches_world,
 };
 
 const STAGES: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
@@ -50,11 +49,8 @@ async fn each_stage_pauses_and_goes_on(code: &str, faults: [Fault; 4]) {
         assert!(why.contains(&fault.named), "the pause of the {stage} should name {}: {why}", fault.named);
         rig.db.batch_execute(&fault.repair).await.expect(&fault.repair);
     }
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -117,8 +113,7 @@ async fn a_server_that_becomes_read_only_costs_no_message_anything() {
     owner.batch_execute(&format!("{read_only} = off")).await.expect("read-write");
     rig.db = rig.database.client().await;
     eventually("the store should work again", || async { rig.store.check().await }).await;
-    rig.succeeded(pull_id).await;
-    assert_matches_world(&rig.db, pull_id, rig.twitch.world(), 10).await;
+    rig.stored_world(pull_id).await;
     for worker in workers {
         worker.terminate().await;
     }
@@ -134,8 +129,7 @@ async fn a_database_that_is_serializable_by_default_makes_the_same_pull() {
     rig.db.batch_execute(&serializable).await.expect("another default");
     rig.start_all();
     let pull = rig.pull().await;
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     // A retry would be found here.
     rig.end(&[]).await;
 }

@@ -16,7 +16,6 @@ use crate::{
     builders::{dead_letter, filled, now, pages},
     eventually::eventually,
     rig::{Rig, Setup},
-    truth::assert_matches_world,
 };
 
 /// Waits until a statement of `program` that begins so waits for a lock, and was begun after `last`. When it was begun.
@@ -64,8 +63,7 @@ async fn whoever_keeps_a_pulls_row_locked_only_delays_it() {
     assert_eq!(rig.store.pull_report(pull).await.expect("a report").error, None);
 
     holder.commit().await.expect("a commit");
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     rig.end(&[]).await;
 }
 

@@ -24,7 +24,6 @@ use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
     scripted::{Scripted, consuming, paused},
-    truth::assert_matches_world,
 };
 
 const STAGES: [&str; 4] = ["extractor", "game-enricher", "channel-enricher", "finalizer"];
@@ -46,8 +45,7 @@ async fn four_workers_make_a_pull_and_hear_orders_with_six_sessions() {
     rig.database_at = Some(format!("{role}:six@{}", place.split('/').next().expect("a host")));
     rig.start_all();
     let pull = rig.pull().await;
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     for stage in STAGES {
         consuming(&rig, stage).await;
         rig.store.pause_stage(&pause(stage)).await.expect("a pause");

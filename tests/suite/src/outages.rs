@@ -43,11 +43,8 @@ async fn broker_connections_that_break_cost_nothing() {
         rig.reached(pull, progress, number).await;
         line.cut();
     }
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,11 +80,8 @@ async fn database_connections_that_break_cost_nothing() {
         rig.db = rig.database.client().await;
     }
     eventually("the store should work again", || async { rig.store.check().await }).await;
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }
 
 /// Waits until a probe for readiness is answered with this status; what it says then.
@@ -132,8 +126,7 @@ async fn without_its_database_a_worker_waits_and_says_so() {
         readiness(*address, StatusCode::OK).await;
     }
     eventually("the store should work again", || async { rig.store.check().await }).await;
-    rig.succeeded(pull_id).await;
-    assert_matches_world(&rig.db, pull_id, rig.twitch.world(), 10).await;
+    rig.stored_world(pull_id).await;
     for worker in workers {
         worker.terminate().await;
     }
@@ -227,11 +220,8 @@ async fn a_binding_deleted_by_hand_heals_itself_where_workers_may_declare() {
         let path = format!("bindings/{{vhost}}/e/work/q/{queue}/{key}");
         rig.vhost.call(Method::DELETE, &path, None).await;
     }
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -18,7 +18,6 @@ use crate::{
     eventually::eventually,
     rig::{Rig, Setup},
     scripted::{Scripted, announce_work, consuming, done, paused},
-    truth::assert_matches_world,
     wire::Wire,
 };
 
@@ -69,14 +68,11 @@ async fn a_queue_at_its_limit_is_waited_for_in_the_same_session() {
     rig.start(rig.finalizer());
     rig.vhost.call(Method::DELETE, "policies/{vhost}/limit", None).await;
     for pull in [first, pull] {
-        rig.succeeded(pull).await;
-        assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+        rig.stored_world(pull).await;
     }
     consuming(&rig, "channel-enricher").await;
     assert_eq!(sessions(&rig, "channel-enricher").await, session, "no delivery was spent");
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -93,13 +89,10 @@ async fn a_binding_that_is_gone_is_waited_for_by_workers_that_may_not_declare() 
 
     let (code, _, err) = operator(&rig, "topology --declare --retry-delays=1h").await;
     assert_eq!(code, 0, "{err}");
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     consuming(&rig, "game-enricher").await;
     assert_eq!(sessions(&rig, "game-enricher").await, session, "no delivery was spent");
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -116,13 +109,10 @@ async fn a_broker_that_blocks_publishers_is_waited_for_and_named() {
     let session = sessions(&rig, "extractor").await;
 
     proxy.unblock();
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     consuming(&rig, "extractor").await;
     assert_eq!(sessions(&rig, "extractor").await, session, "no delivery was spent");
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -59,9 +59,7 @@ async fn a_pull_nobody_was_told_of_is_picked_up() {
     let pull = rig.store.request_pull("somebody who died", now()).await.expect("a pull");
     rescued(&rig, pull).await;
     assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -156,9 +154,7 @@ async fn a_pull_whose_messages_wait_for_a_worker_waits_and_one_whose_messages_ar
         assert_eq!((told.stored, told.error), (250, None));
         assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
     }
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

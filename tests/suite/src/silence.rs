@@ -13,7 +13,6 @@ use crate::{
     eventually::eventually,
     proxy::Proxy,
     rig::{Rig, Setup},
-    truth::assert_matches_world,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -30,11 +29,8 @@ async fn workers_go_on_with_the_next_server_when_theirs_goes_silent() {
     rig.reached(pull, "stored", 2).await;
     // Also what was stored a moment ago, and whoever stored it never heard of.
     first.swallow();
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.stored_world(pull).await;
+    rig.end_clean().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -217,8 +217,7 @@ async fn a_cancelled_pull_ends_and_its_messages_are_dropped_where_they_arrive() 
     let done = operator_json(&rig, &format!("cancel {cancelled} --yes --by anna --reason mistake")).await;
     assert_eq!((&done["pull_id"], &done["announced"]), (&cancelled.0.into(), &true.into()));
     rig.store.resume_stage("channel-enricher", "anna", now()).await.expect("a resume");
-    rig.succeeded(other).await;
-    assert_matches_world(&rig.db, other, rig.twitch.world(), 10).await;
+    rig.stored_world(other).await;
     eventually("nothing should wait", || async { if rig.is_done().await { Ok(()) } else { Err(()) } }).await;
     let report = rig.store.pull_report(cancelled).await.expect("a report");
     assert_eq!((report.status.as_str(), report.channels_chunks, report.merged_chunks), ("failed", 0, 0));
@@ -228,7 +227,6 @@ async fn a_cancelled_pull_ends_and_its_messages_are_dropped_where_they_arrive() 
 
     // What a person has cancelled only a person brings back.
     operator_json(&rig, &format!("rerun {cancelled} --yes")).await;
-    rig.succeeded(cancelled).await;
-    assert_matches_world(&rig.db, cancelled, rig.twitch.world(), 10).await;
+    rig.stored_world(cancelled).await;
     rig.end(&[]).await;
 }

@@ -169,8 +169,7 @@ async fn a_wrong_secret_pauses_the_stage_and_spends_no_message() {
 
     rig.twitch.world().heal();
     rig.setup.clock.advance(TimeDelta::seconds(61));
-    rig.succeeded(pull).await;
-    assert_matches_world(&rig.db, pull, rig.twitch.world(), 10).await;
+    rig.stored_world(pull).await;
     extractor.readyz(200).await;
     extractor.stop().await;
     rig.end(&[]).await;

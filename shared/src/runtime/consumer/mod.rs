@@ -29,7 +29,9 @@ mod readiness;
 mod recovery;
 mod settle;
 
-use tokio::time::{Instant, sleep_until};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use self::{
@@ -49,6 +51,10 @@ use crate::{
     topology::StageInfo,
     worker_state::State,
 };
+
+/// Messages that were announced together arrive within this time, and are handled together. The first of a dozen, handled by
+/// itself, makes the others wait for a whole call to Twitch.
+const TOGETHER: Duration = Duration::from_millis(2);
 
 /// A session broke: drop it, and what is in hand comes again.
 pub(super) fn broken(why: impl Into<String>) -> Failure {
@@ -149,7 +155,14 @@ impl<'a, W: Worker> Consumer<'a, W> {
                 taken = open.replays.take() => Some(taken),
             };
             match taken {
-                Some(Ok(deliveries)) => self.accept(deliveries).await?,
+                Some(Ok(deliveries)) => {
+                    self.accept(deliveries).await?;
+                    sleep(TOGETHER).await;
+                    match open.work.take_waiting() {
+                        Ok(more) => self.accept(more).await?,
+                        Err(failure) => return self.unsubscribe(intakes, failure).await,
+                    }
+                }
                 Some(Err(failure)) => return self.unsubscribe(intakes, failure).await,
                 None => {}
             }

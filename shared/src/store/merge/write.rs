@@ -3,12 +3,11 @@
 use deadpool_postgres::Transaction;
 use tokio_postgres::{
     binary_copy::BinaryCopyInWriter,
-    error::SqlState,
     types::{Json, Type},
 };
 
 use super::row::MergedRow;
-use crate::store::Error;
+use crate::store::{Error, copy::keep_copied};
 
 /// The columns, in the order in which [`copy`] writes them, and their types.
 const COLUMNS: &str =
@@ -68,17 +67,8 @@ pub(super) async fn copy(transaction: &mut Transaction<'_>, rows: &[MergedRow<'_
         }
         writer.as_mut().finish().await
     };
-    match copying.await {
-        Ok(_) => {
-            savepoint.commit().await?;
-            Ok(true)
-        }
-        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => {
-            savepoint.rollback().await?;
-            Ok(false)
-        }
-        Err(error) => Err(error.into()),
-    }
+    let copied = copying.await;
+    keep_copied(savepoint, copied).await
 }
 
 /// Writes the rows, over those that are there.

@@ -75,7 +75,5 @@ async fn an_exporter_that_is_killed_at_random_exports_every_pull_once() {
         counted.iter().map(|row| (row.get("pull_id"), row.get("files"))).collect();
     assert_eq!(counted, pulls.iter().map(|pull| (pull.0, 4)).collect::<HashMap<_, _>>());
     exporter.terminate().await;
-    rig.stop_all().await;
-    rig.mop_up().await;
-    rig.end(&[]).await;
+    rig.end_clean().await;
 }

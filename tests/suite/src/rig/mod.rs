@@ -246,6 +246,13 @@ impl Rig {
         }
     }
 
+    /// Stops everything, lets what second deliveries left be handled, and shows that nothing is left over.
+    pub(crate) async fn end_clean(mut self) {
+        self.stop_all().await;
+        self.mop_up().await;
+        self.end(&[]).await;
+    }
+
     /// Stops everything, and shows that nothing is left over but what `leftovers` names with its number.
     pub(crate) async fn end(mut self, leftovers: &[(&str, u32)]) {
         self.stop_all().await;

@@ -3,7 +3,7 @@
 use shared::{schema::PullId, store::PullReport};
 
 use super::Rig;
-use crate::eventually::eventually;
+use crate::{eventually::eventually, truth::assert_matches_world};
 
 impl Rig {
     /// The pull, once it has come to its end.
@@ -20,6 +20,12 @@ impl Rig {
         let report = self.ended(pull).await;
         assert_eq!(report.status, "success", "{report:#?}");
         report
+    }
+
+    /// The pull has succeeded, and stored exactly what the world held.
+    pub(crate) async fn stored_world(&self, pull: PullId) {
+        self.succeeded(pull).await;
+        assert_matches_world(&self.db, pull, self.twitch.world(), 10).await;
     }
 
     /// A pull from its request to its success.
