@@ -52,9 +52,10 @@ use crate::{
     worker_state::State,
 };
 
-/// Messages that were announced together arrive within this time, and are handled together. The first of a dozen, handled by
-/// itself, makes the others wait for a whole call to Twitch.
-const TOGETHER: Duration = Duration::from_millis(2);
+/// Messages that were announced together follow one another faster than this.
+const MOMENT: Duration = Duration::from_millis(2);
+/// So many moments are waited for at most.
+const MOST_MOMENTS: usize = 5;
 
 /// A session broke: drop it, and what is in hand comes again.
 pub(super) fn broken(why: impl Into<String>) -> Failure {
@@ -157,10 +158,8 @@ impl<'a, W: Worker> Consumer<'a, W> {
             match taken {
                 Some(Ok(deliveries)) => {
                     self.accept(deliveries).await?;
-                    sleep(TOGETHER).await;
-                    match open.work.take_waiting() {
-                        Ok(more) => self.accept(more).await?,
-                        Err(failure) => return self.unsubscribe(intakes, failure).await,
+                    if let Err(failure) = self.accept_company(&mut open.work).await {
+                        return self.unsubscribe(intakes, failure).await;
                     }
                 }
                 Some(Err(failure)) => return self.unsubscribe(intakes, failure).await,
@@ -170,6 +169,20 @@ impl<'a, W: Worker> Consumer<'a, W> {
             let ready = self.take_from_hand(|held| held.not_before <= now);
             self.handle(ready).await?;
             self.return_overdue().await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what was announced together with what has just come, until a moment brings nothing. The first of a dozen, handled
+    /// by itself, would make the others wait for a whole call to Twitch. Fails as [`Intake::take`] does.
+    async fn accept_company(&mut self, work: &mut Intake) -> Result<(), Failure> {
+        for _ in 0..MOST_MOMENTS {
+            sleep(MOMENT).await;
+            let company = work.take_waiting()?;
+            if company.is_empty() {
+                break;
+            }
+            self.accept(company).await?;
         }
         Ok(())
     }

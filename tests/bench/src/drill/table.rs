@@ -7,9 +7,11 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{Read, Seek, SeekFrom},
+    time::Duration,
 };
 
 use shared::schema::PullId;
+use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use crate::{
@@ -196,8 +198,13 @@ pub(super) async fn history(db: &Client, like: PullId, past: History) -> Outcome
     db.execute(provenance, &[&like.0, &rows, &newest]).await?;
     let stored = db.execute(data, &[&like.0, &rows, &newest]).await?;
     db.batch_execute("set synchronous_commit = on; drop table history").await?;
-    // As autovacuum leaves them.
+    // As autovacuum and the checkpointer leave them, neither of which is at work when the next pull is measured.
     db.batch_execute("vacuum analyze pull_data, pull_chunk, provenance, pull").await?;
+    db.batch_execute("checkpoint").await?;
+    let workers = "select from pg_stat_activity where backend_type = 'autovacuum worker'";
+    while !db.query(workers, &[]).await?.is_empty() {
+        sleep(Duration::from_secs(1)).await;
+    }
     say(&format!("   history: {pulls} finished pulls over {days} days, {stored} rows"))
 }
 
