@@ -20,4 +20,5 @@ pub use hold::LakeLock;
 pub use manifest::Manifest;
 pub use register::Registered;
 pub use request::{LakeAction, LakeRequest};
+pub use rows::LakeRows;
 pub use status::{LakeStatus, TableStatus};
