@@ -53,10 +53,9 @@ impl Lake {
         now: DateTime<Utc>,
     ) -> Result<Exported, Failure> {
         self.open(now).await?;
-        let last_erasure = self.store.last_lake_erasure().await?;
         let day = pull.started_at.date_naive();
         let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
-        let taken = self.store.lake_paths(&folders).await?;
+        let (last_erasure, taken) = self.store.before_export(&folders).await?;
         let mut files = PullFiles { last_erasure, ..PullFiles::default() };
         for table in &TABLES {
             self.export_table(table, pull, known, &taken, now, &mut files).await?;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::types::Json;
 
-use super::commit::{change, expect_live, lock};
+use super::commit::{PATHS, change, expect_live, lock};
 use crate::{
     lake::LakeFile,
     schema::{PullClosed, PullId},
@@ -69,6 +69,19 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// What is to be known before the rows of a pull are read: the last erasure that was asked for, 0 for none, of which an export that
+    /// begins now finds nothing in the database; and the paths below `folders` that the catalogue knows, as [`Self::lake_paths`].
+    pub async fn before_export(&self, folders: &[String]) -> Result<(i64, Vec<String>), Error> {
+        let sql = format!(
+            "/* lake::before_export */
+            select (select coalesce(max(id), 0) from lake.request where action = 'erase') as last_erasure,
+                   array({PATHS}) as taken"
+        );
+        let client = self.client().await?;
+        let row = client.query_one(&client.prepare_cached(&sql).await?, &[&folders]).await?;
+        Ok((row.column("last_erasure")?, row.column("taken")?))
     }
 
     /// Puts a pull into the catalogue: its files, the manifests of their folders, and the marks, in one transaction.

@@ -16,6 +16,7 @@ mod rights;
 mod s3;
 mod snapshots;
 mod sqlfluff;
+mod statements;
 mod storage;
 mod trouble;
 mod upkeep;
