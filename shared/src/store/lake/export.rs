@@ -10,6 +10,18 @@ use crate::{
     store::{Error, Store, column::Columns},
 };
 
+/// Whether a pull `p` is completed and the lake has it not as it is.
+pub(super) const LACKED: &str = "p.status = 'success'
+    and not exists (select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)";
+/// Whether a person has discarded the dead letter by which a pull `p` could not be exported, since it was complete: so that it is not
+/// exported.
+pub(super) const DISCARDED: &str = "exists (
+    select from dead_letter l where l.pull_id = p.id and l.stage = 'exporter' and l.state = 'discarded'
+        and l.state_at >= p.completed_at)";
+/// Whether the rows of a pull `p` are still there.
+pub(super) const WITH_ROWS: &str =
+    "to_regclass('pull_data' || to_char(p.started_at at time zone 'UTC', '_YYYYMMDD')) is not null";
+
 /// That a pull is in the lake, for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExportMark {
@@ -157,17 +169,16 @@ impl Store {
     /// The oldest completed pulls that the lake has not as they are, whose rows are still there, and that no dead letter of the
     /// exporter is about that is open, or that a person has discarded since; those completed after `before` are left to their event.
     pub async fn pulls_without_lake(&self, before: DateTime<Utc>, most: i64) -> Result<Vec<PullId>, Error> {
-        let sql = "/* lake::pulls_without */
+        let sql = format!(
+            "/* lake::pulls_without */
             select id from pull p
-            where status = 'success' and completed_at <= $1
-              and not exists (select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)
-              and to_regclass('pull_data' || to_char(started_at at time zone 'UTC', '_YYYYMMDD')) is not null
+            where {LACKED} and completed_at <= $1 and {WITH_ROWS} and not {DISCARDED}
               and not exists (select from dead_letter l where l.pull_id = p.id and l.stage = 'exporter'
-                              and (l.state in ('dead', 'held', 'replaying', 'replayed')
-                                   or l.state = 'discarded' and l.state_at >= p.completed_at))
-            order by completed_at limit $2";
+                              and l.state in ('dead', 'held', 'replaying', 'replayed'))
+            order by completed_at limit $2"
+        );
         let client = self.client().await?;
-        let rows = client.query(sql, &[&before, &most]).await?;
+        let rows = client.query(&sql, &[&before, &most]).await?;
         rows.iter().map(|row| row.column("id").map(PullId)).collect()
     }
 
