@@ -1,10 +1,10 @@
 //! What a pull puts into the lake: its rows, in the order of the lake's columns.
 
-use std::{fmt, pin::Pin};
+use std::pin::Pin;
 
 use chrono::{DateTime, Utc};
 use deadpool::managed::Object;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream::Fuse};
 use tokio_postgres::{RowStream, types::ToSql};
 
 use crate::{
@@ -42,15 +42,10 @@ const CHANNEL: &str = "/* lake::rows, channel */
 /// The rows of a pull for one table of the lake, as they come from PostgreSQL.
 pub struct LakeRows {
     table: &'static Table,
-    answer: Pin<Box<RowStream>>,
+    /// Fused: asked once more after its end, it would say that the session is lost.
+    answer: Pin<Box<Fuse<RowStream>>>,
     /// The session that answers: nobody else has it meanwhile.
     _session: Object<Sessions>,
-}
-
-impl fmt::Debug for LakeRows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LakeRows").field("table", &self.table.name).finish_non_exhaustive()
-    }
 }
 
 impl LakeRows {
@@ -81,7 +76,7 @@ impl Store {
         let statement = session.prepare_cached(sql).await?;
         let (PullId(id), pulled_at): (PullId, DateTime<Utc>) = (pull.pull_id, pull.started_at);
         let parameters: [&(dyn ToSql + Sync); 2] = [&id, &pulled_at];
-        let answer = Box::pin(session.query_raw(&statement, parameters).await?);
+        let answer = Box::pin(session.query_raw(&statement, parameters).await?.fuse());
         Ok(LakeRows { table, answer, _session: session })
     }
 }

@@ -11,6 +11,7 @@ mod facts;
 mod killed;
 mod locks;
 mod owner;
+mod races;
 mod redshift;
 mod rights;
 mod s3;

@@ -53,13 +53,13 @@ fn found<'a>(answer: &'a Value, trouble: &str) -> &'a [Value] {
 
 fn text(answer: &Value) -> String {
     let troubles = TROUBLES.iter().flat_map(|(trouble, means)| {
-        found(answer, trouble).iter().map(move |one| match one.as_str() {
-            Some(path) => format!("{path}: {means}"),
-            None => {
-                let [path, expected, found] =
-                    ["path", "expected", "found"].map(|name| one[name].as_str().unwrap_or("?"));
-                format!("{path}: {means}: expected {expected}, found {found}")
+        found(answer, trouble).iter().map(move |one| {
+            if let Some(path) = one.as_str() {
+                return format!("{path}: {means}");
             }
+            let [path, expected, found] =
+                ["path", "expected", "found"].map(|name| one[name].as_str().unwrap_or("?"));
+            format!("{path}: {means}: expected {expected}, found {found}")
         })
     });
     let mut lines: Vec<String> = troubles.collect();
