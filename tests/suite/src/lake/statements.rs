@@ -24,8 +24,8 @@ async fn an_export_takes_at_most_fifteen_statements_however_large_the_pull() {
     let mut asked: Vec<String> = Vec::new();
     for pull in pulls {
         let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
-        let exported = exporter.lake().export(&closed, rig.setup.clock.now()).await.expect("exported");
-        assert_eq!(exported, Some(Exported::Now));
+        let outcome = exporter.lake().export(&closed, rig.setup.clock.now()).await.expect("exported");
+        assert_eq!(outcome, Some(Exported::Now));
         let heard = line.take().into_iter().map(|statement| statement.name);
         asked = heard.filter(|name| name != "session::settle").collect();
     }
