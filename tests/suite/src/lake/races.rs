@@ -68,12 +68,14 @@ async fn an_exporter_whose_sessions_end_in_the_middle_exports_the_pull_once() {
     let ended: i64 = rig.db.query_one(end, &[]).await.expect("the owner may").get("sessions");
     assert!(ended > 1, "one that holds a lock, and others: {ended}");
     held.go_on();
-    let failure =
-        export.await.expect("no panic").expect_err("it does not know whether it still holds its lock");
-    assert_eq!(failure.class, Class::Outage, "no message pays for it: {failure:?}");
-
-    assert_eq!(exporter.lake().export(&pull, now).await.expect("exported"), Some(Exported::Now));
-    assert_eq!(exporter.lake().export(&pull, now).await.expect("exported"), Some(Exported::Before));
+    // It goes on with new sessions, unless it has missed its lock by then.
+    let first = export.await.expect("no panic");
+    if let Err(failure) = &first {
+        assert_eq!(failure.class, Class::Outage, "no message pays for it: {failure:?}");
+    }
+    let again = exporter.lake().export(&pull, now).await.expect("exported");
+    let now_done = [first.ok().flatten(), again].into_iter().flatten().filter(|done| *done == Exported::Now);
+    assert_eq!(now_done.count(), 1);
     let commits = "select count(*) from lake.ducklake_snapshot_changes where commit_message like 'pull %'";
     let commits: i64 = rig.db.query_one(commits, &[]).await.expect("a count").get(0);
     assert_eq!(commits, 1);
