@@ -116,8 +116,8 @@ pub use flow_rate::StageMinute;
 pub use history::HistoryEntry;
 use keeper::Keeper;
 pub use lake::{
-    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeLock, LakeRequest, LakeStatus, Manifest,
-    Moved, PullFiles, Registered, TableStatus,
+    CatalogueFile, Expired, ExportMark, Exported, LakeAction, LakeLock, LakeRequest, LakeRows, LakeStatus,
+    Manifest, Moved, PullFiles, Registered, TableStatus,
 };
 pub use legacy::{LegacyStore, ShadowedPull, pair};
 pub use merge::Merged;

@@ -134,7 +134,7 @@ enum Drill {
     },
     /// What an exporter costs a pull, and a day of pulls before, while and after it is compacted, as DuckDB and PostgreSQL see it
     Lake {
-        /// Streams of each pull of the day
+        /// Streams of each pull of the day; 0 measures the cost of an exporter alone
         #[arg(long, default_value_t = 1_000, value_name = "N")]
         day_streams: usize,
         /// A Python with DuckDB, as the tests make one in target/lake-check; without, only we are asked

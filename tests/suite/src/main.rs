@@ -71,6 +71,7 @@ mod replays;
 mod rerun;
 mod rescue;
 mod retention;
+mod retention_classes;
 mod retention_under_way;
 mod rig;
 mod rights;

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// A pull of one page, started so many days ago, merged but not closed.
-async fn merged(rig: &Rig, days: u64) -> ChunkRef {
+pub(crate) async fn merged(rig: &Rig, days: u64) -> ChunkRef {
     let at = now() - Days::new(days);
     let store = &rig.store;
     let pull = store.request_pull("test", at).await.expect("a pull");

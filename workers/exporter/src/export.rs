@@ -11,7 +11,13 @@ use shared::{
     store::{ExportMark, Exported, LakeLock, PullFiles},
 };
 
-use crate::{blocking::blocking, compact::day_stem, format::FileBuilder, lake::Lake, rewrite::rewrite};
+use crate::{
+    blocking::blocking,
+    compact::day_stem,
+    format::{Encoded, FileBuilder, PAGE},
+    lake::Lake,
+    rewrite::rewrite,
+};
 
 /// How long an export waits while an erasure removes what exports have left.
 const ERASURE_WAITS: Duration = Duration::from_mins(1);
@@ -47,15 +53,30 @@ impl Lake {
         now: DateTime<Utc>,
     ) -> Result<Exported, Failure> {
         self.open(now).await?;
-        let last_erasure = self.store.last_lake_erasure().await?;
         let day = pull.started_at.date_naive();
         let folders: Vec<String> = TABLES.iter().map(|table| folder(table.name, day, false)).collect();
-        let taken = self.store.lake_paths(&folders).await?;
+        let (last_erasure, taken) = self.store.before_export(&folders).await?;
         let mut files = PullFiles { last_erasure, ..PullFiles::default() };
         for table in &TABLES {
             self.export_table(table, pull, known, &taken, now, &mut files).await?;
         }
         Ok(self.store.commit_export(pull, day, &files, known, now).await?)
+    }
+
+    /// The rows of a pull as a file, encoded while they come: no more than a page of them is held.
+    async fn encode(&self, table: &'static Table, pull: &PullClosed) -> Result<Encoded, Failure> {
+        let mut rows = self.store.lake_rows(table, pull).await?;
+        let mut file = FileBuilder::new(table)?;
+        loop {
+            let page = rows.next(PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            file = blocking(move || file.push_all(page).map(|()| file)).await??;
+        }
+        let encoded = blocking(move || file.finish()).await??;
+        check_count(table, pull, encoded.rows)?;
+        Ok(encoded)
     }
 
     /// The file of one table. Where the pull's day is compacted, the day's file is written anew with the pull as it is now.
@@ -69,9 +90,7 @@ impl Lake {
         files: &mut PullFiles,
     ) -> Result<(), Failure> {
         let day = pull.started_at.date_naive();
-        let rows = self.store.lake_rows(table, pull).await?;
-        check_count(table, pull, rows.len())?;
-        let encoded = blocking(move || FileBuilder::encode(table, rows)).await??;
+        let encoded = self.encode(table, pull).await?;
         let count = encoded.rows;
         let mark = known.iter().find(|mark| mark.table_name == table.name);
         if mark.is_some_and(|mark| mark.sha256.is_none()) {
@@ -103,13 +122,13 @@ impl Lake {
 }
 
 /// Fails where the database no longer has what the pull stored.
-fn check_count(table: &Table, pull: &PullClosed, rows: usize) -> Result<(), Failure> {
+fn check_count(table: &Table, pull: &PullClosed, rows: i64) -> Result<(), Failure> {
     let expected = match table.name {
         "pull" => 1,
         "stream_peek" => pull.stored,
         _ => return Ok(()),
     };
-    if i64::try_from(rows) == Ok(expected.into()) {
+    if rows == i64::from(expected) {
         return Ok(());
     }
     let words =

@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use crate::{
     format::Encoded,
     names::is_ours,
+    sha256::Sha256,
     storage::{MARKER, Storage, StorageError},
 };
 
@@ -111,7 +112,7 @@ impl Lake {
                     record_count: rows,
                     file_size_bytes: i64::try_from(bytes.len()).unwrap_or(i64::MAX),
                     footer_size: footer,
-                    sha256: sha256(&bytes),
+                    sha256: Sha256::of(&bytes),
                     columns,
                 });
             }
@@ -128,10 +129,4 @@ impl Lake {
         };
         self.store.write_lake_manifests(write).await
     }
-}
-
-/// SHA-256, hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    let digest = ring::digest::digest(&ring::digest::SHA256, bytes);
-    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
 }

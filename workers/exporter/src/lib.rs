@@ -13,6 +13,7 @@ mod lake;
 mod names;
 mod requests;
 mod rewrite;
+mod sha256;
 mod storage;
 mod tidy;
 mod unfinished;
@@ -41,7 +42,7 @@ pub use lake::Lake;
 use storage::{FIRST_ANSWER, OF_ANOTHER};
 pub use storage::{Storage, StorageError};
 pub use tidy::Tidied;
-pub use verify::Findings;
+pub use verify::{Findings, Mismatch};
 
 /// The shortest grace time: far longer than an export takes from its first upload to its commit.
 const SHORTEST_GRACE: TimeDelta = TimeDelta::hours(1);

@@ -36,6 +36,9 @@ impl Background {
             LakeAction::Compact => {
                 json!({ "compacted": self.upkeep(self.lake.compact_closed_days(now)).await? })
             }
+            LakeAction::Verify if arguments["contents"] == false => {
+                json!(self.lake.verify_without_contents(now).await?)
+            }
             LakeAction::Verify => json!(self.lake.verify(now).await?),
             LakeAction::Expire => json!(self.upkeep(self.lake.tidy(self.grace, now)).await?),
             LakeAction::Erase => self.erase(arguments).await?,

@@ -21,7 +21,7 @@ use shared::{
     failure::{Class, Failure},
 };
 
-use crate::{blocking::blocking, unfinished::remove_unfinished};
+use crate::{blocking::blocking, sha256::Sha256, unfinished::remove_unfinished};
 
 /// What shows that the storage is the lake's, and not the empty folder in which it should have been mounted. It holds the id of the
 /// catalogue to which it belongs; builds of before left it empty.
@@ -240,6 +240,16 @@ impl Storage {
     /// A file, whole.
     pub async fn read(&self, path: &str) -> Result<Bytes, StorageError> {
         Ok(self.store.get(&path.into()).await?.bytes().await?)
+    }
+
+    /// The SHA-256 of a file, hexadecimal. Holds a part of it at a time.
+    pub async fn sha256(&self, path: &str) -> Result<String, StorageError> {
+        let mut parts = self.store.get(&path.into()).await?.into_stream();
+        let mut sha256 = Sha256::new();
+        while let Some(part) = parts.try_next().await? {
+            sha256.update(&part);
+        }
+        Ok(sha256.finish())
     }
 
     /// Whether a file from after `since` holds these bytes.

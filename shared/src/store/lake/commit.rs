@@ -33,6 +33,11 @@ pub struct Moved<'a> {
     pub alone: bool,
 }
 
+/// Every path that the catalogue knows, whichever snapshot has it, and those that are to be deleted, that begins with one of `$1`.
+pub(super) const PATHS: &str = "with known as (
+        select path from lake.ducklake_data_file union select path from lake.ducklake_files_scheduled_for_deletion)
+    select path from known where exists (select from unnest($1::text[]) prefix where starts_with(path, prefix))";
+
 /// Waits for everybody else who changes the catalogue, until the end of the transaction.
 pub(super) async fn lock(transaction: &Transaction<'_>) -> Result<(), Error> {
     // As long as a commit takes, times the replicas of one program.
@@ -58,7 +63,8 @@ pub(super) async fn change(
                    sum(record_count) over (partition by table_id order by place) - record_count as rows_before
             from jsonb_array_elements($2) with ordinality as element (file, place)
             cross join lateral jsonb_to_record(file) as f (
-                table_id bigint, path text, record_count bigint, file_size_bytes bigint, footer_size bigint, columns jsonb)
+                table_id bigint, path text, record_count bigint, file_size_bytes bigint, footer_size bigint, sha256 text,
+                columns jsonb)
         ), ended as (
             update lake.ducklake_data_file f set end_snapshot = snapshot
             from head where data_file_id = any($1) and end_snapshot is null
@@ -84,6 +90,8 @@ pub(super) async fn change(
             select next_file_id + place, table_id, snapshot, path, true, 'parquet', a.record_count, a.file_size_bytes,
                    footer_size, s.next_row_id + rows_before
             from head, added a join lake.ducklake_table_stats s using (table_id)
+        ), checksums as (
+            insert into lake.checksum (data_file_id, sha256) select next_file_id + place, sha256 from head, added
         ), stats as (
             insert into lake.ducklake_file_column_stats
                 (data_file_id, table_id, column_id, value_count, null_count, min_value, max_value)
@@ -133,27 +141,6 @@ impl Store {
         self.lake_files(table_id, &[]).await
     }
 
-    /// The files of the newest snapshot, with the SHA-256 of those that are of one pull alone.
-    pub async fn lake_inventory(&self) -> Result<Vec<(CatalogueFile, Option<String>)>, Error> {
-        let sql = "/* lake::inventory */
-            select f.data_file_id, f.path, f.file_size_bytes, f.record_count, e.sha256
-            from lake.ducklake_data_file f left join lake.export e on e.path = f.path and e.sha256 is not null
-            where f.end_snapshot is null order by f.path, f.data_file_id";
-        let client = self.client().await?;
-        let rows = client.query(sql, &[]).await?;
-        rows.iter()
-            .map(|row| {
-                let file = CatalogueFile {
-                    id: row.column("data_file_id")?,
-                    path: row.column("path")?,
-                    bytes: row.column("file_size_bytes")?,
-                    rows: row.column("record_count")?,
-                };
-                Ok((file, row.column("sha256")?))
-            })
-            .collect()
-    }
-
     /// The tables whose files have another number of rows than their pulls: name, rows in files, rows of pulls.
     pub async fn lake_miscounts(&self) -> Result<Vec<(String, i64, i64)>, Error> {
         let sql = "/* lake::miscounts */
@@ -173,12 +160,9 @@ impl Store {
 
     /// Every path that begins with one of `prefixes` and that the catalogue knows, whichever snapshot has it, and those that are to be deleted.
     pub async fn lake_paths(&self, prefixes: &[String]) -> Result<Vec<String>, Error> {
-        let sql = "/* lake::paths */
-            with known as (
-                select path from lake.ducklake_data_file union select path from lake.ducklake_files_scheduled_for_deletion)
-            select path from known where exists (select from unnest($1::text[]) prefix where starts_with(path, prefix))";
+        let sql = format!("/* lake::paths */ {PATHS}");
         let client = self.client().await?;
-        let rows = client.query(sql, &[&prefixes]).await?;
+        let rows = client.query(&sql, &[&prefixes]).await?;
         rows.iter().map(|row| row.column("path")).collect()
     }
 

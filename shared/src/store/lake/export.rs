@@ -3,12 +3,24 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use tokio_postgres::types::Json;
 
-use super::commit::{change, expect_live, lock};
+use super::commit::{PATHS, change, expect_live, lock};
 use crate::{
     lake::LakeFile,
     schema::{PullClosed, PullId},
     store::{Error, Store, column::Columns},
 };
+
+/// Whether a pull `p` is completed and the lake has it not as it is.
+pub(super) const LACKED: &str = "p.status = 'success'
+    and not exists (select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)";
+/// Whether a person has discarded the dead letter by which a pull `p` could not be exported, since it was complete: so that it is not
+/// exported.
+pub(super) const DISCARDED: &str = "exists (
+    select from dead_letter l where l.pull_id = p.id and l.stage = 'exporter' and l.state = 'discarded'
+        and l.state_at >= p.completed_at)";
+/// Whether the rows of a pull `p` are still there.
+pub(super) const WITH_ROWS: &str =
+    "to_regclass('pull_data' || to_char(p.started_at at time zone 'UTC', '_YYYYMMDD')) is not null";
 
 /// That a pull is in the lake, for one table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +81,19 @@ impl Store {
                 })
             })
             .collect()
+    }
+
+    /// What is to be known before the rows of a pull are read: the last erasure that was asked for, 0 for none, of which an export that
+    /// begins now finds nothing in the database; and the paths below `folders` that the catalogue knows, as [`Self::lake_paths`].
+    pub async fn before_export(&self, folders: &[String]) -> Result<(i64, Vec<String>), Error> {
+        let sql = format!(
+            "/* lake::before_export */
+            select (select coalesce(max(id), 0) from lake.request where action = 'erase') as last_erasure,
+                   array({PATHS}) as taken"
+        );
+        let client = self.client().await?;
+        let row = client.query_one(&client.prepare_cached(&sql).await?, &[&folders]).await?;
+        Ok((row.column("last_erasure")?, row.column("taken")?))
     }
 
     /// Puts a pull into the catalogue: its files, the manifests of their folders, and the marks, in one transaction.
@@ -144,17 +169,16 @@ impl Store {
     /// The oldest completed pulls that the lake has not as they are, whose rows are still there, and that no dead letter of the
     /// exporter is about that is open, or that a person has discarded since; those completed after `before` are left to their event.
     pub async fn pulls_without_lake(&self, before: DateTime<Utc>, most: i64) -> Result<Vec<PullId>, Error> {
-        let sql = "/* lake::pulls_without */
+        let sql = format!(
+            "/* lake::pulls_without */
             select id from pull p
-            where status = 'success' and completed_at <= $1
-              and not exists (select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)
-              and to_regclass('pull_data' || to_char(started_at at time zone 'UTC', '_YYYYMMDD')) is not null
+            where {LACKED} and completed_at <= $1 and {WITH_ROWS} and not {DISCARDED}
               and not exists (select from dead_letter l where l.pull_id = p.id and l.stage = 'exporter'
-                              and (l.state in ('dead', 'held', 'replaying', 'replayed')
-                                   or l.state = 'discarded' and l.state_at >= p.completed_at))
-            order by completed_at limit $2";
+                              and l.state in ('dead', 'held', 'replaying', 'replayed'))
+            order by completed_at limit $2"
+        );
         let client = self.client().await?;
-        let rows = client.query(sql, &[&before, &most]).await?;
+        let rows = client.query(&sql, &[&before, &most]).await?;
         rows.iter().map(|row| row.column("id").map(PullId)).collect()
     }
 

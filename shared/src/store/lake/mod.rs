@@ -3,6 +3,7 @@
 //! Whatever changes the catalogue holds one advisory lock for as long as its transaction. Files are in storage before a row
 //! names them, and leave it after no row does; the store sees neither happen.
 
+mod checksum;
 mod commit;
 mod expire;
 mod export;
@@ -20,4 +21,5 @@ pub use hold::LakeLock;
 pub use manifest::Manifest;
 pub use register::Registered;
 pub use request::{LakeAction, LakeRequest};
+pub use rows::LakeRows;
 pub use status::{LakeStatus, TableStatus};

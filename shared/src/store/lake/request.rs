@@ -105,13 +105,6 @@ impl Store {
         Ok(())
     }
 
-    /// The last erasure that was asked for; 0 for none. An export that begins now finds nothing of it in the database.
-    pub async fn last_lake_erasure(&self) -> Result<i64, Error> {
-        let sql = "/* lake::last_erasure */ select coalesce(max(id), 0) as id from lake.request where action = 'erase'";
-        let client = self.client().await?;
-        client.query_one(&client.prepare_cached(sql).await?, &[]).await?.column("id")
-    }
-
     /// Notes what came of a request. What an erasure was about is forgotten.
     pub async fn finish_lake_request(
         &self,

@@ -1,13 +1,16 @@
 //! What a pull puts into the lake: its rows, in the order of the lake's columns.
 
+use std::pin::Pin;
+
 use chrono::{DateTime, Utc};
-use futures::TryStreamExt;
-use tokio_postgres::types::ToSql;
+use deadpool::managed::Object;
+use futures::{StreamExt, TryStreamExt, stream::Fuse};
+use tokio_postgres::{RowStream, types::ToSql};
 
 use crate::{
     lake::{Column, Kind, Row, Table, Value},
     schema::{PullClosed, PullId},
-    store::{Error, Store, column::Columns},
+    store::{Error, Store, column::Columns, session::Sessions},
 };
 
 const PULL: &str = "/* lake::rows, pull */
@@ -36,26 +39,45 @@ const CHANNEL: &str = "/* lake::rows, channel */
     where pull_id = $1 and pulled_at = $2 and jsonb_typeof(data->'channel') = 'object'
     order by c.id collate \"C\", stream_id collate \"C\"";
 
+/// The rows of a pull for one table of the lake, as they come from PostgreSQL.
+pub struct LakeRows {
+    table: &'static Table,
+    /// Fused: asked once more after its end, it would say that the session is lost.
+    answer: Pin<Box<Fuse<RowStream>>>,
+    /// The session that answers: nobody else has it meanwhile.
+    _session: Object<Sessions>,
+}
+
+impl LakeRows {
+    /// The next rows, at most so many; none where there are no more.
+    pub async fn next(&mut self, most: usize) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        while rows.len() < most
+            && let Some(found) = self.answer.try_next().await?
+        {
+            rows.push(
+                self.table.columns.iter().map(|column| value(&found, column)).collect::<Result<_, _>>()?,
+            );
+        }
+        Ok(rows)
+    }
+}
+
 impl Store {
     /// The rows of a completed pull for a table of the lake, sorted as the table wants them.
-    pub async fn lake_rows(&self, table: &Table, pull: &PullClosed) -> Result<Vec<Row>, Error> {
+    pub async fn lake_rows(&self, table: &'static Table, pull: &PullClosed) -> Result<LakeRows, Error> {
         let sql = match table.name {
             "pull" => PULL,
             "stream_peek" => STREAM_PEEK,
             "game" => GAME,
             _ => CHANNEL,
         };
-        let client = self.client().await?;
-        let statement = client.prepare_cached(sql).await?;
+        let session = self.client().await?;
+        let statement = session.prepare_cached(sql).await?;
         let (PullId(id), pulled_at): (PullId, DateTime<Utc>) = (pull.pull_id, pull.started_at);
         let parameters: [&(dyn ToSql + Sync); 2] = [&id, &pulled_at];
-        let answer = client.query_raw(&statement, parameters).await?;
-        let mut answer = std::pin::pin!(answer);
-        let mut rows = Vec::new();
-        while let Some(found) = answer.try_next().await? {
-            rows.push(table.columns.iter().map(|column| value(&found, column)).collect::<Result<Row, _>>()?);
-        }
-        Ok(rows)
+        let answer = Box::pin(session.query_raw(&statement, parameters).await?.fuse());
+        Ok(LakeRows { table, answer, _session: session })
     }
 }
 

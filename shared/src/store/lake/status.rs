@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::export::{DISCARDED, LACKED, WITH_ROWS};
 use crate::store::{Error, Store, column::Columns};
 
 /// How the lake is.
@@ -15,10 +16,12 @@ pub struct LakeStatus {
     pub oldest: (i64, DateTime<Utc>),
     /// Pulls in the lake.
     pub pulls: i64,
-    /// Completed pulls that the lake has not as they are.
+    /// Completed pulls that the lake has not as they are, and is to have.
     pub missing: i64,
     /// When the oldest of them was complete.
     pub missing_since: Option<DateTime<Utc>>,
+    /// Completed pulls that the lake has not and will not have: their dead letter was discarded, or their rows are gone.
+    pub left_out: i64,
     /// Files that left the catalogue and are still in storage.
     pub to_be_removed: i64,
     /// Days that are over and cannot be compacted yet, and the pulls for which each waits: those that have not come to their end, or
@@ -44,24 +47,37 @@ pub struct TableStatus {
 }
 
 /// Whether a pull `p` keeps the day of an export `e` from being compacted.
-const UNDONE: &str = "p.started_at >= (e.day::timestamp at time zone 'UTC')
-    and p.started_at < ((e.day + 1)::timestamp at time zone 'UTC')
-    and (p.status not in ('success', 'failed') or p.status = 'success' and not exists (
-        select from lake.export x where x.pull_id = p.id and x.completed_at = p.completed_at))";
+fn undone() -> String {
+    format!(
+        "p.started_at >= (e.day::timestamp at time zone 'UTC') and p.started_at < ((e.day + 1)::timestamp at time zone 'UTC')
+         and (p.status not in ('success', 'failed') or {})",
+        wanted()
+    )
+}
+
+/// Whether a pull `p` is complete, and the lake has it not as it is and is to have it.
+fn wanted() -> String {
+    format!("{LACKED} and {WITH_ROWS} and not {DISCARDED}")
+}
 
 impl Store {
     /// How the lake is. Days before `today` are over.
     pub async fn lake_status(&self, today: NaiveDate) -> Result<LakeStatus, Error> {
-        let sql = "/* lake::status */
+        let sql = format!(
+            "/* lake::status */
             select (select value from lake.ducklake_metadata where key = 'data_path') as root,
                    newest.snapshot_id as newest, newest.snapshot_time as newest_at,
                    oldest.snapshot_id as oldest, oldest.snapshot_time as oldest_at,
                    (select count(distinct pull_id) from lake.export) as pulls, missing.pulls as missing, missing.since,
+                   missing.left_out,
                    (select count(*) from lake.ducklake_files_scheduled_for_deletion) as to_be_removed
             from (select * from lake.ducklake_snapshot order by snapshot_id desc limit 1) newest,
                  (select * from lake.ducklake_snapshot order by snapshot_id limit 1) oldest,
-                 (select count(*) as pulls, min(completed_at) as since from pull p where status = 'success' and not exists (
-                      select from lake.export e where e.pull_id = p.id and e.completed_at = p.completed_at)) missing";
+                 (select count(*) filter (where wanted) as pulls, min(completed_at) filter (where wanted) as since,
+                         count(*) filter (where not wanted) as left_out
+                  from (select completed_at, {} as wanted from pull p where {LACKED}) lacked) missing",
+            wanted()
+        );
         let tables = "/* lake::table_status */
             select t.table_name, coalesce(sum(f.record_count), 0)::bigint as rows, count(f.path) as files,
                    count(f.path) filter (where starts_with(f.path, 'hot/')) as hot_files,
@@ -70,7 +86,7 @@ impl Store {
             left join lake.ducklake_data_file f on f.table_id = t.table_id and f.end_snapshot is null
             where t.end_snapshot is null group by t.table_id, t.table_name order by t.table_id";
         let client = self.client().await?;
-        let row = client.query_one(sql, &[]).await?;
+        let row = client.query_one(&sql, &[]).await?;
         let mut status = LakeStatus {
             root: row.column("root")?,
             snapshot: (row.column("newest")?, row.column("newest_at")?),
@@ -78,6 +94,7 @@ impl Store {
             pulls: row.column("pulls")?,
             missing: row.column("missing")?,
             missing_since: row.column("since")?,
+            left_out: row.column("left_out")?,
             to_be_removed: row.column("to_be_removed")?,
             waiting_days: Vec::new(),
             tables: Vec::new(),
@@ -85,8 +102,9 @@ impl Store {
         let waiting = format!(
             "/* lake::waiting_days */
             select day, array_agg(p.id order by p.id) as pulls
-            from (select distinct day from lake.export where day < $1 and sha256 is not null) e join pull p on {UNDONE}
-            group by day order by day"
+            from (select distinct day from lake.export where day < $1 and sha256 is not null) e join pull p on {}
+            group by day order by day",
+            undone()
         );
         for row in client.query(&waiting, &[&today]).await? {
             status.waiting_days.push((row.column("day")?, row.column("pulls")?));
@@ -108,8 +126,9 @@ impl Store {
         let sql = format!(
             "/* lake::days_to_compact */
             select distinct day from lake.export e
-            where day < $1 and sha256 is not null and not exists (select from pull p where {UNDONE})
-            order by day"
+            where day < $1 and sha256 is not null and not exists (select from pull p where {})
+            order by day",
+            undone()
         );
         let client = self.client().await?;
         client.query(&sql, &[&today]).await?.iter().map(|row| row.column("day")).collect()

@@ -1,7 +1,8 @@
 //! The classes of data, what each holds, and how long it is kept unless somebody says otherwise.
 //!
 //! A new table that grows gets a line here, and nothing else: the survey, the daily run and the operator's commands go by this
-//! list. `pull` has no line: its rows are small, and they are the account of what was collected.
+//! list. One that has no line says why in the test that walks all tables (`retention_classes.rs`). `pull` has none: its rows are
+//! small, and they are the account of what was collected.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -61,6 +62,15 @@ pub enum Place {
         /// Which rows may lose them at all.
         only: &'static str,
     },
+    /// Games or channels that no row names which is still there.
+    Unnamed {
+        /// The table.
+        table: &'static str,
+        /// Its key, which is also the column of `pull_data` that names it.
+        key: &'static str,
+        /// The column of `pull_chunk` that names it while the chunk is not merged.
+        of_chunk: &'static str,
+    },
     /// Dead letters that are not open, with their history and their replays.
     DeadLetters,
     /// Snapshots of the lake's catalogue: the files that only they have leave storage after them, by the exporter's hand.
@@ -71,7 +81,7 @@ pub enum Place {
 pub const LAKE_SNAPSHOTS: &str = "lake-snapshots";
 
 /// All classes.
-pub const RETENTION_CLASSES: [RetentionClass; 12] = [
+pub const RETENTION_CLASSES: [RetentionClass; 13] = [
     RetentionClass {
         name: "pages",
         about: "chunks: the raw page, the rejects, state and times of each stage (pull_chunk)",
@@ -115,6 +125,15 @@ pub const RETENTION_CLASSES: [RetentionClass; 12] = [
         ],
     },
     RetentionClass {
+        name: "catalogue",
+        about: "games and channels that were not asked for since, and that no stored stream names (twitch_game, twitch_channel)",
+        default: Ttl::days(400),
+        places: &[
+            Place::Unnamed { table: "twitch_game", key: "game_id", of_chunk: "game_ids" },
+            Place::Unnamed { table: "twitch_channel", key: "channel_id", of_chunk: "channel_ids" },
+        ],
+    },
+    RetentionClass {
         name: "alarms",
         about: "alarms about dead letters (alarm)",
         default: Ttl::days(90),
@@ -140,7 +159,8 @@ pub const RETENTION_CLASSES: [RetentionClass; 12] = [
     },
     RetentionClass {
         name: "history",
-        about: "ends of pulls, starts and pauses of workers, orders (pull_history, worker_history, operation, steering, run_once)",
+        about: "ends of pulls, starts and pauses of workers, orders (pull_history, worker_history, operation, steering, run_once, \
+                retention_run, lake.request)",
         default: Ttl::days(365),
         places: &[
             Place::Rows { table: "pull_history", at: "at", only: "true" },
@@ -148,6 +168,8 @@ pub const RETENTION_CLASSES: [RetentionClass; 12] = [
             Place::Rows { table: "steering", at: "at", only: "true" },
             Place::Rows { table: "operation", at: "requested_at", only: "ended_at is not null" },
             Place::Rows { table: "run_once", at: "requested_at", only: "ended_at is not null" },
+            Place::Rows { table: "retention_run", at: "started_at", only: "true" },
+            Place::Rows { table: "lake.request", at: "requested_at", only: "finished_at is not null" },
         ],
     },
     RetentionClass {

@@ -6,6 +6,7 @@ mod days;
 mod lake;
 mod policy;
 mod rows;
+mod unnamed;
 
 pub use class::{LAKE_SNAPSHOTS, Place, RETENTION_CLASSES, RetentionClass, Ttl};
 pub use days::{Leaving, StoredDay};

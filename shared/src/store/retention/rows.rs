@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Most rows removed by one transaction.
-const BATCH: i64 = 1_000;
+pub(super) const BATCH: i64 = 1_000;
 
 /// What is stored of a class.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,6 +61,9 @@ impl Store {
                 let only = format!("{only} and {}", any_of(names));
                 count("pull_chunk", &sizes.join(" + "), "pulled_at", &only)
             }
+            Place::Unnamed { table, key, of_chunk } => {
+                return self.stored_unnamed(table, key, of_chunk, cutoff).await;
+            }
             Place::DeadLetters => count(
                 "dead_letter d",
                 "pg_column_size(d.*)",
@@ -91,6 +94,9 @@ impl Store {
         let removed = match place {
             // Days leave as a whole, and snapshots at once.
             Place::Days { .. } | Place::LakeSnapshots => 0,
+            Place::Unnamed { table, key, of_chunk } => {
+                self.delete_unnamed(table, key, of_chunk, cutoff).await?
+            }
             Place::Rows { table, at, only } => self.delete_rows(table, at, only, cutoff).await?,
             Place::RowsOfDays { table, at } => self.delete_rows(table, at, "true", cutoff).await?,
             Place::Columns { names, only } => {

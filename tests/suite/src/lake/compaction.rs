@@ -5,7 +5,11 @@ use std::path::{Path, PathBuf};
 use chrono::{DateTime, TimeDelta, Utc};
 use exporter::Exporter;
 use fake_twitch::{World, WorldConfig};
-use shared::{clock::Clock, schema::PullId};
+use shared::{
+    clock::Clock,
+    dead_letter::DeadLetterStore,
+    schema::{ChunkRef, PullId},
+};
 
 use super::{
     duckdb::{ask, python},
@@ -13,6 +17,7 @@ use super::{
     facts::{files, rows},
 };
 use crate::{
+    builders::dead_letter,
     dead_letter_rig::operator_json,
     rig::{Rig, Setup},
 };
@@ -70,6 +75,14 @@ async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
     assert!(lake.compact_closed_days(now).await.expect("nothing to do").is_empty());
     let status = operator_json(&rig, "lake status").await;
     assert_eq!(status["waiting_days"], serde_json::json!([{ "day": "2026-11-23", "pulls": [pulls[3].0] }]));
+    // Nobody waits for one that is not to be exported, because a person has discarded its dead letter.
+    let chunk = ChunkRef { pull_id: pulls[3], pulled_at: now, chunk: 1 };
+    rig.store.record(&dead_letter("exporter", chunk)).await.expect("a dead letter");
+    let discard = "update dead_letter set state = 'discarded', state_at = 'infinity'";
+    rig.db.execute(discard, &[]).await.expect("discarded");
+    assert_eq!(operator_json(&rig, "lake status").await["waiting_days"], serde_json::json!([]));
+    assert_eq!(rig.store.days_to_compact(now.date_naive()).await.expect("days").len(), 1);
+    rig.db.batch_execute("delete from dead_letter_event; delete from dead_letter").await.expect("as it was");
     rig.db.execute(complete, &[&pulls[3].0, &"-1 s"]).await.expect("as it was");
     let done = lake.compact_closed_days(now).await.expect("compacted");
     assert_eq!(done.len(), 4);

@@ -185,7 +185,7 @@ async fn an_export_that_read_its_rows_before_an_erasure_begins_again() {
     exporter.lake().open(now).await.expect("an empty lake");
     let closed = rig.store.closed(pull).await.expect("an answer").expect("closed");
     let read = PullFiles {
-        last_erasure: rig.store.last_lake_erasure().await.expect("none"),
+        last_erasure: rig.store.before_export(&[]).await.expect("none").0,
         ..PullFiles::default()
     };
     rig.store.request_lake(LakeAction::Erase, &json!({}), "me", now).await.expect("asked");

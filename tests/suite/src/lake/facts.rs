@@ -5,6 +5,8 @@ use std::path::Path;
 use exporter::format;
 use shared::lake::{Row, Table};
 
+use crate::rig::Rig;
+
 /// Every Parquet file below a folder, by its path from it, sorted.
 pub(super) fn files(folder: &Path) -> Vec<String> {
     fn walk(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
@@ -27,4 +29,10 @@ pub(super) fn rows(folder: &Path, file: &str, table: &str) -> Vec<Row> {
     let table = Table::find(table).expect("a table");
     let file = std::fs::File::open(folder.join(file)).expect("a file");
     format::rows(table, file).expect("Parquet").collect::<Result<_, _>>().expect("rows")
+}
+
+/// SHA-256, hexadecimal, as PostgreSQL has it.
+pub(super) async fn sha256(rig: &Rig, bytes: &[u8]) -> String {
+    let sql = "select encode(sha256($1), 'hex') as sum";
+    rig.db.query_one(sql, &[&bytes]).await.expect("a sum").get("sum")
 }

@@ -24,7 +24,7 @@ use super::{
 use crate::{dead_letter_rig::operator_json, eventually::eventually, rig::Rig};
 
 /// Waits until somebody waits for a lock of the lake.
-async fn somebody_waits(rig: &Rig) {
+pub(super) async fn somebody_waits(rig: &Rig) {
     eventually("somebody should wait for a lock of the lake", || async {
         let sql = "select count(*) from pg_locks where locktype = 'advisory' and not granted
                    and database = (select oid from pg_database where datname = current_database())";
@@ -41,7 +41,7 @@ async fn a_channel(rig: &Rig) -> String {
 }
 
 /// An exporter to a bucket.
-fn exporter_to(rig: &Rig, s3: &S3) -> Exporter {
+pub(super) fn exporter_to(rig: &Rig, s3: &S3) -> Exporter {
     #[derive(Parser)]
     struct Cli<S: Args> {
         #[command(flatten)]

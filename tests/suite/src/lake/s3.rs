@@ -115,7 +115,9 @@ async fn answer(
         )
             .into_response();
     }
-    let Some(key) = uri.path().strip_prefix(BUCKET).map(|key| key.trim_start_matches('/').to_owned()) else {
+    // Of what stands escaped in a path, our keys have this alone.
+    let key = uri.path().strip_prefix(BUCKET);
+    let Some(key) = key.map(|key| key.trim_start_matches('/').replace("%3D", "=")) else {
         return StatusCode::NOT_FOUND.into_response();
     };
     let tag = (header::ETAG, "\"tag\"");

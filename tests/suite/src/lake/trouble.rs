@@ -115,12 +115,19 @@ async fn a_pull_whose_rows_are_gone_is_a_dead_letter_and_a_replay_exports_it() {
     .await;
     assert_eq!(files(folder.path()).iter().filter(|file| file.contains("stream_peek")).count(), 0);
     let missing = async || rig.store.pulls_without_lake(rig.setup.clock.now(), 10).await.expect("pulls");
-    // Discarded, it is not exported all the same minutes later; restored, it is a dead letter again.
+    let told = async || {
+        let status = operator_json(&rig, "lake status").await;
+        (status["missing"].as_i64(), status["left_out"].as_i64())
+    };
+    assert_eq!(told().await, (Some(1), Some(0)), "it waits for a person");
+    // Discarded, it is not exported all the same minutes later, and nothing waits for it; restored, it is a dead letter again.
     operator_json(&rig, "dead-letters discard --stage exporter --yes").await;
     assert_eq!(missing().await, []);
+    assert_eq!(told().await, (Some(0), Some(1)));
     let id: i64 = rig.db.query_one("select id from dead_letter", &[]).await.expect("a dead letter").get("id");
     operator_json(&rig, &format!("dead-letters restore {id} --yes")).await;
     assert_eq!(missing().await, []);
+    assert_eq!(told().await, (Some(1), Some(0)));
     rig.db.batch_execute("insert into pull_data select * from kept").await.expect("back");
     operator_json(&rig, "dead-letters replay --stage exporter --yes").await;
     exported(&rig, pull).await;

@@ -16,6 +16,7 @@ document! {
         pulls: i64,
         missing: i64,
         missing_since: Option<DateTime<Utc>>,
+        left_out: i64,
         to_be_removed: i64,
         waiting_days: Vec<WaitingDay>,
         tables: Vec<LakeTable>,
@@ -43,6 +44,7 @@ impl From<store::LakeStatus> for LakeStatus {
             pulls: status.pulls,
             missing: status.missing,
             missing_since: status.missing_since,
+            left_out: status.left_out,
             to_be_removed: status.to_be_removed,
             waiting_days: status
                 .waiting_days

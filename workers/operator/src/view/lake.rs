@@ -20,9 +20,13 @@ pub(crate) fn lake(status: &LakeStatus, now: DateTime<Utc>) -> String {
             ago(since, now)
         )
     });
+    let left_out = match status.left_out {
+        0 => String::new(),
+        pulls => format!("; {} left out: the dead letter was discarded, or the rows are gone", number(pulls)),
+    };
     let facts = Table::facts([
         ("place", root.clone()),
-        ("pulls", format!("{}{missing}", number(status.pulls))),
+        ("pulls", format!("{}{missing}{left_out}", number(status.pulls))),
         ("snapshot", format!("{}, {}", status.snapshot.0, time(status.snapshot.1))),
         ("oldest", format!("{}, {}", status.oldest.0, time(status.oldest.1))),
         ("to be removed", count(status.to_be_removed, "file")),

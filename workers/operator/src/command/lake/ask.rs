@@ -54,8 +54,3 @@ impl Ask {
         }
     }
 }
-
-/// The texts of a list in an answer.
-pub(super) fn texts<'a>(answer: &'a Value, list: &str) -> Vec<&'a str> {
-    answer[list].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
-}
