@@ -17,6 +17,10 @@ fn a_mention_is_a_whole_word_in_any_case() {
             Some("Twitch rejected /users?id=erased&id=1234567890"),
         ),
         ("https://x/live_user_some_body-{width}x{height}.jpg", Some("https://x/erased-{width}x{height}.jpg")),
+        (
+            "see /search?q=%E5%8A%A0%e8%97%a4%E7%B4%94%E4%B8%80 and \"\\u52a0\\u85E4\\u7d14\\u4e00\"",
+            Some("see /search?q=erased and \"erased\""),
+        ),
         ("nothing", None),
     ];
     for (text, scrubbed) in cases {
@@ -34,6 +38,9 @@ fn words_of_programs_and_names_of_others_stay() {
     for key in ["stage", "flow-stage", "game_name", "type"] {
         assert_eq!(finalizer.text(key, "finalizer"), None, "{key}");
     }
+    let mut game = json!({"game": {"id": "1", "name": "Finalizer"}, "channel": {"login": "finalizer"}});
+    assert!(finalizer.json("data", &mut game));
+    assert_eq!((&game["game"]["name"], &game["channel"]["login"]), (&json!("Finalizer"), &json!("erased")));
     assert_eq!(finalizer.text("channel_name", "The Finalizer"), None);
     assert_eq!(finalizer.text("channel_name", "Finalizer").as_deref(), Some("erased"));
     let own_only = Scrubber::new("123456789", ["finalizer".into()], false).unwrap();

@@ -1,5 +1,8 @@
 //! Erasure: a channel is found nowhere afterwards, byte for byte, and every sum keeps its value.
 
+mod queues;
+mod resumed;
+
 use std::process::{Command, Stdio};
 
 use fake_twitch::{World, WorldConfig};
