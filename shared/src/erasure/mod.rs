@@ -146,16 +146,17 @@ impl Underway {
         for table in &tables {
             store.rewrite_table(table, self.search.rewrite(&needles), self.id, &mut self.counts).await?;
         }
-        store.forget_claims(&self.search.channel).await?;
-        Ok(store.vacuum_after_erasure(&tables, &self.counts).await?)
+        Ok(store.forget_claims(&self.search.channel).await?)
     }
 
-    /// Searches the database and the queues for what is left.
+    /// Frees what is left of rows as they were, and searches the database and the queues.
     pub async fn prove(&self, store: &Store, announcer: &Announcer) -> Result<Leftovers, Failure> {
         let needles = self.search.needles();
+        let tables = store.tables().await?;
+        store.vacuum_after_erasure(&tables, &self.counts, &needles).await?;
         let mut left = queues::prove(announcer, &needles).await?;
-        for table in store.tables().await? {
-            left.extend(store.prove_table(&table, &needles).await?);
+        for table in &tables {
+            left.extend(store.prove_table(table, &needles).await?);
         }
         left.extend(store.prove_statistics(&needles).await?);
         Ok(left)

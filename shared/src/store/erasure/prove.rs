@@ -1,5 +1,7 @@
 //! The search after an erasure: every column of every table as bytes, whatever its type, and what the planner remembers of values.
 
+use std::collections::BTreeSet;
+
 use futures::{TryStreamExt, pin_mut};
 
 use super::{
@@ -34,45 +36,62 @@ impl Store {
 
     /// What is left of it in the planner's statistics, which hold the most common values of each column.
     pub async fn prove_statistics(&self, needles: &Needles) -> Result<Leftovers, Error> {
+        let mut left = Leftovers::default();
+        for (table, column, found) in self.statistics(needles).await? {
+            left.note(
+                &format!("pg_stats.{}.{column}", table.rsplit('.').next().unwrap_or_default()),
+                Some(found),
+            );
+        }
+        Ok(left)
+    }
+
+    /// Frees what the rewritten tables have of rows as they were, and has the planner forget values that are no more.
+    pub async fn vacuum_after_erasure(
+        &self,
+        tables: &[Table],
+        counts: &Places,
+        needles: &Needles,
+    ) -> Result<(), Error> {
+        let is_rewritten =
+            |table: &Table| table.columns.iter().any(|column| counts.contains_key(&table.place(column)));
+        let mut stale: BTreeSet<String> =
+            tables.iter().filter(|table| is_rewritten(table)).map(|table| table.whole.clone()).collect();
+        // Of rows that left before, too; and of the lake's catalogue.
+        stale.extend(self.statistics(needles).await?.into_iter().map(|(table, ..)| table));
+        let client = self.client().await?;
+        client.batch_execute("set statement_timeout = 0").await?;
+        for table in stale {
+            client.batch_execute(&format!("/* prove::vacuum */ vacuum (analyze) {table}")).await?;
+        }
+        Ok(client.batch_execute("reset statement_timeout").await?)
+    }
+
+    /// The tables, as they are written in SQL, and columns of whose values the planner remembers something of the channel.
+    async fn statistics(&self, needles: &Needles) -> Result<Vec<(String, String, Found)>, Error> {
         let sql = "/* prove::statistics */
-            select s.tablename::text, s.attname::text, t.typcategory::text as category,
+            select format('%I.%I', s.schemaname, s.tablename) as place, s.tablename::text, s.attname::text,
+                   coalesce(t.typcategory::text, '') as category,
                    concat_ws(' ', most_common_vals::text, histogram_bounds::text, most_common_elems::text) as known
             from pg_stats s
             left join pg_attribute a on a.attname = s.attname
                 and a.attrelid = to_regclass(format('%I.%I', s.schemaname, s.tablename))
             left join pg_type t on t.oid = a.atttypid
-            where s.schemaname !~ '^pg_' and s.schemaname <> 'information_schema'";
-        let mut left = Leftovers::default();
+            where s.schemaname !~ '^pg_' and s.schemaname <> 'information_schema' and s.tablename <> 'erasure_subject'";
         let client = self.client().await?;
         let none: [&str; 0] = [];
         let rows = client.query_raw(sql, none).await?;
         pin_mut!(rows);
+        let mut all = Vec::new();
         while let Some(row) = rows.try_next().await? {
             let (table, name): (&str, &str) = (row.column("tablename")?, row.column("attname")?);
             let known: &str = row.column("known")?;
-            let holds = Holds::of(row.column::<Option<&str>>("category")?.unwrap_or_default());
-            if table != "erasure_subject" {
-                let found = needles.find(name, holds, known.as_bytes());
-                left.note(&format!("pg_stats.{table}.{name}"), found.map(|found| of_table(table, found)));
+            let found = needles.find(name, Holds::of(row.column("category")?), known.as_bytes());
+            if let Some(found) = found {
+                all.push((row.column("place")?, name.to_owned(), of_table(table, found)));
             }
         }
-        Ok(left)
-    }
-
-    /// Frees what the rewritten tables have of rows as they were, and has the planner forget their values.
-    pub async fn vacuum_after_erasure(&self, tables: &[Table], counts: &Places) -> Result<(), Error> {
-        let is_rewritten =
-            |table: &Table| table.columns.iter().any(|column| counts.contains_key(&table.place(column)));
-        let mut whole: Vec<&str> =
-            tables.iter().filter(|table| is_rewritten(table)).map(|table| table.whole.as_str()).collect();
-        whole.sort_unstable();
-        whole.dedup();
-        let client = self.client().await?;
-        client.batch_execute("set statement_timeout = 0").await?;
-        for table in whole {
-            client.batch_execute(&format!("/* prove::vacuum */ vacuum (analyze) {table}")).await?;
-        }
-        Ok(client.batch_execute("reset statement_timeout").await?)
+        Ok(all)
     }
 }
 

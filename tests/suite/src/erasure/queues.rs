@@ -13,6 +13,7 @@ use shared::{
     topology::{Argument, OPTIONAL_STAGES, Queue, queues, queues_of},
 };
 
+use super::text_of;
 use crate::{
     dead_letter_rig::{answer, command},
     rig::{Rig, Setup},
@@ -71,14 +72,13 @@ async fn an_erased_channel_is_in_no_message_of_any_queue() {
         rig.waits(&queue.name, 3).await;
         let mut kept = 0;
         while let Some(message) = wire.take(&queue.name).await {
-            let text =
-                format!("{} {:?}", String::from_utf8_lossy(&message.delivery.data), message.properties);
+            let text = text_of(&message.delivery);
             assert!(
                 !text.contains("123456789") && !text.to_lowercase().contains("some_body"),
                 "{}: {text}",
                 queue.name
             );
-            let id = message.properties.message_id().as_ref().map(|id| id.as_str());
+            let id = message.delivery.properties.message_id().as_ref().map(|id| id.as_str());
             kept += usize::from(text.contains("of nobody") && id == Some("42"));
             assert!(
                 !text.contains("pull_id") || text.contains("no channel erased"),
