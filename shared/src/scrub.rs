@@ -148,6 +148,10 @@ impl Scrubber {
                 });
                 changed.count() > 0 || own
             }
+            Value::Number(number) if IDS.contains(&key) && number.to_string() == self.id => {
+                *value = self.pseudonym(&self.id).into();
+                true
+            }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
     }

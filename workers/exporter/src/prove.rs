@@ -125,3 +125,51 @@ fn group_occurs(group: &dyn RowGroupReader, needles: &Needles) -> Result<bool, P
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use shared::{
+        lake::{Column, Kind, Table, Value},
+        store::Places,
+    };
+
+    use super::*;
+    use crate::format::FileBuilder;
+
+    const COLUMNS: [Column; 2] = [
+        Column { id: 1, name: "number", kind: Kind::Int64, nullable: false, comment: "" },
+        Column { id: 2, name: "note", kind: Kind::Text(40), nullable: true, comment: "" },
+    ];
+    static TABLE: Table = Table { id: 1, name: "t", comment: "", columns: &COLUMNS, sorted_by: &["number"] };
+
+    fn left(path: &str, bytes: Vec<u8>) -> Leftovers {
+        let needles = Needles::new("123456789", &["some_body".to_owned()], false);
+        file_left(path, Bytes::from(bytes), &needles)
+    }
+
+    fn parquet(notes: &[&str]) -> Vec<u8> {
+        let rows = notes
+            .iter()
+            .zip(0..)
+            .map(|(note, number)| vec![Value::Int(number), Value::Text((*note).to_owned())]);
+        FileBuilder::encode(&TABLE, rows.collect()).expect("written").bytes
+    }
+
+    #[test]
+    fn what_is_left_in_a_file_is_found_whatever_the_file_is() {
+        let manifest = left("_manifests/x.json", br#"{"by": "Some\u005fBody"}"#.to_vec());
+        assert_eq!(manifest.unexplained, [("lake/_manifests/x.json".to_owned(), 1)].into());
+        let middle = left("hot/t/day=1/pull-1.parquet", parquet(&["a", "with Some_Body", "z"]));
+        assert_eq!(middle.unexplained, [("lake/t.note".to_owned(), 1)].into(), "unpacked");
+        // The least and the greatest value stand in what describes the file, as they are.
+        let bound = left("t/day=1/day-g1.parquet", parquet(&["some_body", "z"]));
+        let places = [("lake/t.note".to_owned(), 1), ("lake/t/day=1/day-g1.parquet".to_owned(), 1)];
+        assert_eq!(bound.unexplained, places.into());
+        let other =
+            left("t/day=1/day-g1.parquet", parquet(&["awesome_body", "some_bodyguard", "9123456789"]));
+        assert_eq!(other.unexplained, Places::new());
+        assert_eq!(other.explained.len(), 2, "{other:?}");
+        let broken = left("t/x.parquet", [MAGIC, b"?", MAGIC].concat());
+        assert_eq!(broken.unexplained, [("lake/t/x.parquet (cannot be read)".to_owned(), 1)].into());
+    }
+}

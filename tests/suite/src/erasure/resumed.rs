@@ -8,6 +8,7 @@ use crate::{
     dead_letter_rig::{command, operator, owner},
     eventually::eventually,
     rig::Rig,
+    services::connect,
 };
 
 /// A pull of which one channel's id, login and display name are known.
@@ -107,6 +108,12 @@ async fn what_no_scrubber_knows_is_found_and_keeps_the_erasure_open() {
     assert_eq!(explained["a number that counts something else"]["odd.viewers"], 1, "{explained}");
     assert_eq!((&erased["ended"], subjects(&rig).await), (&json!(false), 1));
     let first = pseudonyms(&rig, "pull_data").await;
+    let reader = connect(&rig.database.url_of("operator")).await;
+    reader.query("select channel from erasure_subject", &[]).await.expect("whose erasure it is");
+    reader
+        .query("select scrubber from erasure_subject", &[])
+        .await
+        .expect_err("the key is the owner's alone");
 
     // The channel is pulled again meanwhile: it is the same erasure that goes on.
     let again = format!(
