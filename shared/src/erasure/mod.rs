@@ -5,7 +5,7 @@
 //! erasure knows the channel by, and the key of the pseudonyms, are in the database from before the first change until the end:
 //! whoever repeats an erasure that was cut short goes on with the same one. What is erased already is not found again.
 //!
-//! The search afterwards ([`Needles`]) shares nothing with what took the channel out.
+//! The search afterwards ([`Needles`]) judges by other rules than what took the channel out.
 
 mod queues;
 

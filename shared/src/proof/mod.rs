@@ -1,6 +1,7 @@
 //! The search that proves the erasure of a channel: its id and names as bytes, in any case and however they are escaped.
 //!
-//! It shares nothing with the [`crate::scrub::Scrubber`]: a form that the scrubber misses has to be found here. Every hit counts.
+//! It judges by rules of its own, and shares with the [`crate::scrub::Scrubber`] only the list of columns that hold programs' words, in
+//! which a hit is reported all the same: a form that the scrubber misses has to be found here. Every hit counts.
 //! One that cannot be the channel (digits within a longer number, a word of the schema) is *explained*, and reported as that.
 
 mod decode;
