@@ -7,7 +7,7 @@ use shared::{
     erasure::{Erasure, Search},
     proof::Leftovers,
     schema::ChannelId,
-    store::Places,
+    store::{Places, Store},
 };
 
 use super::{confirmation::Confirmation, lake::LakeFiles};
@@ -58,12 +58,19 @@ impl Erase {
         if !store.owns_tables().await? {
             return Err(Error::Failed(NOT_OWNER.to_owned()));
         }
+        // On the heap, because it is large.
+        let erased = store.if_elected("erasure", Box::pin(self.erase(context, &store))).await?;
+        erased.ok_or_else(|| Error::Failed(BUSY.to_owned()))
+    }
+
+    /// Counts, asks and erases, while nobody else does.
+    async fn erase(self, context: &Context, store: &Store) -> Result<Exit, Error> {
         let broker = context.connect().await?;
         let erasure = Erasure { channel: self.channel.clone(), names: self.names, own_only: self.own_only };
-        let mut search = Search::prepare(&store, &erasure).await?;
+        let mut search = Search::prepare(store, &erasure).await?;
         let (clock, by) = (&context.clock, &*self.confirmation.by);
         let (mut in_lake, lake) = (Places::new(), store.lake_in_use().await?);
-        let files = LakeFiles { store: &store, clock, by, timeout: self.timeout };
+        let files = LakeFiles { store, clock, by, timeout: self.timeout };
         let left_lake = lake && self.leave_lake;
         if lake && !left_lake {
             let (rows, names) = files.search(search.scrubber()).await?;
@@ -73,7 +80,7 @@ impl Erase {
         }
         // It counts what it changes, so that nobody has to count before who need not be asked.
         if self.dry_run || !self.confirmation.is_given() {
-            let mut counts = search.count(&store, &broker.announcer).await?;
+            let mut counts = search.count(store, &broker.announcer).await?;
             counts.extend(in_lake.clone());
             if self.dry_run {
                 let counted = view::Erased::counted(self.channel, counts, left_lake);
@@ -83,23 +90,23 @@ impl Erase {
             let question = format!("{} Erase it, without a way back?", view::found_in(&counts));
             self.confirmation.ask_or_preview(&question)?;
         }
-        let mut erasure = search.begin(&store, by, clock.now()).await?;
-        erasure.note(&store, in_lake).await?;
-        erasure.erase(&store, &broker.announcer).await?;
+        let mut erasure = search.begin(store, by, clock.now()).await?;
+        erasure.note(store, in_lake).await?;
+        erasure.erase(store, &broker.announcer).await?;
         let mut left = Leftovers::default();
         // After the database: what is exported from now on does not name the channel.
         if lake && !left_lake {
             left.extend(files.erase(erasure.scrubber()).await?);
         }
-        left.extend(erasure.prove(&store, &broker.announcer).await?);
+        left.extend(erasure.prove(store, &broker.announcer).await?);
         let counts = erasure.counts().clone();
         // As long as the lake has it, the names and the pseudonyms are needed.
         let ended = !left_lake && (left.unexplained.is_empty() || self.accept_found);
         let exit = if ended {
-            erasure.end(&store, &left, clock.now()).await?;
+            erasure.end(store, &left, clock.now()).await?;
             Exit::Success
         } else {
-            erasure.leave(&store, &left).await?;
+            erasure.leave(store, &left).await?;
             Exit::Failed
         };
         let erased = view::Erased::done(self.channel, counts, left, left_lake, ended);
@@ -110,3 +117,4 @@ impl Erase {
 
 const NOT_OWNER: &str =
     "this user does not own the tables: use the DATABASE_URL of their owner, as for `operator migrate`";
+const BUSY: &str = "another erasure is under way: run the command again when it has ended";
