@@ -12,7 +12,7 @@ use super::{
 /// What no erasure reaches, and what to do about it.
 const NOT_REACHED: [&str; 7] = [
     "backups, replicas that are behind, and archived WAL of PostgreSQL: until they expire",
-    "logs, wherever standard output is shipped to: until they expire there",
+    "logs of the programs, of PostgreSQL and of RabbitMQ, wherever they are shipped to: until they expire there",
     "old versions of the lake's files in a bucket that keeps versions: until its lifecycle removes them",
     "copies that others made: exports of dead letters, files of the lake, tables that they own, queues of their own that are bound to `events`",
     "what was loaded into Redshift: load the days again (`operator redshift load`), and delete the pulls of before",
