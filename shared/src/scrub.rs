@@ -216,9 +216,11 @@ impl Scrubber {
 
 /// How a name is written in addresses and in quoted JSON, in lower case; none where it is the name itself.
 fn spellings(name: &str) -> BTreeSet<String> {
-    let percent = |c: char| c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<String>();
-    let unicode =
-        |c: char| c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+    let percent =
+        |c: char| c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    let unicode = |c: char| {
+        c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()
+    };
     let spell = |name: &str, escape: &dyn Fn(char) -> String| -> String {
         name.chars()
             .map(|c| if c.is_ascii() { c.to_ascii_lowercase().to_string() } else { escape(c) })

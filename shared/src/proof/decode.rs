@@ -36,16 +36,12 @@ fn json(text: &str) -> Option<String> {
         let (c, taken) = escape(rest);
         decoded.push(c);
         rest = &rest[taken..];
-        match rest.split_once('\\') {
-            Some((plain, after)) => {
-                decoded.push_str(plain);
-                rest = after;
-            }
-            None => {
-                decoded.push_str(rest);
-                return Some(decoded);
-            }
-        }
+        let Some((plain, after)) = rest.split_once('\\') else {
+            decoded.push_str(rest);
+            return Some(decoded);
+        };
+        decoded.push_str(plain);
+        rest = after;
     }
 }
 

@@ -38,6 +38,7 @@ pub enum Found {
 
 impl Found {
     /// The graver of two.
+    #[must_use]
     pub fn or(self, other: Self) -> Self {
         if self == Self::Unexplained { self } else { other }
     }

@@ -71,7 +71,7 @@ fn a_record_of_the_channel_keeps_what_is_counted() {
     assert!(!rejects.to_string().contains("some_body"), "{rejects}");
     let mut number = json!({"user_id": 123_456_789, "viewer_count": 123_456_789});
     assert!(scrubber.json("body", &mut number));
-    assert_eq!((&number["user_id"], &number["viewer_count"]), (&own["user_id"], &json!(123_456_789)));
+    assert_eq!((&number["user_id"], &number["viewer_count"]), (&page[0]["user_id"], &json!(123_456_789)));
     let mut ids = json!(["1", "123456789"]);
     assert!(scrubber.json("channel_ids", &mut ids));
     assert_eq!(ids, json!(["1"]));
