@@ -4,14 +4,14 @@
 /// Most readings of one text: whoever escapes more often hides something on purpose.
 const MOST: usize = 8;
 
-/// The text as it is and with its escapes resolved, in lower case.
-pub(super) fn layers(text: &str) -> Vec<String> {
-    let mut layers = vec![lower(text)];
+/// The text as it is and with its escapes resolved, in lower case; where it is searched for ASCII alone, other letters stay.
+pub(super) fn layers(text: &str, ascii: bool) -> Vec<String> {
+    let mut layers = vec![lower(text, ascii)];
     let mut next = 0;
     while let Some(layer) = layers.get(next)
         && layers.len() < MOST
     {
-        let decoded = [json(layer), percent(layer)].into_iter().flatten().map(|text| lower(&text));
+        let decoded = [json(layer), percent(layer)].into_iter().flatten().map(|text| lower(&text, ascii));
         let decoded: Vec<String> = decoded.collect();
         layers.extend(decoded);
         next += 1;
@@ -19,9 +19,9 @@ pub(super) fn layers(text: &str) -> Vec<String> {
     layers
 }
 
-fn lower(text: &str) -> String {
+fn lower(text: &str, ascii: bool) -> String {
     // Most texts; and a hundred times faster.
-    if text.is_ascii() {
+    if ascii || text.is_ascii() {
         text.to_ascii_lowercase()
     } else {
         text.chars().flat_map(char::to_lowercase).collect()

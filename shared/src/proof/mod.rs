@@ -23,6 +23,8 @@ pub struct Needles {
     id: String,
     /// In lower case.
     names: Vec<String>,
+    /// Whether all of them are ASCII.
+    is_ascii: bool,
     /// Whether titles, tags and descriptions of others were left as they were on purpose.
     own_only: bool,
 }
@@ -50,20 +52,22 @@ pub const OF_GAMES: &str = "in what is known of games";
 impl Needles {
     /// For a channel of this id and these names.
     pub fn new(id: &str, names: &[String], own_only: bool) -> Self {
-        let names = names.iter().map(|name| name.to_lowercase()).filter(|name| !name.is_empty()).collect();
-        Self { id: id.to_owned(), names, own_only }
+        let names = names.iter().map(|name| name.to_lowercase()).filter(|name| !name.is_empty());
+        let names: Vec<String> = names.collect();
+        let is_ascii = names.iter().all(|name| name.is_ascii());
+        Self { id: id.to_owned(), names, is_ascii, own_only }
     }
 
     /// Whether the bytes hold the id or a name in any form that is searched for.
     pub fn occur_in(&self, bytes: &[u8]) -> bool {
         let holds = |text: &str| self.all().any(|needle| text.contains(needle));
-        layers(&String::from_utf8_lossy(bytes)).iter().any(|layer| holds(layer))
+        layers(&String::from_utf8_lossy(bytes), self.is_ascii).iter().any(|layer| holds(layer))
     }
 
     /// What the value of a column or member named `name` holds of the channel; none where it has none of the bytes.
     pub fn find(&self, name: &str, holds: Holds, value: &[u8]) -> Option<Found> {
         let mut found = None;
-        for layer in layers(&String::from_utf8_lossy(value)) {
+        for layer in layers(&String::from_utf8_lossy(value), self.is_ascii) {
             for needle in self.all() {
                 for (at, _) in layer.match_indices(needle) {
                     let hit = Hit { name, holds, text: &layer, at, needle };
