@@ -198,7 +198,7 @@ impl Scrubber {
         for name in &self.names {
             // Twitch puts a login into the addresses of its pictures.
             let pictures = format!("live_user_{name}");
-            scrubbed = replace(&scrubbed, &pictures, |_, _| true);
+            scrubbed = replace(&scrubbed, &pictures, |_, after| !is_word(after));
             let is_ascii = name.is_ascii();
             scrubbed =
                 replace(&scrubbed, name, |before, after| !is_ascii || !(is_word(before) || is_word(after)));

@@ -33,6 +33,7 @@ fn what_is_something_else_is_reported_as_that() {
     for (name, holds, value) in [
         ("stream_id", Holds::Text, "41234567890"),
         ("title", Holds::Text, "awesome_body some_bodyguard"),
+        ("data", Holds::Text, "https://x/live_user_some_bodyguard-320x180.jpg"),
         ("started_at", Holds::Time, "2026-11-24 10:00:00.123456789+00"),
         ("data", Holds::Text, r#"{"started_at": "2026-11-24T10:00:00.123456789Z"}"#),
         ("fingerprint", Holds::Text, "ab123456789cdef0"),

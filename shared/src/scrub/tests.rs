@@ -17,6 +17,7 @@ fn a_mention_is_a_whole_word_in_any_case() {
             Some("Twitch rejected /users?id=erased&id=1234567890"),
         ),
         ("https://x/live_user_some_body-{width}x{height}.jpg", Some("https://x/erased-{width}x{height}.jpg")),
+        ("https://x/live_user_some_bodyguard-{width}x{height}.jpg", None),
         (
             "see /search?q=%E5%8A%A0%e8%97%a4%E7%B4%94%E4%B8%80 and \"\\u52a0\\u85E4\\u7d14\\u4e00\"",
             Some("see /search?q=erased and \"erased\""),
