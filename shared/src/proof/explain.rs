@@ -114,8 +114,8 @@ impl Hit<'_> {
         let (before, after) = (self.before(), self.after());
         let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '_');
         // Twitch puts a login into the addresses of its pictures.
-        let begins = !is_word(before.chars().next_back()) || before.ends_with("live_user_");
-        if self.needle.is_ascii() && !(begins && !is_word(after.chars().next())) {
+        let goes_on = is_word(before.chars().next_back()) && !before.ends_with("live_user_");
+        if self.needle.is_ascii() && (goes_on || is_word(after.chars().next())) {
             return Some("within a longer word");
         }
         let is_whole =
