@@ -6,6 +6,7 @@ use parquet::{
     basic::{Encoding, Type as PhysicalType},
     errors::ParquetError,
     file::{
+        metadata::RowGroupMetaData,
         reader::{FileReader, RowGroupReader},
         serialized_reader::SerializedFileReader,
     },
@@ -48,7 +49,7 @@ fn file_left(path: &str, bytes: Bytes, needles: &Needles) -> Leftovers {
     let mut left = Leftovers::default();
     if !(bytes.starts_with(MAGIC) && bytes.ends_with(MAGIC)) {
         bytes_left(path, &bytes, needles, &mut left);
-    } else if let Err(error) = parquet_left(path, bytes, needles, &mut left) {
+    } else if let Err(error) = parquet_left(path, &bytes, needles, &mut left) {
         tracing::warn!(%error, "{path} cannot be read as Parquet");
         left.note(&format!("lake/{path} (cannot be read)"), Some(Found::Unexplained));
     }
@@ -64,14 +65,14 @@ fn bytes_left(path: &str, bytes: &[u8], needles: &Needles, left: &mut Leftovers)
 
 fn parquet_left(
     path: &str,
-    bytes: Bytes,
+    bytes: &Bytes,
     needles: &Needles,
     left: &mut Leftovers,
 ) -> Result<(), ParquetError> {
     let table = path.strip_prefix("hot/").unwrap_or(path).split('/').next().unwrap_or_default();
     let reader = SerializedFileReader::new(bytes.clone())?;
     // After the last column are the bounds of each.
-    let ends = reader.metadata().row_groups().iter().flat_map(|group| group.columns()).map(|column| {
+    let ends = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns).map(|column| {
         let (start, length) = column.byte_range();
         start.saturating_add(length)
     });
@@ -157,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_is_left_in_a_file_is_found_whatever_the_file_is() {
-        let manifest = left("_manifests/x.json", br#"{"by": "Some\u005fBody"}"#.to_vec());
+        let manifest = left("_manifests/x.json", br#"{"note": "Some\u005fBody"}"#.to_vec());
         assert_eq!(manifest.unexplained, [("lake/_manifests/x.json".to_owned(), 1)].into());
         let middle = left("hot/t/day=1/pull-1.parquet", parquet(&["a", "with Some_Body", "z"]));
         assert_eq!(middle.unexplained, [("lake/t.note".to_owned(), 1)].into(), "unpacked");

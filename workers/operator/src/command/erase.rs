@@ -26,6 +26,7 @@ is, "not_reached": ["…"]}"#;
 /// `operator status` names. Exits with 1 where the channel is still found, or the lake was left as it is: it has not ended then.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Erase {
     /// The channel's id
     #[arg(long, value_name = "ID")]

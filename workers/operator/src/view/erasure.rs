@@ -88,10 +88,11 @@ pub(crate) fn erased(erased: &Erased) -> String {
     } else {
         ""
     };
-    let not_reached: String = not_reached.iter().map(|place| format!("\n- {place}")).collect();
+    let not_reached: Vec<String> = not_reached.iter().map(|place| format!("- {place}")).collect();
     format!(
-        "{told}{}{lake}{under_way}\n\nNot reached, and not searched:{not_reached}",
-        explained.collect::<String>()
+        "{told}{}{lake}{under_way}\n\nNot reached, and not searched:\n{}",
+        explained.collect::<Vec<_>>().concat(),
+        not_reached.join("\n")
     )
 }
 
