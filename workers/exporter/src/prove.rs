@@ -38,18 +38,18 @@ impl Lake {
                 Err(error) => return Err(error.into()),
             };
             let needles = needles.clone();
-            left.extend(blocking(move || file_left(&path, bytes, &needles)).await?);
+            left.extend(blocking(move || file_left(&path, &bytes, &needles)).await?);
         }
         Ok(left)
     }
 }
 
 /// What is left in a file.
-fn file_left(path: &str, bytes: Bytes, needles: &Needles) -> Leftovers {
+fn file_left(path: &str, bytes: &Bytes, needles: &Needles) -> Leftovers {
     let mut left = Leftovers::default();
     if !(bytes.starts_with(MAGIC) && bytes.ends_with(MAGIC)) {
-        bytes_left(path, &bytes, needles, &mut left);
-    } else if let Err(error) = parquet_left(path, &bytes, needles, &mut left) {
+        bytes_left(path, bytes, needles, &mut left);
+    } else if let Err(error) = parquet_left(path, bytes, needles, &mut left) {
         tracing::warn!(%error, "{path} cannot be read as Parquet");
         left.note(&format!("lake/{path} (cannot be read)"), Some(Found::Unexplained));
     }
@@ -145,7 +145,7 @@ mod tests {
 
     fn left(path: &str, bytes: Vec<u8>) -> Leftovers {
         let needles = Needles::new("123456789", &["some_body".to_owned()], false);
-        file_left(path, Bytes::from(bytes), &needles)
+        file_left(path, &Bytes::from(bytes), &needles)
     }
 
     fn parquet(notes: &[&str]) -> Vec<u8> {
