@@ -45,15 +45,15 @@ pub(crate) fn dump(rig: &Rig) -> String {
 
 /// The body and the headers of a message.
 fn text_of(message: &Delivery) -> String {
-    let mut text = String::from_utf8_lossy(&message.data).into_owned();
+    let mut parts = vec![String::from_utf8_lossy(&message.data).into_owned()];
     for (name, value) in message.properties.headers().iter().flat_map(FieldTable::inner) {
         let value = match value {
             AMQPValue::LongString(value) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
             other => format!("{other:?}"),
         };
-        text += &format!("\n{name}: {value}");
+        parts.push(format!("{name}: {value}"));
     }
-    text
+    parts.join("\n")
 }
 
 /// What analyses are made of.
