@@ -5,7 +5,7 @@
 //! `schema` knows no queue, SQL or
 //! HTTP; `topology` is the whole broker as one typed table; `helix` and `store` do not know each other; `runtime` is
 //! the only one that consumes, publishes, acknowledges, retries and dead-letters; above them stand
-//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, `retention`, what is removed when, and `erasure`, how a channel is forgotten. `operations` is what people order of that, and `view` what they read. `tests/suite` checks the imports.
+//! `enrichment`, the worker that both enrichers are, `pull`, what ends and repeats pulls, `dead_letters`, what becomes of dead letters, `retention`, what is removed when, and `erasure`, how a channel is forgotten; `proof` searches for it afterwards. `operations` is what people order of that, and `view` what they read. `tests/suite` checks the imports.
 
 pub mod budget_store;
 pub mod clock;
@@ -21,6 +21,7 @@ pub mod helix;
 pub mod lake;
 pub mod metrics;
 pub mod operations;
+pub mod proof;
 pub mod pull;
 pub mod replica;
 pub mod retention;

@@ -7,6 +7,8 @@
 
 mod member;
 
+use std::collections::BTreeSet;
+
 use ring::{
     hmac,
     rand::{SecureRandom, SystemRandom},
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use self::member::{AUTHORED, ERASED, IDENTITIES, IDS, NOT_ABOUT_CHANNELS};
-pub use self::member::{Own, own_column};
+pub use self::member::{Own, is_about_no_channel, is_identity, own_column};
 
 /// Fewest digits of an id that can be told from a number in prose.
 const TELLING_DIGITS: usize = 6;
@@ -66,14 +68,25 @@ impl Scrubber {
         lower.contains(&self.id) || self.names.iter().any(|name| lower.contains(name.as_str()))
     }
 
-    /// Whether this is the channel's id.
-    pub fn is_id(&self, id: &str) -> bool {
-        self.id == id
+    /// The channel's id.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    /// What to look for: whatever holds none of these, in any case, has nothing of the channel.
-    pub fn needles(&self) -> Vec<String> {
-        self.names.iter().cloned().chain([self.id.clone()]).collect()
+    /// The channel's names, in lower case.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Whether what others wrote about it is taken out as well.
+    pub fn takes_mentions(&self) -> bool {
+        self.mentions
+    }
+
+    /// The same, and what others wrote about it as well if `mentions` says so.
+    #[must_use]
+    pub fn with_mentions(self, mentions: bool) -> Self {
+        Self { mentions: self.mentions || mentions, ..self }
     }
 
     /// A number of 18 digits that is no id of Twitch, the same for the same `original`.
@@ -125,6 +138,8 @@ impl Scrubber {
             Value::Array(values) => {
                 values.iter_mut().filter_map(|v| self.json(key, v).then_some(())).count() > 0
             }
+            // A channel may be called like it.
+            Value::Object(_) if key == "game" => false,
             Value::Object(members) => {
                 let own = self.is_own(key, members);
                 let changed = members.iter_mut().filter_map(|(name, value)| {
@@ -132,6 +147,10 @@ impl Scrubber {
                     written.unwrap_or_else(|| self.json(name, value)).then_some(())
                 });
                 changed.count() > 0 || own
+            }
+            Value::Number(number) if IDS.contains(&key) && number.to_string() == self.id => {
+                *value = self.pseudonym(&self.id).into();
+                true
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => false,
         }
@@ -179,10 +198,13 @@ impl Scrubber {
         for name in &self.names {
             // Twitch puts a login into the addresses of its pictures.
             let pictures = format!("live_user_{name}");
-            scrubbed = replace(&scrubbed, &pictures, |_, _| true);
+            scrubbed = replace(&scrubbed, &pictures, |_, after| !is_word(after));
             let is_ascii = name.is_ascii();
             scrubbed =
                 replace(&scrubbed, name, |before, after| !is_ascii || !(is_word(before) || is_word(after)));
+            for spelling in spellings(name) {
+                scrubbed = replace(&scrubbed, &spelling, |_, _| true);
+            }
         }
         if self.id.len() >= TELLING_DIGITS {
             let is_digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
@@ -190,6 +212,25 @@ impl Scrubber {
         }
         (scrubbed != text).then_some(scrubbed)
     }
+}
+
+/// How a name is written in addresses and in quoted JSON, in lower case; none where it is the name itself.
+fn spellings(name: &str) -> BTreeSet<String> {
+    let percent =
+        |c: char| c.to_string().bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
+    let unicode = |c: char| {
+        c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect::<Vec<_>>().concat()
+    };
+    let spell = |name: &str, escape: &dyn Fn(char) -> String| -> String {
+        name.chars()
+            .map(|c| if c.is_ascii() { c.to_ascii_lowercase().to_string() } else { escape(c) })
+            .collect()
+    };
+    let upper = name.to_uppercase();
+    let mut all: BTreeSet<String> =
+        [name, &upper].into_iter().flat_map(|name| [spell(name, &percent), spell(name, &unicode)]).collect();
+    all.remove(name);
+    all
 }
 
 fn is_word(c: Option<char>) -> bool {

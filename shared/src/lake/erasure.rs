@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::scrub::Scrubber;
+use crate::{proof::Leftovers, scrub::Scrubber};
 
 /// A channel that is to be searched for, or taken out of the files.
 #[derive(Debug, Serialize, Deserialize)]
@@ -18,8 +18,10 @@ pub struct LakeErasure {
 /// Where the files have a channel.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FoundInLake {
-    /// Rows, by table.
+    /// Rows, by table, where it was only searched for.
     pub rows: BTreeMap<String, i64>,
-    /// The names under which they have it.
+    /// The names under which they have it, where it was only searched for.
     pub names: Vec<String>,
+    /// Where its bytes are after it was taken out. Required: an exporter of before does not search for them.
+    pub left: Leftovers,
 }

@@ -21,7 +21,7 @@ impl Table {
     /// Whether a row is about the channel itself.
     pub fn is_own(&self, row: &Row, scrubber: &Scrubber) -> bool {
         let id = self.place("channel_id").and_then(|place| row.get(place));
-        matches!(id, Some(Value::Text(id)) if scrubber.is_id(id))
+        matches!(id, Some(Value::Text(id)) if id == scrubber.id())
     }
 }
 

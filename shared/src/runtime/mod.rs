@@ -24,6 +24,7 @@ pub use broker::{
     announcer::Announcer,
     dead_letter_queue::{DeadLetterQueue, Resend},
     depth::QueueDepth,
+    edit::QueuedMessage,
     error::BrokerError,
     inspection::{Difference, Inspection},
     management::unbound,

@@ -56,6 +56,16 @@ pub(super) const AUTHORED: [&str; 3] = ["title", "tags", "description"];
 /// Members and columns that hold the id of a channel.
 pub(super) const IDS: [&str; 5] = ["user_id", "channel_id", "broadcaster_id", "channel_ids", "channel"];
 
+/// Whether members and columns of this name never hold what people wrote.
+pub fn is_about_no_channel(name: &str) -> bool {
+    NOT_ABOUT_CHANNELS.contains(&name)
+}
+
+/// Whether members and columns of this name hold the name of one channel.
+pub fn is_identity(name: &str) -> bool {
+    IDENTITIES.contains(&name)
+}
+
 /// What a column of a row of the channel itself becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Own {

@@ -17,6 +17,11 @@ fn a_mention_is_a_whole_word_in_any_case() {
             Some("Twitch rejected /users?id=erased&id=1234567890"),
         ),
         ("https://x/live_user_some_body-{width}x{height}.jpg", Some("https://x/erased-{width}x{height}.jpg")),
+        ("https://x/live_user_some_bodyguard-{width}x{height}.jpg", None),
+        (
+            "see /search?q=%E5%8A%A0%e8%97%a4%E7%B4%94%E4%B8%80 and \"\\u52a0\\u85E4\\u7d14\\u4e00\"",
+            Some("see /search?q=erased and \"erased\""),
+        ),
         ("nothing", None),
     ];
     for (text, scrubbed) in cases {
@@ -34,6 +39,9 @@ fn words_of_programs_and_names_of_others_stay() {
     for key in ["stage", "flow-stage", "game_name", "type"] {
         assert_eq!(finalizer.text(key, "finalizer"), None, "{key}");
     }
+    let mut game = json!({"game": {"id": "1", "name": "Finalizer"}, "channel": {"login": "finalizer"}});
+    assert!(finalizer.json("data", &mut game));
+    assert_eq!((&game["game"]["name"], &game["channel"]["login"]), (&json!("Finalizer"), &json!("erased")));
     assert_eq!(finalizer.text("channel_name", "The Finalizer"), None);
     assert_eq!(finalizer.text("channel_name", "Finalizer").as_deref(), Some("erased"));
     let own_only = Scrubber::new("123456789", ["finalizer".into()], false).unwrap();
@@ -62,6 +70,9 @@ fn a_record_of_the_channel_keeps_what_is_counted() {
     let mut rejects = json!([{"raw": record.to_string(), "rule": "title"}]);
     assert!(scrubber.json("rejects", &mut rejects));
     assert!(!rejects.to_string().contains("some_body"), "{rejects}");
+    let mut number = json!({"user_id": 123_456_789, "viewer_count": 123_456_789});
+    assert!(scrubber.json("body", &mut number));
+    assert_eq!((&number["user_id"], &number["viewer_count"]), (&page[0]["user_id"], &json!(123_456_789)));
     let mut ids = json!(["1", "123456789"]);
     assert!(scrubber.json("channel_ids", &mut ids));
     assert_eq!(ids, json!(["1"]));

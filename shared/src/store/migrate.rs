@@ -15,7 +15,7 @@ use super::{Error, column::Columns, database_url::Address, session::Sessions, su
 const PROGRAM: &str = "operator migrate";
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 28] = [
+const MIGRATIONS: [(i64, &str, &str); 29] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -43,6 +43,7 @@ const MIGRATIONS: [(i64, &str, &str); 28] = [
     (25, "console speed", include_str!("../../../migrations/0025_console_speed.sql")),
     (26, "what every program tells", include_str!("../../../migrations/0026_what_every_program_tells.sql")),
     (29, "whether there is a lake", include_str!("../../../migrations/0029_whether_there_is_a_lake.sql")),
+    (30, "erasure resumed", include_str!("../../../migrations/0030_erasure_resumed.sql")),
     (31, "lake checksums", include_str!("../../../migrations/0031_lake_checksums.sql")),
 ];
 

@@ -109,7 +109,7 @@ pub use dead_letter::{
 };
 pub use draft::{Draft, NewPage, PageFacts, PlacedRecord, Seen};
 pub use environment::Environment;
-pub use erasure::{Places, TextColumn};
+pub use erasure::{Begun, Places, Rewrite, Table, UnfinishedErasure};
 pub use error::{Error, StatementError};
 pub use event::{EventFilter, EventRow};
 pub use flow_rate::StageMinute;

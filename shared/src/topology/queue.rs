@@ -48,6 +48,23 @@ pub struct Queue {
     pub bound: Bound,
 }
 
+impl Queue {
+    /// Whether it can be browsed: a quorum queue counts each look as a delivery.
+    pub fn is_classic(&self) -> bool {
+        self.arguments.contains(&("x-queue-type", Argument::Text("classic".to_owned())))
+    }
+
+    /// How far a message has come that is in it: one that waits for its next attempt goes to work, and one that fails to the dead letters.
+    pub(crate) fn depth(&self) -> u8 {
+        let waits = self.arguments.iter().any(|(name, _)| *name == "x-message-ttl");
+        match (self.is_classic(), waits) {
+            (false, true) => 0,
+            (false, false) => 1,
+            (true, _) => 2,
+        }
+    }
+}
+
 /// What keeps a queue from growing without end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {

@@ -10,7 +10,7 @@ use crate::{
     failure::Failure,
     runtime::QueueDepth,
     steering::StagePause,
-    store::{Alarm, MissedSlot, PullReport, RetryRow, Store, WorkerRow},
+    store::{Alarm, MissedSlot, PullReport, RetryRow, Store, UnfinishedErasure, WorkerRow},
     topology::{REJECTED, all_stages},
 };
 
@@ -61,6 +61,8 @@ pub struct Facts {
     pub vanished: Vec<Vanished>,
     /// Alarms about dead letters of the last day, newest first.
     pub alarms: Vec<Alarm>,
+    /// Erasures of channels that were begun and have not ended.
+    pub erasures: Vec<UnfinishedErasure>,
     /// Messages in `streams.rejected`.
     pub rejected: u32,
 }
@@ -110,6 +112,7 @@ impl Facts {
         self.silent = store.silent_workers(now).await?;
         self.paused = store.stage_pauses(now).await?;
         self.retries = store.retries(MOST_RETRIES).await?;
+        self.erasures = store.unfinished_erasures().await?;
         self.alarms = store.alarms(since, MOST_ALARMS).await?;
         let vanished = store.vanished_dead_letters(since, MOST_DEAD_LETTERS).await?;
         self.vanished = vanished

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     schema::{PullId, PullStatus, StopReason},
-    store::PullReport,
+    store::{PullReport, UnfinishedErasure},
 };
 
 /// What a trouble is about: where to look next.
@@ -29,6 +29,8 @@ pub enum About {
     DeadLetters(String),
     /// Dead letters of this stage that vanished from their queue.
     Vanished(String),
+    /// The erasure of the channel of this id.
+    Erasure(String),
 }
 
 /// Something that is not well.
@@ -119,7 +121,23 @@ fn troubles(facts: &Facts, now: DateTime<Utc>) -> Vec<Trouble> {
         ));
         add(About::Vanished(stage.clone()), text);
     }
+    for erasure in &facts.erasures {
+        let text =
+            format!("{}: {}", unfinished_erasure(erasure, now), suggest::typed(&end_of_erasure(erasure)));
+        add(About::Erasure(erasure.channel.clone()), text);
+    }
     troubles
+}
+
+/// An erasure that has not ended, in words.
+pub fn unfinished_erasure(erasure: &UnfinishedErasure, now: DateTime<Utc>) -> String {
+    let UnfinishedErasure { channel, by, started_at } = erasure;
+    format!("the erasure of channel {channel}, which {by} began {}, has not ended", ago(*started_at, now))
+}
+
+/// The command that ends it.
+pub fn end_of_erasure(erasure: &UnfinishedErasure) -> String {
+    format!("`operator erase --channel {}`", erasure.channel)
 }
 
 /// The stages without a worker. A paused worker consumes nothing, but it is there; and a stage that a person has paused needs none.

@@ -26,7 +26,7 @@ pub use describe_pull::{
 };
 pub use describe_trace::{describe_absence, describe_whereabouts};
 pub use facts::{Facts, Vanished};
-pub use health::{About, Health, Trouble};
+pub use health::{About, Health, Trouble, end_of_erasure, unfinished_erasure};
 pub use moment::Moment;
 pub use obstacles::{
     behind, long_retries, no_worker, pause, pauses, person_pause, pull_obstacle, reason, retries, silence,

@@ -28,6 +28,7 @@ const WITHOUT: [(&str, &str); 19] = [
     ("record_shape", "a row per type of a field of Twitch's records"),
     ("retention", "a row per class"),
     ("erasure", "the proof that a channel was erased"),
+    ("erasure_subject", "leaves when its erasure ends"),
     ("lake.export", "which pull is in which file: as `pull`"),
     ("lake.manifest", "a row per folder of the lake, which stays"),
     ("lake.checksum", "leaves with its file"),

@@ -49,6 +49,12 @@ impl Wire {
             .expect("a binding");
     }
 
+    /// Declares a durable queue.
+    pub(crate) async fn declare(&self, queue: &str, arguments: FieldTable) {
+        let options = QueueDeclareOptions::durable();
+        self.channel.queue_declare(queue.into(), options, arguments).await.expect("a queue");
+    }
+
     /// Puts a message straight into a queue.
     pub(crate) async fn publish(&self, queue: &str, properties: &BasicProperties, body: &[u8]) {
         let options = BasicPublishOptions::default();

@@ -11,8 +11,10 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::FutureExt;
 use shared::{
+    erasure,
     failure::Failure,
     lake::{FoundInLake, Row, TABLES, Table, Value},
+    proof::Leftovers,
     scrub::Scrubber,
     store::{CatalogueFile, LakeLock, Moved},
 };
@@ -39,7 +41,7 @@ impl Lake {
     pub async fn search(&self, scrubber: Scrubber) -> Result<FoundInLake, Failure> {
         let names = self.names(&scrubber).await?;
         let rows = self.count(&Arc::new(scrubber.also(names.iter().cloned()))).await?;
-        Ok(FoundInLake { rows, names: names.into_iter().collect() })
+        Ok(FoundInLake { rows, names: names.into_iter().collect(), left: Leftovers::default() })
     }
 
     /// Rows that name the channel, by table.
@@ -72,7 +74,7 @@ impl Lake {
             self.remove_orphans(&scrubber).await
         };
         self.store.with_lake_lock(LakeLock::NoExports, EXPORTS_END_WITHIN, leftovers.boxed()).await?;
-        Ok(FoundInLake { rows: self.count(&scrubber).await?, names: Vec::new() })
+        Ok(FoundInLake { left: self.prove(&erasure::needles(&scrubber)).await?, ..FoundInLake::default() })
     }
 
     /// Rewrites the files of a table, until none is left that has not been looked through: a pull may be exported meanwhile.

@@ -11,6 +11,7 @@ mod export;
 pub mod format;
 mod lake;
 mod names;
+mod prove;
 mod requests;
 mod rewrite;
 mod sha256;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use secrecy::SecretString;
-use serde_json::Value;
 use tokio::{sync::watch, time::timeout};
 
 use super::{
@@ -13,7 +12,7 @@ use super::{
         process::spans::{self, Scope},
     },
     depth::{self, QueueDepth},
-    edit::edit,
+    edit::{QueuedMessage, edit},
     outgoing::Outgoing,
     publish_error::PublishError,
     publisher::Publisher,
@@ -24,7 +23,7 @@ use crate::{
     dead_letter::Archived,
     failure::Failure,
     schema::RecordsRejected,
-    topology::{Announcement, EXCHANGES, RetryDelays, StageInfo, queues_of},
+    topology::{Announcement, EXCHANGES, OPTIONAL_STAGES, Queue, RetryDelays, StageInfo, queues, queues_of},
 };
 
 /// How long to wait for a connection that is being made again.
@@ -99,16 +98,24 @@ impl Announcer {
         Rejects::open(self.publisher().await?, wanted).await
     }
 
-    /// Looks through a classic queue, and with `write` changes messages in it: `body` makes another body of one, or none where it
-    /// stays, and `properties` changes its properties and headers, as JSON, and says whether it did. How many change.
+    /// Every queue of the topology that is there: those of the stages that may be left out too, whether or not their work queue has
+    /// expired. In the order in which messages go through them.
+    pub async fn all_queues(&self) -> Result<Vec<Queue>, Failure> {
+        let publisher = self.publisher().await?;
+        let optional = OPTIONAL_STAGES.into_iter().flat_map(|stage| queues_of(stage, &self.delays)).collect();
+        let mut found = publisher.deployed().queues(optional).await?;
+        found.extend(queues(&self.delays));
+        found.sort_by_key(Queue::depth);
+        Ok(found)
+    }
+
+    /// Hands every message of a queue over, which `change` makes another of, or none where it stays as it is.
     pub async fn edit_queue(
         &self,
-        queue: &str,
-        write: bool,
-        body: impl Fn(&[u8]) -> Option<Vec<u8>>,
-        properties: impl Fn(&mut Value) -> bool,
-    ) -> Result<i64, Failure> {
-        edit(self.publisher().await?, queue, write, body, properties).await
+        queue: &Queue,
+        change: impl FnMut(&QueuedMessage) -> Option<QueuedMessage>,
+    ) -> Result<(), Failure> {
+        edit(&self.publisher().await?, queue, change).await
     }
 
     /// Puts archived dead letters into their dead-letter queues, as they were; returns when the broker has confirmed all.

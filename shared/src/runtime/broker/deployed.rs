@@ -18,7 +18,7 @@ use super::{
     depth::look_at,
     error::{BrokerError, is_soft},
 };
-use crate::topology::{OPTIONAL_STAGES, StageInfo};
+use crate::topology::{OPTIONAL_STAGES, Queue, StageInfo};
 
 /// How long the answer holds.
 const HOLDS: Duration = Duration::from_secs(30);
@@ -51,16 +51,29 @@ impl Deployed {
         }
     }
 
+    /// Those of these queues that are there.
+    pub(super) async fn queues(&self, queues: Vec<Queue>) -> Result<Vec<Queue>, BrokerError> {
+        let mut there = Vec::new();
+        for queue in queues {
+            there.extend(self.has(&queue.name).await?.then_some(queue));
+        }
+        Ok(there)
+    }
+
     async fn ask(&self) -> Result<Vec<StageInfo>, BrokerError> {
         let mut deployed = Vec::new();
         for stage in OPTIONAL_STAGES {
-            let connecting = timeout(CONNECT_TIMEOUT, Connection::open(&self.address, &self.program, "look"));
-            let connection = connecting.await.map_err(|_| BrokerError::Timeout)??;
-            let found = connection.ask(is_there(connection.amqp(), stage.queue())).await?;
-            connection.close().await;
-            deployed.extend(found?.then_some(stage));
+            deployed.extend(self.has(stage.queue()).await?.then_some(stage));
         }
         Ok(deployed)
+    }
+
+    async fn has(&self, queue: &str) -> Result<bool, BrokerError> {
+        let connecting = timeout(CONNECT_TIMEOUT, Connection::open(&self.address, &self.program, "look"));
+        let connection = connecting.await.map_err(|_| BrokerError::Timeout)??;
+        let found = connection.ask(is_there(connection.amqp(), queue)).await?;
+        connection.close().await;
+        Ok(found?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What may use what.
 
 /// Which modules of `shared` each may use, beside itself. Those with none are leaves.
-pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 30] = [
     ("failure", &[]),
     ("clock", &[]),
     ("tls", &[]),
@@ -9,7 +9,8 @@ pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
     ("version", &[]),
     ("schema", &[]),
     ("scrub", &[]),
-    ("lake", &["scrub"]),
+    ("proof", &["scrub"]),
+    ("lake", &["scrub", "proof"]),
     ("event", &[]),
     ("worker_state", &["event", "failure"]),
     ("steering", &["failure", "clock"]),
@@ -39,6 +40,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
             "event",
             "worker_state",
             "scrub",
+            "proof",
             "lake",
             "steering",
         ],
@@ -66,7 +68,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 29] = [
     ("pull", &["topology", "schema", "failure", "clock", "dead_letter", "store", "runtime"]),
     ("token_validation", &["helix", "runtime"]),
     ("retention", &["failure", "clock", "store"]),
-    ("erasure", &["topology", "schema", "failure", "clock", "scrub", "store", "runtime"]),
+    ("erasure", &["topology", "schema", "failure", "clock", "scrub", "proof", "store", "runtime"]),
     (
         "operations",
         &[

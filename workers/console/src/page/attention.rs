@@ -19,6 +19,7 @@ pub(super) fn attention(troubles: &[Trouble]) -> Section {
             format!("/dead-letters?stage={stage}&state=vanished"),
             command(&format!("dead-letters list --stage {stage} --state vanished")),
         ),
+        About::Erasure(channel) => ("/operations".to_owned(), command(&format!("erase --channel {channel}"))),
     };
     let rows = troubles.iter().map(|Trouble { text, about }| {
         let (href, command) = next(about);

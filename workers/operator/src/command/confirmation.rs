@@ -16,6 +16,11 @@ pub(crate) struct Confirmation {
 }
 
 impl Confirmation {
+    /// Whether nobody has to be asked.
+    pub(super) fn is_given(&self) -> bool {
+        self.yes
+    }
+
     /// Asks whether to do what `question` says.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ const JSON: &str = r#"JSON: {"well", "verdict", "troubles": ["…"], "database_t
 ///
 /// The first line is the verdict. Not well means: PostgreSQL or RabbitMQ unavailable, a schema of another build, a stage without
 /// a worker or with one that is paused for trouble, a worker that has been silent for half a minute, messages retried for more than ten minutes,
-/// dead letters, dead letters that vanished within a day, a stalled pull, or a last pull that failed or that Twitch's cursors
+/// dead letters, dead letters that vanished within a day, an erasure of a channel that has not ended, a stalled pull, or a last pull that failed or that Twitch's cursors
 /// led in a circle. Missed slots, and stages that a person has paused, are reported but do not affect the exit code.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]

@@ -86,6 +86,7 @@ fn documents_of_the_system_keep_their_shape() {
             kind: "first".into(),
             detail: "d".into(),
         }],
+        erasures: Vec::new(),
         rejected: 12,
         database_trouble: None,
         broker_trouble: Some("away".into()),

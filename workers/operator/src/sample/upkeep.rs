@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use shared::{
+    proof::Leftovers,
     retention::{ClassSurvey, KeptDay, Removed},
     schema::PullId,
     store::{Places, Ttl},
@@ -49,7 +50,12 @@ pub(crate) fn retention() -> Vec<ClassSurvey> {
 /// A channel that was erased.
 pub(crate) fn erased() -> Erased {
     let counts = [("pull_data.channel_id".to_owned(), 12), ("streams.rejected".to_owned(), 1)].into();
-    Erased { channel_id: "123456789".parse().unwrap(), counts, found: Some(Places::new()), lake: false }
+    let explained = [("dead_letter.body".to_owned(), 1)].into();
+    let left = Leftovers {
+        unexplained: Places::new(),
+        explained: [("digits within a longer number".to_owned(), explained)].into(),
+    };
+    Erased::done("123456789".parse().unwrap(), counts, left, false, true)
 }
 
 /// A pull that differs from that of the NiFi flow, and one that the NiFi flow lacks.

@@ -9,7 +9,7 @@ use shared::{
     schema::PullStatus,
     store::{PullReport, WorkerRow},
     topology::{STAGES, StageInfo},
-    view::{behind, long_retries, no_worker, pause, retries, silence},
+    view::{behind, end_of_erasure, long_retries, no_worker, pause, retries, silence, unfinished_erasure},
 };
 
 use super::{
@@ -131,6 +131,13 @@ fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Finding> {
         None => causes.extend(in_general(facts, now)),
     }
     causes.extend(silent(facts, now));
+    causes.extend(facts.erasures.iter().map(|erasure| {
+        cause(
+            "erasure",
+            unfinished_erasure(erasure, now),
+            Some(format!("end it: {}", end_of_erasure(erasure))),
+        )
+    }));
     causes
 }
 

@@ -1,11 +1,24 @@
 //! What was erased of a channel, and whether it is still found.
 
-use shared::{schema::ChannelId, store::Places};
+use std::collections::BTreeMap;
+
+use shared::{proof::Leftovers, schema::ChannelId, store::Places};
 
 use super::{
     format::{count, number},
     table::Table,
 };
+
+/// What no erasure reaches, and what to do about it.
+const NOT_REACHED: [&str; 7] = [
+    "backups, replicas that are behind, and archived WAL of PostgreSQL: until they expire",
+    "logs of the programs, of PostgreSQL and of RabbitMQ, wherever they are shipped to: until they expire there",
+    "old versions of the lake's files in a bucket that keeps versions: until its lifecycle removes them",
+    "copies that others made: exports of dead letters, files of the lake, tables that they own, queues of their own that are bound to `events`",
+    "what was loaded into Redshift: load the days again, and delete the pulls of before there",
+    "messages that a worker has in hand just now: they are gone once they are handled",
+    "what is collected from now on: a channel that is live is in the next pull again",
+];
 
 /// Where a channel was found, and where it still is.
 #[derive(Debug, Clone)]
@@ -14,15 +27,42 @@ pub(crate) struct Erased {
     pub(crate) channel_id: ChannelId,
     /// Rows by table and column, and messages by queue, that named it.
     pub(crate) counts: Places,
-    /// The same after it was erased; none where it was not.
+    /// Where its bytes still are after it was erased; none where it was not.
     pub(crate) found: Option<Places>,
+    /// Where the same bytes are something else, by what they are.
+    pub(crate) explained: BTreeMap<String, Places>,
+    /// Whether the erasure is done. Otherwise it knows whose it is until it is.
+    pub(crate) ended: bool,
     /// Whether there is a lake whose files were left as they are.
     pub(crate) lake: bool,
+    /// What no erasure reaches.
+    pub(crate) not_reached: &'static [&'static str],
+}
+
+impl Erased {
+    /// A channel that was only counted.
+    pub(crate) fn counted(channel_id: ChannelId, counts: Places, lake: bool) -> Self {
+        let explained = BTreeMap::new();
+        Self { channel_id, counts, found: None, explained, ended: false, lake, not_reached: &NOT_REACHED }
+    }
+
+    /// A channel that was erased, and searched for.
+    pub(crate) fn done(
+        channel_id: ChannelId,
+        counts: Places,
+        left: Leftovers,
+        lake: bool,
+        ended: bool,
+    ) -> Self {
+        let Leftovers { unexplained, explained } = left;
+        let found = Some(unexplained);
+        Self { channel_id, counts, found, explained, ended, lake, not_reached: &NOT_REACHED }
+    }
 }
 
 /// The counts, and what the search afterwards found.
 pub(crate) fn erased(erased: &Erased) -> String {
-    let Erased { channel_id, counts, found, lake } = erased;
+    let Erased { channel_id, counts, found, explained, ended, lake, not_reached } = erased;
     let mut table = Table::new(&["WHERE", ">ROWS"]);
     for (place, rows) in counts {
         table.row([place.clone(), number(*rows)]);
@@ -33,18 +73,32 @@ pub(crate) fn erased(erased: &Erased) -> String {
         Some(found) if found.is_empty() => {
             format!("{table}Channel {channel_id} was erased, and is found nowhere any longer.")
         }
-        Some(found) => {
-            let places: Vec<String> = found.iter().map(|(place, rows)| format!("{place} ({rows})")).collect();
-            format!(
-                "{table}Channel {channel_id} was erased, and is found again in {}: a pull that is under way may have \
-                 stored it meanwhile. Run the command again.",
-                places.join(", ")
-            )
-        }
+        Some(found) => format!(
+            "{table}Channel {channel_id} was erased, and is found again in {}: a pull that is under way may have stored it \
+             meanwhile. Run the command again; --accept-found ends it where that is something else.",
+            list(found)
+        ),
     };
+    let explained =
+        explained.iter().map(|(reason, places)| format!("\nFound, and {reason}: {}.", list(places)));
     let lake =
         if *lake { "\nThere is a lake: its files were not searched, and may hold the channel." } else { "" };
-    format!("{told}{lake}")
+    let under_way = if found.is_some() && !ended {
+        "\nThe erasure has not ended: until it does, the database knows whose it is, and `operator status` names it."
+    } else {
+        ""
+    };
+    let not_reached: Vec<String> = not_reached.iter().map(|place| format!("- {place}")).collect();
+    format!(
+        "{told}{}{lake}{under_way}\n\nNot reached, and not searched:\n{}",
+        explained.collect::<Vec<_>>().concat(),
+        not_reached.join("\n")
+    )
+}
+
+fn list(places: &Places) -> String {
+    let places: Vec<String> = places.iter().map(|(place, rows)| format!("{place} ({rows})")).collect();
+    places.join(", ")
 }
 
 /// How much there is, in a sentence.
@@ -64,20 +118,21 @@ mod tests {
     #[test]
     fn what_was_erased_is_counted_and_what_is_left_is_named() {
         let clean = erased(&sample::erased());
-        assert_eq!(
-            clean,
-            "WHERE                 ROWS\npull_data.channel_id    12\nstreams.rejected         1\n\n\
-             Channel 123456789 was erased, and is found nowhere any longer."
-        );
+        let begin = "WHERE                 ROWS\npull_data.channel_id    12\nstreams.rejected         1\n\n\
+             Channel 123456789 was erased, and is found nowhere any longer.\n\
+             Found, and digits within a longer number: dead_letter.body (1).\n\n\
+             Not reached, and not searched:\n- backups";
+        assert!(clean.starts_with(begin), "{clean}");
         let found = Some([("pull_chunk.page".to_owned(), 2)].into());
-        let left = erased(&Erased { found, ..sample::erased() });
+        let left = erased(&Erased { found, ended: false, ..sample::erased() });
         assert!(left.contains("is found again in pull_chunk.page (2)"), "{left}");
+        assert!(left.contains("The erasure has not ended"), "{left}");
         let beside_lake = erased(&Erased { lake: true, ..sample::erased() });
         assert!(
-            beside_lake.ends_with("its files were not searched, and may hold the channel."),
+            beside_lake.contains("its files were not searched, and may hold the channel."),
             "{beside_lake}"
         );
         let counted = erased(&Erased { found: None, ..sample::erased() });
-        assert!(counted.ends_with("found 13 times in 2 places. Nothing was changed."), "{counted}");
+        assert!(counted.contains("found 13 times in 2 places. Nothing was changed."), "{counted}");
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use shared::{
     clock::Clock,
     lake::{FoundInLake, LakeErasure},
+    proof::Leftovers,
     scrub::Scrubber,
     store::{LakeAction, Places, Store},
 };
@@ -39,12 +40,12 @@ impl LakeFiles<'_> {
         Ok((places(&found), found.names))
     }
 
-    /// Has the channel taken out of the files. Where they still have it.
+    /// Has the channel taken out of the files, and searched for. Where they still have it.
     ///
     /// # Errors
     /// As for [`Self::search`]; an exporter that has begun goes on.
-    pub(in crate::command) async fn erase(&self, scrubber: &Scrubber) -> Result<Places, Error> {
-        Ok(places(&self.ask(scrubber, false).await?))
+    pub(in crate::command) async fn erase(&self, scrubber: &Scrubber) -> Result<Leftovers, Error> {
+        Ok(self.ask(scrubber, false).await?.left)
     }
 
     async fn ask(&self, scrubber: &Scrubber, dry_run: bool) -> Result<FoundInLake, Error> {
