@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Tables without a class, and why. `lake.ducklake_…` stands for the tables of DuckLake's catalogue.
-const WITHOUT: [(&str, &str); 19] = [
+const WITHOUT: [(&str, &str); 20] = [
     ("_sqlx_migrations", "a row per migration"),
     ("schema_promise", "a row per migration"),
     ("pull", "a row per pull: the account of what was collected"),
