@@ -64,7 +64,7 @@ async fn aggregates(db: &Client) -> Vec<String> {
                from pull_data group by pulled_at, game_name, language
                union all select array_to_string(array[id, fetched, stored, rejected, channels_filled, channels_missing], '|')
                from pull order by 1";
-    db.query(sql, &[]).await.expect("aggregates").iter().map(|row| row.get(0)).collect()
+    db.query(sql, &[]).await.expect("aggregates").iter().map(|row| row.get("line")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -78,8 +78,9 @@ async fn an_erased_channel_is_found_nowhere_and_sums_stay() {
     let sql = "select d.channel_id, c.login, c.display_name, d.chunk, d.pulled_at from pull_data d
                join twitch_channel c using (channel_id) where pull_id = $1 order by viewer_count desc limit 1";
     let row = rig.db.query_one(sql, &[&first.pull_id.0]).await.expect("a stream");
-    let (id, login, name): (String, String, String) = (row.get(0), row.get(1), row.get(2));
-    let chunk = ChunkRef { pull_id: first.pull_id, pulled_at: row.get(4), chunk: row.get(3) };
+    let (id, login, name): (String, String, String) =
+        (row.get("channel_id"), row.get("login"), row.get("display_name"));
+    let chunk = ChunkRef { pull_id: first.pull_id, pulled_at: row.get("pulled_at"), chunk: row.get("chunk") };
 
     // Wherever else it may be named.
     let about = |text: &str| text.replace("{id}", &id).replace("{login}", &login).replace("{name}", &name);

@@ -28,11 +28,11 @@ async fn pseudonyms(rig: &Rig, table: &str) -> Vec<String> {
     let sql = format!(
         "select distinct channel_id from {table} where length(channel_id) = 18 and channel_id like '9%'"
     );
-    rig.db.query(&sql, &[]).await.expect("rows").iter().map(|row| row.get(0)).collect()
+    rig.db.query(&sql, &[]).await.expect("rows").iter().map(|row| row.get("channel_id")).collect()
 }
 
 async fn subjects(rig: &Rig) -> i64 {
-    rig.db.query_one("select count(*) from erasure_subject", &[]).await.expect("a count").get(0)
+    rig.db.query_one("select count(*) as n from erasure_subject", &[]).await.expect("a count").get("n")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -53,8 +53,8 @@ async fn an_erasure_that_is_killed_in_the_middle_is_ended_by_the_next() {
     let mut dying = command(&rig, &format!("erase --channel {id} --yes --by me"));
     let mut dying = dying.env("DATABASE_URL", rig.database.plain_url()).spawn().expect("an operator");
     eventually("it should come to the last table", || async {
-        let sql = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query like '%zz_later%'";
-        let waits: i64 = rig.db.query_one(sql, &[]).await.map_err(|error| error.to_string())?.get(0);
+        let sql = "select count(*) as n from pg_stat_activity where wait_event_type = 'Lock' and query like '%zz_later%'";
+        let waits: i64 = rig.db.query_one(sql, &[]).await.map_err(|error| error.to_string())?.get("n");
         if waits > 0 { Ok(()) } else { Err("it does not wait".to_owned()) }
     })
     .await;

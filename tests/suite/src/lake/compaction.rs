@@ -60,10 +60,10 @@ async fn a_closed_day_becomes_one_file_per_table_and_every_answer_stays() {
         python("a_closed_day_becomes_one_file_per_table_and_every_answer_stays").await;
     let before: i64 = rig
         .db
-        .query_one("select max(snapshot_id) from lake.ducklake_snapshot", &[])
+        .query_one("select max(snapshot_id) as newest from lake.ducklake_snapshot", &[])
         .await
         .expect("one")
-        .get(0);
+        .get("newest");
     if let Some(python) = &python {
         assert_agree(&rig, python, folder.path()).await;
     }

@@ -74,7 +74,7 @@ fn found(text: &str, needles: &[String; 3]) -> Option<String> {
 async fn sums(rig: &Rig, folder: &Path) -> (i64, usize, usize) {
     let sql = "select path from lake.ducklake_data_file where table_id = 2 and end_snapshot is null";
     let paths = rig.db.query(sql, &[]).await.expect("paths");
-    let rows: Vec<_> = paths.iter().flat_map(|path| rows(folder, path.get(0), "stream_peek")).collect();
+    let rows: Vec<_> = paths.iter().flat_map(|path| rows(folder, path.get("path"), "stream_peek")).collect();
     let viewers = rows.iter().map(|row| match row[9] {
         shared::lake::Value::Int(viewers) => viewers,
         _ => 0,
@@ -132,10 +132,10 @@ async fn an_erased_channel_is_in_no_file_of_the_lake_and_sums_stay() {
     );
     let asked: i64 = rig
         .db
-        .query_one("select count(*) from lake.request where requested_by = 'me'", &[])
+        .query_one("select count(*) as n from lake.request where requested_by = 'me'", &[])
         .await
         .expect("a count")
-        .get(0);
+        .get("n");
     assert_eq!(asked, 2, "that it was done stays");
 
     // The lake agrees with its catalogue, and with the database, where the channel has the same pseudonym.

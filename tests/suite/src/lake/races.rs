@@ -76,8 +76,9 @@ async fn an_exporter_whose_sessions_end_in_the_middle_exports_the_pull_once() {
     let again = exporter.lake().export(&pull, now).await.expect("exported");
     let now_done = [first.ok().flatten(), again].into_iter().flatten().filter(|done| *done == Exported::Now);
     assert_eq!(now_done.count(), 1);
-    let commits = "select count(*) from lake.ducklake_snapshot_changes where commit_message like 'pull %'";
-    let commits: i64 = rig.db.query_one(commits, &[]).await.expect("a count").get(0);
+    let commits =
+        "select count(*) as n from lake.ducklake_snapshot_changes where commit_message like 'pull %'";
+    let commits: i64 = rig.db.query_one(commits, &[]).await.expect("a count").get("n");
     assert_eq!(commits, 1);
     // What the first attempt has uploaded may be left over, for the sweep.
     let findings = exporter.lake().verify(now).await.expect("verified");
