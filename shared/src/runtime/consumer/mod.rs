@@ -158,7 +158,7 @@ impl<'a, W: Worker> Consumer<'a, W> {
             match taken {
                 Some(Ok(deliveries)) => {
                     self.accept(deliveries).await?;
-                    if let Err(failure) = self.accept_company(&mut open.work).await {
+                    if let Err(failure) = self.accept_company(open).await {
                         return self.unsubscribe(intakes, failure).await;
                     }
                 }
@@ -173,12 +173,16 @@ impl<'a, W: Worker> Consumer<'a, W> {
         Ok(())
     }
 
-    /// Takes what was announced together with what has just come, until a moment brings nothing. The first of a dozen, handled
-    /// by itself, would make the others wait for a whole call to Twitch. Fails as [`Intake::take`] does.
-    async fn accept_company(&mut self, work: &mut Intake) -> Result<(), Failure> {
+    /// Takes what was announced together with what has just come, until a moment brings nothing or as much is in hand as may be.
+    /// The first of a dozen, handled by itself, would make the others wait for a whole call to Twitch. Fails as
+    /// [`Intake::take`] does.
+    async fn accept_company(&mut self, open: &mut Intakes) -> Result<(), Failure> {
         for _ in 0..MOST_MOMENTS {
+            if self.hands.len() >= usize::from(open.prefetch) {
+                break;
+            }
             sleep(MOMENT).await;
-            let company = work.take_waiting()?;
+            let company = open.work.take_waiting()?;
             if company.is_empty() {
                 break;
             }
