@@ -44,6 +44,17 @@ impl Store {
         let mut found: Vec<&Channel> = found.into_iter().collect();
         found.sort_unstable_by_key(|channel| &channel.id);
         found.dedup_by_key(|channel| &channel.id);
+        let kept = self.keep_sorted(found, missing, seen, now).await;
+        self.ending_frozen_copies(kept).await
+    }
+
+    async fn keep_sorted(
+        &self,
+        found: Vec<&Channel>,
+        missing: &[Missing],
+        seen: ChunkRef,
+        now: DateTime<Utc>,
+    ) -> Result<(), Error> {
         let mut client = self.client().await?;
         let mut transaction = client.transaction().await?;
         if !found.is_empty() {

@@ -1,9 +1,9 @@
-//! The end of a COPY, which has no conflict clause.
+//! COPY, which has no conflict clause, and which PostgreSQL gives all the time in the world.
 
 use deadpool_postgres::Transaction;
 use tokio_postgres::error::SqlState;
 
-use super::Error;
+use super::{Error, Store, column::Columns};
 
 /// Commits what was copied within this savepoint, and returns true; undoes it, and returns false, where one of its rows was
 /// there already. Fails as the COPY did otherwise.
@@ -21,5 +21,28 @@ pub(super) async fn keep_copied(
             Ok(false)
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+impl Store {
+    /// What came of a transaction. Where it waited for a lock in vain, sessions are ended that may hold it for ever: of this user,
+    /// in the middle of a COPY, and without a word for as long as a transaction may be idle.
+    ///
+    /// A process that is frozen leaves its session so, and no limit of PostgreSQL's ends that: while a COPY waits for its client,
+    /// `statement_timeout` has no effect (seen with 15.18), and the transaction does not count as idle.
+    pub(super) async fn ending_frozen_copies<T>(&self, came: Result<T, Error>) -> Result<T, Error> {
+        if came.as_ref().is_err_and(Error::waited_for_a_lock) {
+            let sql = "/* copy::ending_frozen_copies */
+                select count(*) filter (where pg_terminate_backend(pid)) as ended
+                from pg_stat_activity, cast(current_setting('idle_in_transaction_session_timeout') as interval) as longest
+                where datname = current_database() and usename = current_user
+                  and state = 'active' and wait_event = 'ClientRead' and query ~ '^/[*] .* copy .* from stdin'
+                  and longest > interval '0' and query_start < clock_timestamp() - longest";
+            let ended: i64 = self.client().await?.query_one(sql, &[]).await?.column("ended")?;
+            if ended > 0 {
+                tracing::warn!(ended, "ended sessions of processes that are frozen in the middle of a COPY");
+            }
+        }
+        came
     }
 }

@@ -205,6 +205,13 @@ impl fmt::Display for StatementError {
 
 impl std::error::Error for StatementError {}
 
+impl Error {
+    /// Whether somebody else holds what is needed.
+    pub(super) fn waited_for_a_lock(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.meaning.class == Class::Contention)
+    }
+}
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         let (meaning, told) = match error.as_db_error() {

@@ -68,6 +68,31 @@ async fn whoever_keeps_a_pulls_row_locked_only_delays_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_that_is_frozen_in_the_middle_of_a_copy_does_not_keep_its_locks() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(10))).await;
+    let chunks = filled(&rig.store, &pages(rig.twitch.world(), 10)).await;
+    let mut other = rig.database.client().await;
+    let frozen = other.transaction().await.expect("a transaction");
+    let lock = "select from pull_chunk where pull_id = $1 for update";
+    frozen.execute(lock, &[&chunks[0].pull_id.0]).await.expect("a lock");
+    let copy = "/* merge::copy */ copy pull_data (pull_id) from stdin (format binary)";
+    let copying = frozen.copy_in::<_, &[u8]>(copy).await.expect("a copy that gets nothing");
+
+    let limits = "-clock_timeout%3D100ms%20-cidle_in_transaction_session_timeout%3D1s";
+    let url = format!("{}?options={limits}", rig.database.plain_url());
+    let store = Store::new(&url.into(), 2, "test").expect("a store");
+    let waited = store.merge(&chunks, now()).await.expect_err("the chunks are locked");
+    assert_eq!(Failure::from(waited).class, Class::Contention);
+    eventually("its session should be ended", || async {
+        store.merge(&chunks, now()).await.map_err(Failure::from)
+    })
+    .await;
+    drop(copying);
+    assert!(frozen.commit().await.is_err(), "it is told when it wakes");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_refers_to_a_pull_by_a_foreign_key_does_not_delay_it() {
     let mut rig = rig().await;
     let pull = rig.pull().await;

@@ -40,6 +40,11 @@ impl Store {
         if chunks.is_empty() {
             return Ok(Vec::new());
         }
+        let merged = self.merge_together(chunks, now).await;
+        self.ending_frozen_copies(merged).await
+    }
+
+    async fn merge_together(&self, chunks: &[ChunkRef], now: DateTime<Utc>) -> Result<Vec<Merged>, Error> {
         let mut client = self.client().await?;
         let mut transaction = client.transaction().await?;
         let mut locked = lock(&transaction, chunks).await?;
