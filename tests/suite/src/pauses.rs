@@ -14,6 +14,7 @@ use shared::{
 
 use crate::{
     amqp_proxy::AmqpProxy,
+    builders::now,
     dead_letter_rig::{DEAD, empty_rig, operator},
     eventually::eventually,
     rig::{Rig, Setup},
@@ -122,8 +123,16 @@ async fn a_queue_that_is_deleted_is_subscribed_to_again() {
     rig.start(worker.clone());
     consuming(&rig, "game-enricher").await;
     rig.vhost.call(Method::DELETE, "queues/{vhost}/game-enricher", None).await;
-    let told = paused(&rig, "game-enricher", "broker.cancelled").await;
-    assert!(told.reason.as_ref().is_some_and(|why| why.contains("game-enricher")), "{told:?}");
+    eventually("it should be paused, and name the queue that is gone", || async {
+        let states = rig.store.worker_states(now()).await.expect("states");
+        // First that its consumer was ended, and soon after that the queue is not there.
+        let told = states.iter().any(|row| {
+            matches!(row.code.as_deref(), Some("broker.cancelled" | "broker.absent"))
+                && row.reason.as_ref().is_some_and(|why| why.contains("game-enricher"))
+        });
+        if told { Ok(()) } else { Err(states) }
+    })
+    .await;
     let (code, _, err) = operator(&rig, "topology --declare").await;
     assert_eq!(code, 0, "{err}");
     consuming(&rig, "game-enricher").await;
