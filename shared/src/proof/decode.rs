@@ -4,7 +4,7 @@
 /// Most readings of one text: whoever escapes more often hides something on purpose.
 const MOST: usize = 8;
 
-/// The text as it is and with its escapes resolved, in lower case; where it is searched for ASCII alone, other letters stay.
+/// The text as it is and with its escapes resolved, in lower case; characters beyond ASCII keep their case where only ASCII is searched for.
 pub(super) fn layers(text: &str, ascii: bool) -> Vec<String> {
     let mut layers = vec![lower(text, ascii)];
     let mut next = 0;

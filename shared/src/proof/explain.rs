@@ -19,6 +19,7 @@ const NUMBERS: [&str; 23] = [
     "micros",
     "ms",
     "id",
+    // As `dead_letter`, and the column `letters` of migration 5.
     "letter",
     "letters",
     "points",

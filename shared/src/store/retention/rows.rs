@@ -3,6 +3,7 @@
 //! A batch is a transaction of its own and passes over rows that somebody has locked, so nobody waits for it for long.
 
 use chrono::{DateTime, Utc};
+use tokio_postgres::Row;
 
 use super::{
     super::{Error, Store, column::Columns, dead_letter::lock_dead_letter_tables},
@@ -23,6 +24,18 @@ pub struct Stored {
     pub oldest: Option<DateTime<Utc>>,
     /// Rows that are past their time.
     pub due: i64,
+}
+
+impl Stored {
+    /// From the columns `rows`, `bytes`, `oldest` and `due`.
+    pub(super) fn from_row(row: &Row) -> Result<Self, Error> {
+        Ok(Self {
+            rows: row.column("rows")?,
+            bytes: row.column("bytes")?,
+            oldest: row.column("oldest")?,
+            due: row.column("due")?,
+        })
+    }
 }
 
 /// Dead letters that may go: closed for long enough, and not the origin of one that stays.
@@ -81,12 +94,7 @@ impl Store {
                 .to_owned(),
         };
         let row = self.client().await?.query_one(&sql, &[&cutoff]).await?;
-        Ok(Stored {
-            rows: row.column("rows")?,
-            bytes: row.column("bytes")?,
-            oldest: row.column("oldest")?,
-            due: row.column("due")?,
-        })
+        Stored::from_row(&row)
     }
 
     /// Removes a batch of what is older than `cutoff`. Returns how many rows were removed, and whether there may be more.

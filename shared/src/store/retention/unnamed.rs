@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    super::{Error, Store, column::Columns},
+    super::{Error, Store},
     rows::{BATCH, Stored},
 };
 
@@ -42,12 +42,7 @@ impl Store {
             unnamed(table, key, of_chunk)
         );
         let row = self.client().await?.query_one(&sql, &[&cutoff]).await?;
-        Ok(Stored {
-            rows: row.column("rows")?,
-            bytes: row.column("bytes")?,
-            oldest: row.column("oldest")?,
-            due: row.column("due")?,
-        })
+        Stored::from_row(&row)
     }
 
     /// Removes a batch of what may go; how many.
