@@ -174,6 +174,12 @@ pub enum Error {
         /// Where the settings say they are.
         given: String,
     },
+    /// The lake is another database's.
+    #[error(
+        "this database is a copy, and the lake is its original's: `operator lake adopt` if it takes over from the original, \
+         `operator lake reset` for a lake of its own"
+    )]
+    LakeCopied,
     /// Somebody else carries a replay out by now.
     #[error("replay {replay} was silent for so long that somebody else has finished it: see its report")]
     Replaced {
@@ -273,6 +279,7 @@ impl From<Error> for Failure {
             Error::Staged { .. } => (Class::Permanent, "redshift.rows"),
             Error::LakeBusy(_) => (Class::Contention, "lake.busy"),
             Error::LakeElsewhere { .. } => (Class::Outage, "lake.elsewhere"),
+            Error::LakeCopied => (Class::Outage, "lake.copied"),
             Error::Replaced { .. } => (Class::Permanent, "replay.replaced"),
         };
         let failure = Self::of(class, code, &error);

@@ -15,7 +15,7 @@ use super::{Error, column::Columns, database_url::Address, session::Sessions, su
 const PROGRAM: &str = "operator migrate";
 
 /// Every migration, in order: version, name, SQL. Append only; a migration that has run anywhere is never edited.
-const MIGRATIONS: [(i64, &str, &str); 29] = [
+const MIGRATIONS: [(i64, &str, &str); 30] = [
     (1, "pull", include_str!("../../../migrations/0001_pull.sql")),
     (2, "catalogue", include_str!("../../../migrations/0002_catalogue.sql")),
     (3, "views", include_str!("../../../migrations/0003_views.sql")),
@@ -45,6 +45,7 @@ const MIGRATIONS: [(i64, &str, &str); 29] = [
     (29, "whether there is a lake", include_str!("../../../migrations/0029_whether_there_is_a_lake.sql")),
     (30, "erasure resumed", include_str!("../../../migrations/0030_erasure_resumed.sql")),
     (31, "lake checksums", include_str!("../../../migrations/0031_lake_checksums.sql")),
+    (32, "whose the lake is", include_str!("../../../migrations/0032_whose_the_lake_is.sql")),
 ];
 
 /// The schema version this build knows: its last migration.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Tables without a class, and why. `lake.ducklake_…` stands for the tables of DuckLake's catalogue.
-const WITHOUT: [(&str, &str); 20] = [
+const WITHOUT: [(&str, &str); 21] = [
     ("_sqlx_migrations", "a row per migration"),
     ("schema_promise", "a row per migration"),
     ("pull", "a row per pull: the account of what was collected"),
@@ -32,6 +32,7 @@ const WITHOUT: [(&str, &str); 20] = [
     ("lake.export", "which pull is in which file: as `pull`"),
     ("lake.manifest", "a row per folder of the lake, which stays"),
     ("lake.checksum", "leaves with its file"),
+    ("lake.home", "a single row: whose the lake is"),
     ("lake.ducklake_", "the lake's catalogue: a file leaves it with the last snapshot that has it"),
     ("operation_step", "leaves with its operation"),
 ];

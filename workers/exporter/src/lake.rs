@@ -55,7 +55,7 @@ impl Lake {
     async fn claim(&self, registered: &Registered) -> Result<(), StorageError> {
         let catalogue = registered.catalogue.clone();
         match self.owner(registered).await? {
-            Some(owner) if !owner.is_empty() => Ok(()),
+            Some(owner) if !owner.is_empty() && !registered.former.contains(&owner) => Ok(()),
             Some(_) => self.storage.replace(MARKER, catalogue.into()).await,
             None if registered.used => Err(StorageError::NotTheLake(self.storage.root().to_owned())),
             None => self.storage.create(MARKER, catalogue.into()).await.map(drop),
@@ -65,9 +65,11 @@ impl Lake {
     /// Fails where the storage is another catalogue's, or this catalogue's files are elsewhere. Changes nothing.
     pub(crate) async fn check_owner(&self) -> Result<(), Failure> {
         let registered = self.store.registered_lake().await?;
-        registered.expect_place(self.storage.root())?;
+        registered.expect_ours(self.storage.root())?;
         match self.owner(&registered).await? {
-            Some(owner) if !owner.is_empty() => Ok(self.storage.expect_owner(&registered.catalogue).await?),
+            Some(owner) if !owner.is_empty() && !registered.former.contains(&owner) => {
+                Ok(self.storage.expect_owner(&registered.catalogue).await?)
+            }
             _ => Ok(()),
         }
     }

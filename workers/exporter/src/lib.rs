@@ -120,7 +120,7 @@ impl Exporter {
 /// Fails where `LAKE_URL` names another catalogue's storage. Whoever does not answer may do so later.
 async fn check_owner(lake: &Lake) -> Result<(), ConfigError> {
     match tokio::time::timeout(FIRST_ANSWER, lake.check_owner()).await {
-        Ok(Err(failure)) if [OF_ANOTHER, "lake.elsewhere"].contains(&failure.code) => {
+        Ok(Err(failure)) if [OF_ANOTHER, "lake.elsewhere", "lake.copied"].contains(&failure.code) => {
             Err(ConfigError::Unusable { name: "LAKE_URL".into(), why: failure.to_string() })
         }
         _ => Ok(()),

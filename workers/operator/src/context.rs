@@ -12,6 +12,8 @@ use crate::{error::Error, exit::Exit, output::Output, pull_ref::PullRef, warning
 
 /// The name under which PostgreSQL and RabbitMQ list this program.
 pub(crate) const PROGRAM: &str = "operator";
+const NOT_OWNER: &str =
+    "this user does not own the tables: use the DATABASE_URL of their owner, as for `operator migrate`";
 
 /// Settings, and where results go.
 #[derive(Debug)]
@@ -68,6 +70,15 @@ impl Context {
     pub(crate) async fn ready_store(&self) -> Result<Store, Error> {
         let store = self.store()?;
         store.check().await?;
+        Ok(store)
+    }
+
+    /// The same, of the user who owns the tables: for what no program may do.
+    pub(crate) async fn owners_store(&self) -> Result<Store, Error> {
+        let store = self.ready_store().await?;
+        if !store.owns_tables().await? {
+            return Err(Error::Failed(NOT_OWNER.to_owned()));
+        }
         Ok(store)
     }
 

@@ -8,6 +8,7 @@ mod commit;
 mod expire;
 mod export;
 mod hold;
+mod home;
 mod manifest;
 mod register;
 mod request;

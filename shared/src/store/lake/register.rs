@@ -19,12 +19,19 @@ pub struct Registered {
     pub root: Option<String>,
     /// Whether it has files.
     pub used: bool,
+    /// Whether it came with a copy of the database whose it is.
+    pub copied: bool,
+    /// Ids that it had before this database adopted it.
+    pub former: Vec<String>,
 }
 
 impl Registered {
     /// # Errors
-    /// [`Error::LakeElsewhere`] where its files are in another place.
-    pub fn expect_place(&self, root: &str) -> Result<(), Error> {
+    /// [`Error::LakeCopied`] where it is another database's, [`Error::LakeElsewhere`] where its files are in another place.
+    pub fn expect_ours(&self, root: &str) -> Result<(), Error> {
+        if self.copied {
+            return Err(Error::LakeCopied);
+        }
         match &self.root {
             Some(found) if self.used && found != root => {
                 Err(Error::LakeElsewhere { found: found.clone(), given: root.to_owned() })
@@ -38,13 +45,17 @@ impl Registered {
 const NOTED: &str = "/* lake::registered */
     select (select value from lake.ducklake_metadata where key = 'data_path') as root,
            (select schema_uuid::text from lake.ducklake_schema order by schema_id limit 1) as catalogue,
-           exists (select from lake.ducklake_data_file) as used";
+           exists (select from lake.ducklake_data_file) as used,
+           exists (select from lake.home where database <> lake.this_database()) as copied,
+           coalesce((select former from lake.home), '{}') as former";
 
 fn registered(row: &Row) -> Result<Registered, Error> {
     Ok(Registered {
         catalogue: row.column("catalogue")?,
         root: row.column("root")?,
         used: row.column("used")?,
+        copied: row.column("copied")?,
+        former: row.column("former")?,
     })
 }
 
@@ -58,10 +69,11 @@ impl Store {
     /// repeat; a column that a newer build has added stays. Tells how the catalogue was.
     ///
     /// # Errors
-    /// [`Error::LakeElsewhere`] where the catalogue's files are in another place.
+    /// As [`Registered::expect_ours`].
     pub async fn register_lake(&self, root: &str, now: DateTime<Utc>) -> Result<Registered, Error> {
         let note = "/* lake::register, note root */
-            with old as (delete from lake.ducklake_metadata where key = 'data_path')
+            with old as (delete from lake.ducklake_metadata where key = 'data_path'),
+                 home as (insert into lake.home (database) values (lake.this_database()) on conflict do nothing)
             insert into lake.ducklake_metadata (key, value) values ('data_path', $1)";
         let sql = "/* lake::register */
             with head as (
@@ -112,7 +124,7 @@ impl Store {
         let transaction = client.transaction().await?;
         lock(&transaction).await?;
         let found = registered(&transaction.query_one(NOTED, &[]).await?)?;
-        found.expect_place(root)?;
+        found.expect_ours(root)?;
         if found.root.as_deref() != Some(root) {
             transaction.execute(note, &[&root]).await?;
         }

@@ -10,6 +10,8 @@ use crate::store::{Error, Store, column::Columns};
 pub struct LakeStatus {
     /// Where the files are; none before the first exporter ran.
     pub root: Option<String>,
+    /// Whether the catalogue came with a copy of the database whose it is: no exporter of this one writes it.
+    pub copied: bool,
     /// The newest snapshot, and when it was made.
     pub snapshot: (i64, DateTime<Utc>),
     /// The oldest snapshot that can still be read.
@@ -66,6 +68,7 @@ impl Store {
         let sql = format!(
             "/* lake::status */
             select (select value from lake.ducklake_metadata where key = 'data_path') as root,
+                   exists (select from lake.home where database <> lake.this_database()) as copied,
                    newest.snapshot_id as newest, newest.snapshot_time as newest_at,
                    oldest.snapshot_id as oldest, oldest.snapshot_time as oldest_at,
                    (select count(distinct pull_id) from lake.export) as pulls, missing.pulls as missing, missing.since,
@@ -89,6 +92,7 @@ impl Store {
         let row = client.query_one(&sql, &[]).await?;
         let mut status = LakeStatus {
             root: row.column("root")?,
+            copied: row.column("copied")?,
             snapshot: (row.column("newest")?, row.column("newest_at")?),
             oldest: (row.column("oldest")?, row.column("oldest_at")?),
             pulls: row.column("pulls")?,

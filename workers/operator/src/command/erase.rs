@@ -55,10 +55,7 @@ pub(crate) struct Erase {
 
 impl Erase {
     pub(super) async fn run(self, context: &Context) -> Result<Exit, Error> {
-        let store = context.ready_store().await?;
-        if !store.owns_tables().await? {
-            return Err(Error::Failed(NOT_OWNER.to_owned()));
-        }
+        let store = context.owners_store().await?;
         // On the heap, because it is large.
         let erased = store.if_elected("erasure", Box::pin(self.erase(context, &store))).await?;
         erased.ok_or_else(|| Error::Failed(BUSY.to_owned()))
@@ -116,6 +113,4 @@ impl Erase {
     }
 }
 
-const NOT_OWNER: &str =
-    "this user does not own the tables: use the DATABASE_URL of their owner, as for `operator migrate`";
 const BUSY: &str = "another erasure is under way: run the command again when it has ended";

@@ -9,6 +9,7 @@ document! {
     /// The lake.
     LakeStatus {
         root: Option<String>,
+        copied: bool,
         snapshot: i64,
         snapshot_at: DateTime<Utc>,
         oldest_snapshot: i64,
@@ -37,6 +38,7 @@ impl From<store::LakeStatus> for LakeStatus {
     fn from(status: store::LakeStatus) -> Self {
         Self {
             root: status.root,
+            copied: status.copied,
             snapshot: status.snapshot.0,
             snapshot_at: status.snapshot.1,
             oldest_snapshot: status.oldest.0,

@@ -24,8 +24,13 @@ pub(crate) fn lake(status: &LakeStatus, now: DateTime<Utc>) -> String {
         0 => String::new(),
         pulls => format!("; {} left out: the dead letter was discarded, or the rows are gone", number(pulls)),
     };
+    let place = if status.copied {
+        format!("{root}, of the database from which this one was copied: `operator lake adopt` or `reset`")
+    } else {
+        root.clone()
+    };
     let facts = Table::facts([
-        ("place", root.clone()),
+        ("place", place),
         ("pulls", format!("{}{missing}{left_out}", number(status.pulls))),
         ("snapshot", format!("{}, {}", status.snapshot.0, time(status.snapshot.1))),
         ("oldest", format!("{}, {}", status.oldest.0, time(status.oldest.1))),

@@ -2,7 +2,10 @@
 
 use clap::{Args, Subcommand};
 
-use super::{compact::Compact, expire::Expire, export::Export, status::Status, verify::Verify};
+use super::{
+    adopt::Adopt, compact::Compact, expire::Expire, export::Export, reset::Reset, status::Status,
+    verify::Verify,
+};
 use crate::{context::Context, error::Error, exit::Exit};
 
 /// Show the data lake, and have the exporter export, compact, verify and expire
@@ -19,6 +22,8 @@ enum Command {
     Compact(Compact),
     Verify(Verify),
     Expire(Expire),
+    Adopt(Adopt),
+    Reset(Reset),
 }
 
 impl Lake {
@@ -29,6 +34,8 @@ impl Lake {
             Command::Compact(compact) => context.recording(compact.run(context)).await,
             Command::Verify(verify) => context.recording(verify.run(context)).await,
             Command::Expire(expire) => context.recording(expire.run(context)).await,
+            Command::Adopt(adopt) => context.recording(adopt.run(context)).await,
+            Command::Reset(reset) => context.recording(reset.run(context)).await,
         }
     }
 }

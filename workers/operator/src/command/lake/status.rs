@@ -5,7 +5,7 @@ use clap::Args;
 use crate::{context::Context, error::Error, exit::Exit, json, view};
 
 /// What a program reads.
-const JSON: &str = r#"JSON: {"root", "snapshot", "snapshot_at", "oldest_snapshot", "oldest_snapshot_at", "pulls", "missing", "missing_since",
+pub(super) const JSON: &str = r#"JSON: {"root", "copied", "snapshot", "snapshot_at", "oldest_snapshot", "oldest_snapshot_at", "pulls", "missing", "missing_since",
 "left_out", "to_be_removed", "waiting_days": [{"day", "pulls": [n, …]}, …], "tables": [{"name", "rows", "files", "hot_files", "bytes"}, …]}"#;
 
 /// Show what the data lake holds, and which completed pulls it does not have yet
