@@ -10,7 +10,7 @@ use shared::{
     clock::Clock,
     runtime::{Troubles, perform},
     schema::{PullId, PullRequested, decode},
-    store::{MissedSlot, Store, migrate},
+    store::{MissedSlot, Store},
     topology::Announcement,
 };
 use tokio_postgres::Client;
@@ -27,8 +27,7 @@ fn every(minutes: i64) -> Schedule {
 }
 
 async fn migrated() -> (Database, Client) {
-    let database = Database::create().await;
-    migrate(&database.url()).await.expect("the migrations should run");
+    let database = Database::migrated().await;
     let db = database.client().await;
     (database, db)
 }

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use shared::store::{migrate, most_sessions};
+use shared::store::most_sessions;
 
 use self::commands::{AS_READER, OF_A_SERVICE, arguments, blocks, commands, is_of_a_name, spans, unknown};
 use crate::{
@@ -195,9 +195,7 @@ fn copied(script: &str) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sql_in_the_documentation_runs_as_printed() {
-    let database = Database::create().await;
-    migrate(&database.url()).await.expect("the migrations should run");
-    database.admit_programs().await;
+    let database = Database::migrated().await;
     let (mut owner, mut reader) = (database.client().await, connect(&database.url_of("reader")).await);
     // Of the days that the documentation takes as its examples.
     owner.batch_execute("select ensure_partitions('2026-11-23 12:00Z')").await.expect("partitions");

@@ -13,7 +13,7 @@ use shared::{
     failure::Failure,
     runtime::{Announcer, Inspection, QueueDepth, Settings, Worker, run},
     schema::{PullId, PullRequested},
-    store::{Store, migrate},
+    store::Store,
     topology::{EXTRACTOR, RetryDelays, STAGES},
 };
 use tokio::task::JoinHandle;
@@ -126,9 +126,8 @@ impl Rig {
     }
 
     pub(crate) async fn with(world: World, setup: Setup) -> Self {
-        let (database, vhost) = (Database::create().await, Vhost::create().await);
-        migrate(&database.url()).await.expect("the migrations should run");
-        tokio::join!(database.admit_programs(), vhost.admit_programs());
+        let (database, vhost) = tokio::join!(Database::migrated(), Vhost::create());
+        vhost.admit_programs().await;
         let store = Store::new(&database.url(), 8, "test").expect("a store");
         // A broker with much to do sometimes has no leader yet for a queue it has just made.
         let (announcer, connection) = eventually("the broker should answer", || {

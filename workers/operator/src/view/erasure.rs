@@ -10,12 +10,13 @@ use super::{
 };
 
 /// What no erasure reaches, and what to do about it.
-const NOT_REACHED: [&str; 7] = [
+const NOT_REACHED: [&str; 8] = [
     "backups, replicas that are behind, and archived WAL of PostgreSQL: until they expire",
     "logs of the programs, of PostgreSQL and of RabbitMQ, wherever they are shipped to: until they expire there",
     "old versions of the lake's files in a bucket that keeps versions: until its lifecycle removes them",
     "copies that others made: exports of dead letters, files of the lake, tables that they own, queues of their own that are bound to `events`",
     "what was loaded into Redshift: load the days again, and delete the pulls of before there",
+    "queues of former builds and settings (`dead-letters.ledger`, retry queues of another RETRY_DELAYS): delete them",
     "messages that a worker has in hand just now: they are gone once they are handled",
     "what is collected from now on: a channel that is live is in the next pull again",
 ];
