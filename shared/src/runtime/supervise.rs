@@ -46,13 +46,13 @@ pub async fn run<W: Worker>(
     let (slot, announcer) = Announcer::new(settings.delays.clone());
     let served =
         probes::serve(settings.http_listen, Arc::clone(&worker), status.clone(), troubles.clone()).await;
-    let address = served.map_err(|error| {
+    let probes = served.map_err(|error| {
         Failure::permanent("http.listen", format!("cannot listen on {}: {error}", settings.http_listen))
     })?;
     let duties = Arc::clone(&worker).duties(announcer);
     // Whichever way this ends, also when it is dropped: what it started ends with it.
     let (heard, orders) = watch::channel(None);
-    let own = vec![orders::duty(&worker, &status, &heard), report::duty(&worker, &status, address)];
+    let own = vec![orders::duty(&worker, &status, &heard), report::duty(&worker, &status, probes.address)];
     let own = tokio::spawn(perform(own, troubles.clone(), settings.clock.clone(), stop.clone()));
     let own = AbortOnDropHandle::new(own);
     let background = tokio::spawn({

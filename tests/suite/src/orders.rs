@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
 
 use chrono::{DateTime, Utc};
@@ -17,6 +18,7 @@ use shared::{
     steering::{Orders, PAUSED_BY_PERSON, RunOnceOutcome, StagePause, Steering},
     store::Store,
 };
+use tokio::time::timeout;
 
 use crate::{
     builders::now,
@@ -124,5 +126,30 @@ async fn orders_are_heard_again_after_whoever_listens_has_panicked() {
     rig.store.pause_stage(&pause("game-enricher")).await.expect("a pause");
     paused(&rig, "game-enricher", PAUSED_BY_PERSON).await;
     assert!(fragile.followed.load(Ordering::SeqCst) > 1, "it was begun again");
+    rig.end(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_worker_that_has_ended_leaves_no_session_behind() {
+    let rig = Rig::new(World::generate(WorldConfig::plain(1))).await;
+    for stage in STAGES {
+        let worker = rig.run_stage(stage);
+        let works = || async {
+            let sql = "select count(*) from worker_state where stage = $1 and state = 'consuming'";
+            let working: i64 = rig.db.query_one(sql, &[&stage]).await.expect("a count").get(0);
+            if working > 0 { Ok(()) } else { Err(working) }
+        };
+        eventually("it should work", works).await;
+        worker.stop().await;
+        let sql = "select count(*), string_agg(application_name || ': ' || query, '; ') from pg_stat_activity
+                   where datname = current_database() and usename <> current_user";
+        let left = || async {
+            let row = rig.db.query_one(sql, &[]).await.expect("sessions");
+            let left: Option<String> = row.get(1);
+            left.map_or(Ok(()), Err)
+        };
+        // Long before they would be closed because nobody uses them.
+        timeout(Duration::from_secs(30), eventually("its sessions should end", left)).await.expect("soon");
+    }
     rig.end(&[]).await;
 }

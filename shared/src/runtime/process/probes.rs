@@ -16,7 +16,7 @@ use tokio::{
     net::TcpListener,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     super::{Troubles, Worker, status::Status},
@@ -32,13 +32,20 @@ const WORKS_EVERY: Duration = Duration::from_secs(10);
 /// How long what a worker depends on may take to answer a probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Answers probes until the process ends.
+/// Where probes are answered. Ends when dropped, and lets go of the worker.
+#[derive(Debug)]
+pub(in crate::runtime) struct Probes {
+    pub(in crate::runtime) address: SocketAddr,
+    _answering: AbortOnDropHandle<()>,
+}
+
+/// Answers probes about a worker.
 pub(in crate::runtime) async fn serve<W: Worker>(
     listen: SocketAddr,
     worker: Arc<W>,
     status: Status,
     troubles: Troubles,
-) -> std::io::Result<SocketAddr> {
+) -> std::io::Result<Probes> {
     let duties = troubles.clone();
     let ready = move || {
         let (worker, status, duties) = (Arc::clone(&worker), status.clone(), duties.clone());
@@ -50,12 +57,12 @@ pub(in crate::runtime) async fn serve<W: Worker>(
     serve_ready(listen, troubles, ready).await
 }
 
-/// Answers probes until the process ends; `ready` says why it is not, if so.
+/// Answers probes; `ready` says why it is not, if so.
 pub(in crate::runtime) async fn serve_ready<F, R>(
     listen: SocketAddr,
     troubles: Troubles,
     ready: F,
-) -> std::io::Result<SocketAddr>
+) -> std::io::Result<Probes>
 where
     F: Fn() -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Result<(), String>> + Send + 'static,
@@ -79,8 +86,8 @@ where
     let answer = lasting("probes", move |turn| answer(address, listener.take(), routes.clone(), turn));
     // Also while the program comes to its end.
     let always = CancellationToken::new();
-    tokio::spawn(perform(vec![answer], troubles, Clock::System, always));
-    Ok(address)
+    let answering = tokio::spawn(perform(vec![answer], troubles, Clock::System, always));
+    Ok(Probes { address, _answering: AbortOnDropHandle::new(answering) })
 }
 
 /// Answers; with a listener of its own when it has ended before.

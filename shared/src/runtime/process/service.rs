@@ -130,7 +130,7 @@ async fn serve<P: Service>(
         tokio::time::sleep(SHUTDOWN_DEADLINE).await;
     };
     tokio::select! {
-        ended = service.serve(probes, stop.clone()) => ended,
+        ended = service.serve(probes.address, stop.clone()) => ended,
         () = overdue => Ok(()),
     }
 }
