@@ -237,10 +237,10 @@ async fn a_live_pull_goes_first() {
     let mut rig =
         Rig::new(World::generate(WorldConfig { tail: 0, test_record: false, ..WorldConfig::sized(300) }))
             .await;
-    let _worker = leave_dead_letters(&mut rig, 1, 3_000).await;
+    let _worker = leave_dead_letters(&mut rig, 1, 1_000).await;
     rig.stop_all().await;
     let replay = replayed(&rig, order()).await;
-    assert_eq!(rig.ready(&GAME_ENRICHER.info().replay()).await, 3_000);
+    assert_eq!(rig.ready(&GAME_ENRICHER.info().replay()).await, 1_000);
 
     // The real game-enricher fails each replayed message, as the chunk is nowhere; the live pull overtakes them.
     rig.start_all();
@@ -248,11 +248,11 @@ async fn a_live_pull_goes_first() {
     let waiting = rig.ready(&GAME_ENRICHER.info().replay()).await;
     assert!(waiting > 0, "the pull should have ended before the replay");
     assert_matches_world(&rig.db, report.pull_id, rig.twitch.world(), 10).await;
-    report_figure(&format!("{waiting} of 3000 replayed messages were still waiting when the pull had ended"));
+    report_figure(&format!("{waiting} of 1000 replayed messages were still waiting when the pull had ended"));
     let back = settled(&rig, replay.replay_id).await;
-    assert_eq!(back.returned_same + back.returned_different, 3_000);
-    await_dead_letters(&rig, 3_000).await;
-    rig.end(&[(DEAD, 3_000)]).await;
+    assert_eq!(back.returned_same + back.returned_different, 1_000);
+    await_dead_letters(&rig, 1_000).await;
+    rig.end(&[(DEAD, 1_000)]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
