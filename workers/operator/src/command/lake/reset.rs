@@ -10,7 +10,7 @@ use crate::{context::Context, error::Error, exit::Exit};
 
 /// Forget the data lake's files, and begin an empty lake: for a copy of a database, whose files are its original's
 ///
-/// Files stay where they are. Give the exporter a LAKE_URL of its own afterwards; `operator lake export` has it export what the database
+/// Files stay where they are. Give the exporter a `LAKE_URL` of its own afterwards; `operator lake export` has it export what the database
 /// still has. Run it as the owner of the database, as `operator migrate`.
 #[derive(Debug, Args)]
 #[command(after_long_help = JSON)]
