@@ -135,17 +135,18 @@ async fn a_worker_that_has_ended_leaves_no_session_behind() {
     for stage in STAGES {
         let worker = rig.run_stage(stage);
         let works = || async {
-            let sql = "select count(*) from worker_state where stage = $1 and state = 'consuming'";
-            let working: i64 = rig.db.query_one(sql, &[&stage]).await.expect("a count").get(0);
+            let sql = "select count(*) as working from worker_state where stage = $1 and state = 'consuming'";
+            let working: i64 = rig.db.query_one(sql, &[&stage]).await.expect("a count").get("working");
             if working > 0 { Ok(()) } else { Err(working) }
         };
         eventually("it should work", works).await;
         worker.stop().await;
-        let sql = "select count(*), string_agg(application_name || ': ' || query, '; ') from pg_stat_activity
+        let sql =
+            "select string_agg(application_name || ': ' || query, '; ') as sessions from pg_stat_activity
                    where datname = current_database() and usename <> current_user";
         let left = || async {
             let row = rig.db.query_one(sql, &[]).await.expect("sessions");
-            let left: Option<String> = row.get(1);
+            let left: Option<String> = row.get("sessions");
             left.map_or(Ok(()), Err)
         };
         // Long before they would be closed because nobody uses them.

@@ -72,9 +72,11 @@ impl Store {
     /// As [`Registered::expect_ours`].
     pub async fn register_lake(&self, root: &str, now: DateTime<Utc>) -> Result<Registered, Error> {
         let note = "/* lake::register, note root */
-            with old as (delete from lake.ducklake_metadata where key = 'data_path'),
-                 home as (insert into lake.home (database) values (lake.this_database()) on conflict do nothing)
+            with old as (delete from lake.ducklake_metadata where key = 'data_path')
             insert into lake.ducklake_metadata (key, value) values ('data_path', $1)";
+        // Also where an older build has noted the root.
+        let home = "/* lake::register, note home */
+            insert into lake.home (database) values (lake.this_database()) on conflict do nothing";
         let sql = "/* lake::register */
             with head as (
                 select snapshot_id + 1 as snapshot, schema_version + 1 as version, next_catalog_id, next_file_id
@@ -125,6 +127,7 @@ impl Store {
         lock(&transaction).await?;
         let found = registered(&transaction.query_one(NOTED, &[]).await?)?;
         found.expect_ours(root)?;
+        transaction.execute(home, &[]).await?;
         if found.root.as_deref() != Some(root) {
             transaction.execute(note, &[&root]).await?;
         }

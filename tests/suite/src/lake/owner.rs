@@ -179,6 +179,10 @@ async fn a_copy_of_a_database_is_refused_its_originals_lake_until_it_adopts_it_o
     assert_eq!(exporter.lake().export(&closed, now).await.expect("exported"), Some(Exported::Now));
     let before = contents(folder.path());
 
+    // As an older build leaves it, that knows nothing of whose the catalogue is: its next start notes it.
+    original.db.batch_execute("delete from lake.home").await.expect("forgotten");
+    original.exporter(folder.path()).lake().open(now).await.expect("its own");
+
     // With production's LAKE_URL, and with one of its own: refused, with the two ways out.
     let copy = copy_of(&original).await;
     for place in [folder.path(), elsewhere.path()] {
