@@ -19,7 +19,8 @@ pub(super) struct Meaning {
     pub(super) code: &'static str,
     /// In words; PostgreSQL's own follow.
     pub(super) words: &'static str,
-    /// Whether the session stays, and another may do better. One that has ended needs no telling.
+    /// Whether the sessions that are open may have the same trouble, and new ones may do better: whoever ends one mostly ends
+    /// all, and the pool finds out about each when it is used.
     pub(super) session: bool,
 }
 
@@ -29,7 +30,7 @@ impl Meaning {
         class: Class::Outage,
         code: "store.connection_lost",
         words: "the connection with PostgreSQL was lost",
-        session: false,
+        session: true,
     };
 
     pub(super) fn of(state: &str) -> Self {
@@ -61,7 +62,8 @@ impl Meaning {
                     "a statement and the schema do not fit each other: was something changed by hand?",
                 ),
                 "53" => means(Outage, "store.resources", "the database has run out of something"),
-                "08" | "57" | "58" => means(Outage, "store.unavailable", "the database is unavailable"),
+                "08" | "57" => session("store.unavailable", "the database is unavailable"),
+                "58" => means(Outage, "store.unavailable", "the database is unavailable"),
                 _ => means(Outage, "store.trouble", "the database is in trouble"),
             },
         }
@@ -114,8 +116,8 @@ mod tests {
             ("3F000", Outage, "store.statement", false),
             ("53100", Outage, "store.resources", false),
             ("53300", Outage, "store.resources", false),
-            ("57P01", Outage, "store.unavailable", false),
-            ("08006", Outage, "store.unavailable", false),
+            ("57P01", Outage, "store.unavailable", true),
+            ("08006", Outage, "store.unavailable", true),
             ("58030", Outage, "store.unavailable", false),
             ("P0001", Outage, "store.trouble", false),
             ("XX001", Outage, "store.trouble", false),

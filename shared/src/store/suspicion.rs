@@ -8,8 +8,8 @@ use std::{
     time::Instant,
 };
 
-/// When a failure last said that a session may be the trouble, though it goes on: a read-only one, one whose prepared
-/// statements do not fit any more. (After a fatal error it has ended, which the pool notices.)
+/// When a failure last said that sessions may be the trouble: one has ended, is read-only, or its prepared statements do not
+/// fit any more.
 static SINCE: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// Has every session that is open by now replaced at its next use.
