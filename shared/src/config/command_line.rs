@@ -1,6 +1,6 @@
 //! The command line of a program: parsed, or refused in one line where a setting is to blame.
 
-use std::{error::Error, ffi::OsStr, panic::resume_unwind, process::ExitCode, thread};
+use std::{error::Error, ffi::OsStr, process::ExitCode};
 
 use clap::{
     ArgMatches, Command, FromArgMatches, Subcommand,
@@ -45,19 +45,9 @@ pub enum Unparsed {
     Setting(ConfigError),
 }
 
-/// Parses what this process was started with, as `command` describes it. A variable that is set to nothing counts as not set,
-/// as compose files write it.
-///
-/// Describing and parsing take a megabyte of stack, which the main thread would keep for as long as a worker runs: it is done
-/// on a thread that ends.
-pub fn parse<P: FromArgMatches + Send>(
-    command: impl FnOnce() -> Command + Send,
-) -> Result<Parsed<P>, Unparsed> {
-    thread::scope(|scope| scope.spawn(|| parse_here(command())).join())
-        .unwrap_or_else(|panic| resume_unwind(panic))
-}
-
-fn parse_here<P: FromArgMatches>(command: Command) -> Result<Parsed<P>, Unparsed> {
+/// Parses what this process was started with. A variable that is set to nothing counts as not set, as compose files
+/// write it.
+pub fn parse<P: FromArgMatches>(command: Command) -> Result<Parsed<P>, Unparsed> {
     let command = empty_is_unset(command);
     let refused = |error: clap::Error| {
         unusable(&command, &error).map_or_else(|| Unparsed::Told(tell(&error)), Unparsed::Setting)

@@ -43,7 +43,7 @@ pub(crate) struct Cli {
 
 /// Parses the command line. Settings may come before or after the command.
 pub(crate) fn parse() -> Result<Parsed<Cli>, Unparsed> {
-    config::parse(command)
+    config::parse(command())
 }
 
 /// The whole command line. Help names the commands as a person types them.

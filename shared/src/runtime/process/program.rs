@@ -65,12 +65,12 @@ pub(super) enum Command {
 /// The whole of a worker's `main`: parses the command line, makes the worker with `build`, runs it until SIGTERM.
 ///
 /// Exits 0 when told to stop, 78 for settings that cannot be used, 2 for a command line that cannot be understood, 1 else.
-pub fn main<S: Args + Send, W: Worker>(
+pub fn main<S: Args, W: Worker>(
     about: &'static str,
     build: impl FnOnce(&S, Clock) -> Result<W, SetupError>,
 ) -> ExitCode {
     let name = W::STAGE.info().name;
-    let parsed = match config::parse::<Cli<S>>(|| Cli::<S>::command().name(name).about(about)) {
+    let parsed = match config::parse::<Cli<S>>(Cli::<S>::command().name(name).about(about)) {
         Ok(parsed) => parsed,
         Err(Unparsed::Told(code)) => return code,
         Err(Unparsed::Setting(error)) => return refuse(name, &error.into()),

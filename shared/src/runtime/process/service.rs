@@ -65,13 +65,13 @@ struct ServiceProcess {
 /// its settings, and all settings as a person may see them; `reporter` is where its warnings and errors are written down.
 ///
 /// Exits 0 when told to stop, 78 for settings that cannot be used, 2 for a command line that cannot be understood, 1 else.
-pub fn serve_main<S: Args + Send, P: Service>(
+pub fn serve_main<S: Args, P: Service>(
     about: &'static str,
     build: impl FnOnce(&S, String, Clock) -> Result<P, SetupError>,
     reporter: fn(&P) -> &dyn StatusReporter,
 ) -> ExitCode {
     let name = P::NAME;
-    let parsed = match config::parse::<ServiceCli<S>>(|| ServiceCli::<S>::command().name(name).about(about)) {
+    let parsed = match config::parse::<ServiceCli<S>>(ServiceCli::<S>::command().name(name).about(about)) {
         Ok(parsed) => parsed,
         Err(Unparsed::Told(code)) => return code,
         Err(Unparsed::Setting(error)) => return refuse(name, &error.into()),
