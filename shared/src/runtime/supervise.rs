@@ -79,7 +79,8 @@ pub async fn run<W: Worker>(
                 slot.send_replace(Some(session.publisher.clone()));
                 status.connected();
                 let consumer = Consumer::new(&*worker, &session, &settings, &status, &stop, orders.clone());
-                let ended = session.unless_severed(consumer.run()).await;
+                // On the heap: each of those who wait for it would hold it twice, and the main thread keep a megabyte of stack.
+                let ended = session.unless_severed(Box::pin(consumer.run())).await;
                 if ended.is_ok() && timeout(settings.shutdown_deadline, &mut background).await.is_err() {
                     // Told to stop: what else is under way needs the session to come to its end.
                     tracing::warn!("{name} left something unfinished beside its messages");

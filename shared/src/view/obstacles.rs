@@ -10,7 +10,7 @@ use crate::{
     schema::PullId,
     steering::{PAUSED_BY_PERSON, StagePause},
     store::{PullReport, RetryRow, WorkerRow},
-    topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, StageInfo},
+    topology::{CHANNEL_ENRICHER, EXTRACTOR, FINALIZER, GAME_ENRICHER, OPTIONAL_STAGES, StageInfo},
 };
 
 /// How long a message may be retried before that is a trouble: the usual time between two slots.
@@ -110,7 +110,12 @@ pub fn stages_with_work(pull: &PullReport) -> impl Iterator<Item = StageInfo> {
 /// A stage without a worker.
 pub fn no_worker(stage: StageInfo) -> String {
     let name = stage.name;
-    format!("no {name} is running: queue {name:?} has no consumer; the pull continues when one starts")
+    let then = if OPTIONAL_STAGES.contains(&stage) {
+        "completed pulls wait for one"
+    } else {
+        "the pull continues when one starts"
+    };
+    format!("no {name} is running: queue {name:?} has no consumer; {then}")
 }
 
 /// A worker that does not say any longer that it lives.

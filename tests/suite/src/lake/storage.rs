@@ -21,15 +21,21 @@ use crate::{
     rig::Rig,
 };
 
-/// Waits until the exporter says in its probe and in `operator status` that it is paused, and why.
+/// Waits until the exporter says in its probe, and `operator status` and `operator doctor` say, that it is paused, and why.
 async fn paused(rig: &Rig, address: SocketAddr, why: &str) {
     eventually("the probe should name the storage", || async {
         let (status, said) = probe(address, "readyz").await;
         if status == Status::SERVICE_UNAVAILABLE && said.contains(why) { Ok(()) } else { Err((status, said)) }
     })
     .await;
-    eventually("the status should name the storage", || async {
-        let (code, out, _) = operator(rig, "status").await;
+    told(rig, "status", why).await;
+    told(rig, "doctor", why).await;
+}
+
+/// Waits until a command of the operator's says what is wrong, and exits with its code for that.
+async fn told(rig: &Rig, command: &str, why: &str) {
+    eventually(&format!("`{command}` should say {why:?}"), || async {
+        let (code, out, _) = operator(rig, command).await;
         if code != 0 && out.contains(why) { Ok(()) } else { Err((code, out)) }
     })
     .await;
@@ -40,11 +46,12 @@ async fn assert_in_order(rig: &Rig, pulls: &[PullId]) {
     for pull in pulls {
         exported(rig, *pull).await;
     }
-    let order = "select array_agg(pull_id order by data_file_id) from lake.export e
+    let order = "select array_agg(pull_id order by data_file_id) as pulls from lake.export e
                  join lake.ducklake_data_file f using (path) where table_name = 'pull'";
-    let order: Vec<i64> = rig.db.query_one(order, &[]).await.expect("an order").get(0);
+    let order: Vec<i64> = rig.db.query_one(order, &[]).await.expect("an order").get("pulls");
     assert_eq!(order, pulls.iter().map(|pull| pull.0).collect::<Vec<_>>());
-    let dead: i64 = rig.db.query_one("select count(*) from dead_letter", &[]).await.expect("a count").get(0);
+    let dead: i64 =
+        rig.db.query_one("select count(*) as n from dead_letter", &[]).await.expect("a count").get("n");
     assert_eq!(dead, 0, "no message is charged for the storage");
 }
 
@@ -83,6 +90,12 @@ async fn a_bucket_that_refuses_the_credentials_or_is_full_pauses_the_exporter_al
     let objects = s3.objects().into_keys().filter(|key| key.ends_with(".parquet")).count();
     assert_eq!(objects, 5 * 4, "each pull once");
     exporter.terminate().await;
+    told(
+        &rig,
+        "doctor",
+        "no exporter is running: queue \"exporter\" has no consumer; completed pulls wait for one",
+    )
+    .await;
     rig.stop_all().await;
     rig.end(&[]).await;
 }

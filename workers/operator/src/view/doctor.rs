@@ -8,7 +8,7 @@ use shared::{
     runtime::Difference,
     schema::PullStatus,
     store::{PullReport, WorkerRow},
-    topology::{STAGES, StageInfo},
+    topology::{StageInfo, all_stages},
     view::{behind, end_of_erasure, long_retries, no_worker, pause, retries, silence, unfinished_erasure},
 };
 
@@ -94,9 +94,9 @@ fn causes(examined: &Examination, now: DateTime<Utc>) -> Vec<Finding> {
     let Examination { facts, pull, differences, blocked, clock_ahead, .. } = examined;
     let cause = |code, cause: String, next: Option<String>| Finding { code, cause, next };
     let plain = |code, text: String| cause(code, text, None);
-    // The stages that matter come first; with no pull in question all of them do.
+    // The stages that matter come first; with no pull in question all of them do, and what is done with a pull afterwards.
     let needed: Vec<StageInfo> =
-        pull.as_ref().map_or_else(|| STAGES.to_vec(), |pull| stages_with_work(pull).collect());
+        pull.as_ref().map_or_else(|| all_stages().collect(), |pull| stages_with_work(pull).collect());
     let mut causes = Vec::new();
     causes.extend(facts.database_trouble.iter().map(|trouble| plain("database", trouble.clone())));
     causes.extend(facts.broker_trouble.iter().map(|trouble| plain("broker", trouble.clone())));
