@@ -85,6 +85,7 @@ mod settings;
 mod shadow;
 mod side_by_side;
 mod silence;
+mod stack;
 mod statements;
 mod status;
 mod steering;

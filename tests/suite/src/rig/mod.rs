@@ -166,9 +166,12 @@ impl Rig {
         .await;
     }
 
-    /// Runs a worker, to be stopped or killed by the caller.
-    pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
-        let stop = CancellationToken::new();
+    /// A worker as it runs here, not begun yet, until `stop` tells it to end.
+    pub(crate) fn work<W: Worker>(
+        &self,
+        worker: W,
+        stop: CancellationToken,
+    ) -> impl Future<Output = Result<(), Failure>> + use<W> {
         let settings = Settings {
             amqp_url: self.amqp_url_of(W::STAGE.info().name),
             delays: self.setup.delays.clone(),
@@ -178,7 +181,13 @@ impl Rig {
             pause_after: self.setup.pause_after,
             clock: self.setup.clock.clone(),
         };
-        let ended = tokio::spawn(run(Arc::new(worker), settings, stop.clone()));
+        run(Arc::new(worker), settings, stop)
+    }
+
+    /// Runs a worker, to be stopped or killed by the caller.
+    pub(crate) fn run<W: Worker>(&self, worker: W) -> Running {
+        let stop = CancellationToken::new();
+        let ended = tokio::spawn(self.work(worker, stop.clone()));
         Running { name: W::STAGE.info().name, stop: stop.drop_guard(), ended }
     }
 
