@@ -149,14 +149,15 @@ fn serve<W: Worker>(worker: W, settings: Settings, traces: Traces) -> Result<Exi
         let deadline = settings.shutdown_deadline;
         let (worker, clock) = (Arc::new(worker), settings.clock.clone());
         let name = W::STAGE.info().name;
-        let running = async {
+        // On the heap, as what waits for it would be as large.
+        let running = Box::pin(async {
             let ended = run(Arc::clone(&worker), settings, stop.clone()).await;
             if let Err(failure) = &ended {
                 tracing::error!(code = failure.code, "{name} stops: {failure}");
             }
             traces.close().await;
             if ended.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-        };
+        });
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(deadline).await;
