@@ -68,8 +68,8 @@ async fn an_exporter_whose_sessions_end_in_the_middle_exports_the_pull_once() {
     let ended: i64 = rig.db.query_one(end, &[]).await.expect("the owner may").get("sessions");
     assert!(ended > 1, "one that holds a lock, and others: {ended}");
     held.go_on();
-    // As a worker does with a message, it is tried again while the failure is the database's: one that its lock is gone, and
-    // one that another session is, after which none of before is used.
+    // As a worker does with a message, it is tried again while the failure is the database's: the first attempt may have missed
+    // its lock, and the second may be given another session that has ended, after which none of before is used.
     let mut attempts = vec![export.await.expect("no panic")];
     while !matches!(attempts.last(), Some(Ok(Some(Exported::Before)))) && attempts.len() < 4 {
         attempts.push(exporter.lake().export(&pull, now).await);
