@@ -89,6 +89,10 @@ async fn a_bucket_that_refuses_the_credentials_or_is_full_pauses_the_exporter_al
     }
     let objects = s3.objects().into_keys().filter(|key| key.ends_with(".parquet")).count();
     assert_eq!(objects, 5 * 4, "each pull once");
+    let (code, out, err) = operator(&rig, "pause exporter").await;
+    assert_eq!(code, 0, "{out}{err}");
+    told(&rig, "doctor", "the exporter is paused by").await;
+    operator(&rig, "resume exporter").await;
     exporter.terminate().await;
     told(
         &rig,
